@@ -3,3 +3,5 @@ module visitplannr
 go 1.26.0
 
 toolchain go1.26.8
+
+require github.com/google/uuid v1.6.0 // indirect

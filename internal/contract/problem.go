@@ -1,0 +1,109 @@
+package contract
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// Problem is the body of every failure: RFC 9457 "Problem Details for HTTP
+// APIs", with the extension member errors.
+type Problem struct {
+	Type     string       `json:"type"`
+	Title    string       `json:"title"`
+	Status   int          `json:"status,omitempty"`
+	Detail   string       `json:"detail"`
+	Instance string       `json:"instance,omitempty"`
+	Errors   []FieldError `json:"errors,omitempty"`
+}
+
+// FieldError is one thing that is wrong with a body, and where.
+type FieldError struct {
+	// Pointer is a JSON pointer in its URI fragment form (RFC 6901, section 6).
+	Pointer string `json:"pointer"`
+	Detail  string `json:"detail"`
+}
+
+// ProblemType is one kind of failure. A client may match on Type; Detail is for
+// people, and is the text used where nobody has a more exact one.
+type ProblemType struct {
+	Type       string
+	Title      string
+	Status     int
+	Detail     string
+	RetryAfter int // seconds for the Retry-After header; 0: no such header
+}
+
+// retryAfter is how long a client should wait before it tries again, in seconds:
+// long enough for a throttled partition's burst to refill, short for a person.
+const retryAfter = 2
+
+// The kinds of failure. Each status appears with the meaning that README.md gives.
+var (
+	ProblemInvalidBody = problemType("invalid-body", "Invalid proposal", http.StatusBadRequest,
+		fmt.Sprintf("The body must be a JSON object with exactly the members %s (a string; %s) and %s "+
+			"(an object with exactly the members %s and %s; %s, %s).",
+			MemberName, RuleName, MemberGeolocation, MemberLatitude, MemberLongitude,
+			MemberLatitude+" "+RuleLatitude, MemberLongitude+" "+RuleLongitude))
+	ProblemInvalidKey = problemType("invalid-idempotency-key", "Invalid idempotency key", http.StatusBadRequest,
+		fmt.Sprintf("The %s header must be sent once and hold 1 to %d visible ASCII characters, "+
+			"plain or as a quoted string.", HeaderIdempotencyKey, IdempotencyKeyMaxBytes))
+	ProblemInvalidRequest = problemType("invalid-request", "Invalid request", http.StatusBadRequest,
+		"The request could not be understood.")
+	ProblemForbidden = problemType("forbidden", "Forbidden", http.StatusForbidden,
+		"The request is not signed by somebody who may make it. Sign it with AWS Signature Version 4, "+
+			"as a principal that may invoke this API.")
+	ProblemNotFound = problemType("not-found", "No such route", http.StatusNotFound,
+		"There is nothing at this path and method, or the request carries no credentials. "+
+			"This API takes "+ProposeDestination.String()+".")
+	ProblemTooLarge = problemType("body-too-large", "Body too large", http.StatusRequestEntityTooLarge,
+		fmt.Sprintf("The body must be at most %d bytes.", BodyMaxBytes))
+	ProblemUnsupportedMediaType = problemType("unsupported-media-type", "Unsupported media type",
+		http.StatusUnsupportedMediaType, "Send the body as Content-Type: "+MediaTypeJSON+".")
+	ProblemKeyReused = problemType("idempotency-key-reused", "Idempotency key reused",
+		http.StatusUnprocessableEntity,
+		"This "+HeaderIdempotencyKey+" was used before, for a different proposal. "+
+			"Send the same proposal again, or use a new key.")
+	ProblemRateLimited = problemType("rate-limited", "Too many requests", http.StatusTooManyRequests,
+		"Too many requests. Send this one again after the time in Retry-After.").retry()
+	ProblemUnavailable = problemType("store-unavailable", "Temporarily unavailable",
+		http.StatusServiceUnavailable,
+		"The proposal could not be confirmed as stored. Send it again after the time in Retry-After; "+
+			"with the same "+HeaderIdempotencyKey+" it cannot be stored twice.").retry()
+	ProblemInternal = problemType("internal-error", "Internal error", http.StatusInternalServerError,
+		"The request failed for a reason on our side. It was logged under the id in instance.")
+)
+
+func problemType(slug, title string, status int, detail string) ProblemType {
+	return ProblemType{Type: "urn:visitplannr:problem:" + slug, Title: title, Status: status, Detail: detail}
+}
+
+func (t ProblemType) retry() ProblemType {
+	t.RetryAfter = retryAfter
+	return t
+}
+
+// Problem returns the body for one occurrence of the type: the request id makes
+// its instance, and detail, unless empty, replaces the type's own.
+func (t ProblemType) Problem(requestID, detail string, errors ...FieldError) Problem {
+	if detail == "" {
+		detail = t.Detail
+	}
+	return Problem{
+		Type:     t.Type,
+		Title:    t.Title,
+		Status:   t.Status,
+		Detail:   detail,
+		Instance: Instance(requestID),
+		Errors:   errors,
+	}
+}
+
+// Instance is the URI that identifies one occurrence of a problem, made of the
+// request id that API Gateway gives (a UUID) and that the logs carry. Without a
+// request id there is no instance.
+func Instance(requestID string) string {
+	if requestID == "" {
+		return ""
+	}
+	return "urn:uuid:" + requestID
+}

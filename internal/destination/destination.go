@@ -1,0 +1,118 @@
+// Package destination is the domain: what a proposal of a destination is, what
+// the event says that records it, and the rule that a retried proposal is the
+// same proposal.
+package destination
+
+import (
+	"errors"
+	"math"
+	"math/big"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"visitplannr/internal/contract"
+)
+
+// Errors of the constructors. Each one's text is the rule that was broken, fit
+// to be shown to the editor.
+var (
+	ErrName      = errors.New(contract.RuleName)
+	ErrLatitude  = errors.New(contract.RuleLatitude)
+	ErrLongitude = errors.New(contract.RuleLongitude)
+)
+
+// Name is a destination's name.
+type Name struct {
+	text string
+}
+
+// NewName returns the name in text, without the white space around it, or
+// ErrName. Length counts Unicode code points; text must be valid UTF-8.
+func NewName(text string) (Name, error) {
+	text = strings.TrimSpace(text)
+	if length := utf8.RuneCountInString(text); length < 1 || length > contract.NameMaxCharacters {
+		return Name{}, ErrName
+	}
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return Name{}, ErrName
+	}
+	return Name{text}, nil
+}
+
+// String returns the name as it is stored.
+func (n Name) String() string { return n.text }
+
+// Latitude is an angle north of the equator, in degrees.
+type Latitude struct {
+	degrees float64
+}
+
+// ParseLatitude returns the latitude that the JSON number decimal writes, or
+// ErrLatitude when it is out of range, however little.
+func ParseLatitude(decimal string) (Latitude, error) {
+	degrees, ok := parseDegrees(decimal, contract.LatitudeMin, contract.LatitudeMax)
+	if !ok {
+		return Latitude{}, ErrLatitude
+	}
+	return Latitude{degrees}, nil
+}
+
+// Degrees returns the angle.
+func (l Latitude) Degrees() float64 { return l.degrees }
+
+// Longitude is an angle east of Greenwich, in degrees.
+type Longitude struct {
+	degrees float64
+}
+
+// ParseLongitude returns the longitude that the JSON number decimal writes, or
+// ErrLongitude when it is out of range, however little.
+func ParseLongitude(decimal string) (Longitude, error) {
+	degrees, ok := parseDegrees(decimal, contract.LongitudeMin, contract.LongitudeMax)
+	if !ok {
+		return Longitude{}, ErrLongitude
+	}
+	return Longitude{degrees}, nil
+}
+
+// Degrees returns the angle.
+func (l Longitude) Degrees() float64 { return l.degrees }
+
+// negligible is an angle of about a tenth of a nanometre on the ground. Smaller
+// ones are stored as zero: they mean nothing, and DynamoDB refuses numbers below
+// 1E-130.
+const negligible = 1e-15
+
+// parseDegrees returns the nearest float64 to decimal, and whether the decimal
+// itself, not only its rounding, lies in [minimum, maximum].
+func parseDegrees(decimal string, minimum, maximum float64) (float64, bool) {
+	degrees, err := strconv.ParseFloat(decimal, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, false
+	}
+	if math.IsNaN(degrees) || degrees < minimum || degrees > maximum {
+		return 0, false
+	}
+	if degrees == minimum || degrees == maximum {
+		// 90.00000000000000000001 rounds to 90 and is still too much. The rounded
+		// value being this small bounds the decimal's exponent by its length.
+		exact, ok := new(big.Rat).SetString(decimal)
+		if !ok || exact.Cmp(new(big.Rat).SetFloat64(minimum)) < 0 || exact.Cmp(new(big.Rat).SetFloat64(maximum)) > 0 {
+			return 0, false
+		}
+	}
+	if math.Abs(degrees) < negligible {
+		degrees = 0 // also turns -0 into 0
+	}
+	return degrees, true
+}
+
+// Proposal is what an editor proposes. The zero value is not a proposal: make
+// its parts with NewName, ParseLatitude and ParseLongitude.
+type Proposal struct {
+	Name      Name
+	Latitude  Latitude
+	Longitude Longitude
+}

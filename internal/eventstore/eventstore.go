@@ -1,0 +1,149 @@
+// Package eventstore says what an event is: its identity, its stream, the names
+// of its attributes as they are stored, and the errors that a store may give.
+// It knows no database; package dynamo beneath it does.
+package eventstore
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Attributes of a stored event. The first two are the key of the table.
+const (
+	AttrStreamName    = "StreamName" // partition key, string
+	AttrEventID       = "EventId"    // sort key, string
+	AttrEventType     = "EventType"
+	AttrSchemaVersion = "SchemaVersion"
+	AttrTimestamp     = "Timestamp"
+	AttrCorrelationID = "CorrelationId"
+	AttrCausationID   = "CausationId"
+	AttrData          = "Data"
+)
+
+// Event is one immutable fact of a stream.
+type Event struct {
+	StreamName    StreamName
+	ID            ID
+	Type          string // past tense: destinationProposed
+	SchemaVersion int    // of this type's Data, from 1
+	Timestamp     Time
+	CorrelationID string // id of the stream's first event
+	CausationID   string // id of the request that caused the event
+	Data          json.RawMessage
+}
+
+// Opening returns the event that opens a stream of its own. It shares its id
+// with its stream, so one conditional put of it means "this stream is created
+// exactly once", with neither a second table nor a lock.
+//
+// It returns an error that wraps ErrInvalid when a part is missing or malformed.
+func Opening(category string, id ID, eventType string, schemaVersion int, at time.Time, causationID string, data json.RawMessage) (Event, error) {
+	stream, err := NewStreamName(category, id)
+	if err != nil {
+		return Event{}, err
+	}
+	e := Event{
+		StreamName:    stream,
+		ID:            id,
+		Type:          eventType,
+		SchemaVersion: schemaVersion,
+		Timestamp:     NewTime(at),
+		CorrelationID: id.String(),
+		CausationID:   causationID,
+		Data:          data,
+	}
+	return e, e.Validate()
+}
+
+// Validate reports the first reason why e cannot be a stored event, wrapping
+// ErrInvalid. Stores call it on what they write and on what they read.
+func (e Event) Validate() error {
+	switch {
+	case e.StreamName == StreamName{}:
+		return fmt.Errorf("%w: no %s", ErrInvalid, AttrStreamName)
+	case e.ID == ID{}:
+		return fmt.Errorf("%w: no %s", ErrInvalid, AttrEventID)
+	case e.Type == "":
+		return fmt.Errorf("%w: no %s", ErrInvalid, AttrEventType)
+	case e.SchemaVersion < 1:
+		return fmt.Errorf("%w: %s is %d, versions start at 1", ErrInvalid, AttrSchemaVersion, e.SchemaVersion)
+	case e.Timestamp.IsZero():
+		return fmt.Errorf("%w: no %s", ErrInvalid, AttrTimestamp)
+	case e.CorrelationID == "":
+		return fmt.Errorf("%w: no %s", ErrInvalid, AttrCorrelationID)
+	case e.CausationID == "":
+		return fmt.Errorf("%w: no %s", ErrInvalid, AttrCausationID)
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(e.Data, &object); err != nil || object == nil {
+		return fmt.Errorf("%w: %s is not a JSON object", ErrInvalid, AttrData)
+	}
+	return nil
+}
+
+// MarshalJSON writes the event with its attributes' names, as the table shows it.
+func (e Event) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		StreamName    string
+		EventId       string //nolint:revive // the attribute's own name
+		EventType     string
+		SchemaVersion int
+		Timestamp     string
+		CorrelationId string //nolint:revive
+		CausationId   string //nolint:revive
+		Data          json.RawMessage
+	}{
+		e.StreamName.String(), e.ID.String(), e.Type, e.SchemaVersion, e.Timestamp.String(),
+		e.CorrelationID, e.CausationID, e.Data,
+	})
+}
+
+// Errors that a store gives, to be matched with errors.Is. Each is wrapped with
+// its cause.
+var (
+	// ErrInvalid: the event or the name is not well formed.
+	ErrInvalid = errors.New("invalid event")
+
+	// ErrStreamExists: the stream has been opened before. The error is a
+	// *StreamExistsError, which holds the event that opened it.
+	ErrStreamExists = errors.New("stream exists")
+
+	// ErrThrottled: the store had no capacity left, also after retries.
+	ErrThrottled = errors.New("store throttled")
+
+	// ErrTimeout: the store did not answer in time. A write may have happened.
+	ErrTimeout = errors.New("store timed out")
+
+	// ErrUnavailable: the store failed or could not be reached. A write may have
+	// happened.
+	ErrUnavailable = errors.New("store unavailable")
+
+	// ErrRefused: the store calls the request malformed. No retry can mend it.
+	ErrRefused = errors.New("store refused the request")
+
+	// ErrNoTable: the table is not there. No retry can mend it.
+	ErrNoTable = errors.New("no such table")
+
+	// ErrForbidden: the store does not let this caller do that. No retry can
+	// mend it.
+	ErrForbidden = errors.New("store forbids the request")
+)
+
+// StreamExistsError is an ErrStreamExists with the event that was there first.
+type StreamExistsError struct {
+	Opening Event
+}
+
+func (e *StreamExistsError) Error() string {
+	return fmt.Sprintf("%v: %s", ErrStreamExists, e.Opening.StreamName)
+}
+
+// Is makes the error match ErrStreamExists.
+func (e *StreamExistsError) Is(target error) bool { return target == ErrStreamExists }
+
+// Retryable reports whether the same request may succeed later.
+func Retryable(err error) bool {
+	return errors.Is(err, ErrThrottled) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrUnavailable)
+}

@@ -1,0 +1,32 @@
+package eventstore
+
+import (
+	"fmt"
+	"time"
+)
+
+// timeLayout always has three decimals, so timestamps sort as text.
+const timeLayout = "2006-01-02T15:04:05.000Z"
+
+// Time is the moment of an event, in UTC, to the millisecond.
+type Time struct {
+	t time.Time
+}
+
+// NewTime returns t in UTC, cut to the millisecond.
+func NewTime(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
+
+// ParseTime is the inverse of String. Its errors wrap ErrInvalid.
+func ParseTime(s string) (Time, error) {
+	t, err := time.Parse(timeLayout, s)
+	if err != nil {
+		return Time{}, fmt.Errorf("%w: %q is not a time like %s", ErrInvalid, s, timeLayout)
+	}
+	return Time{t}, nil
+}
+
+// IsZero reports whether the time was never set.
+func (t Time) IsZero() bool { return t.t.IsZero() }
+
+// String returns the stored form, such as 2026-11-23T09:00:00.000Z.
+func (t Time) String() string { return t.t.Format(timeLayout) }
