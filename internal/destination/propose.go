@@ -103,6 +103,9 @@ func (p *Proposer) Propose(ctx context.Context, cmd Command) (Outcome, error) {
 	}
 	stored := exists.Opening
 	if !records(stored, cmd.Proposal) {
+		if cmd.Key == nil {
+			return Outcome{}, fmt.Errorf("fresh event id %s was taken: %w", id, err)
+		}
 		return Outcome{}, fmt.Errorf("%w: %s", ErrKeyReused, stored.StreamName)
 	}
 	// An event that this very command wrote is no replay: the store's client

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/google/uuid"
@@ -67,19 +66,27 @@ type StreamName struct {
 	id       ID
 }
 
-var categoryPattern = regexp.MustCompile(`^[a-z][a-zA-Z0-9]{0,63}$`)
-
 // NewStreamName returns the name of the stream of that category and id. A
 // category is a lower-case letter and up to 63 letters or digits, so the first
 // hyphen of a name ends it; anything else gives an error that wraps ErrInvalid.
 func NewStreamName(category string, id ID) (StreamName, error) {
-	if !categoryPattern.MatchString(category) {
+	if !isCategory(category) {
 		return StreamName{}, fmt.Errorf("%w: %q is not a stream category (such as destination)", ErrInvalid, category)
 	}
 	if id == (ID{}) {
 		return StreamName{}, fmt.Errorf("%w: a stream needs an id", ErrInvalid)
 	}
 	return StreamName{category, id}, nil
+}
+
+func isCategory(s string) bool {
+	for i, c := range []byte(s) {
+		letter := 'a' <= c && c <= 'z' || i > 0 && 'A' <= c && c <= 'Z'
+		if !letter && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return 1 <= len(s) && len(s) <= 64
 }
 
 // ParseStreamName is the inverse of String. Its errors wrap ErrInvalid.

@@ -1,0 +1,4 @@
+// Command propose-destination is the Lambda function behind POST /destination.
+package main
+
+func main() {}

@@ -1,0 +1,131 @@
+// Package gobuild builds the Lambda functions of this module: one place for the
+// flags that make a build reproducible, used by the stack for the asset that is
+// deployed, by the local run and by the benchmarks.
+package gobuild
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Bootstrap is the file name that the provided.al2023 runtime starts
+// (https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html).
+const Bootstrap = "bootstrap"
+
+// Target is the machine to build for.
+type Target struct {
+	GOOS, GOARCH string
+
+	// Pinned builds with exactly the tool chain that go.mod names, so that the
+	// same commit gives the same bytes on every machine. The go command fetches
+	// that tool chain when the machine has another one.
+	Pinned bool
+}
+
+// Lambda is where the deployed function runs.
+var Lambda = Target{GOOS: "linux", GOARCH: "arm64", Pinned: true}
+
+// Host is this machine, for local runs and benchmarks.
+func Host() Target { return Target{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH} }
+
+// CompileError says that the sources do not build.
+type CompileError struct {
+	Package string
+	Output  string // what the go command printed
+}
+
+func (e *CompileError) Error() string {
+	return fmt.Sprintf("go build %s failed:\n%s", e.Package, e.Output)
+}
+
+// Package builds the main package at the slash-separated path pkg below the
+// module's root into the file out, with the flags of a deployed function. Flags
+// and experiments of the caller's environment do not reach the build.
+//
+// Its error is a *CompileError when the sources do not build.
+func Package(ctx context.Context, root, pkg, out string, target Target) error {
+	env := []string{
+		"CGO_ENABLED=0",
+		"GOOS=" + target.GOOS,
+		"GOARCH=" + target.GOARCH,
+		"GOFLAGS=-mod=readonly", // replaces the caller's, also those of 'go env -w'
+		"GOEXPERIMENT=",
+		"GOARM64=v8.0",
+		"GOAMD64=v1",
+		"GOWORK=off",
+	}
+	if target.Pinned {
+		toolchain, err := pinnedToolchain(ctx, root)
+		if err != nil {
+			return err
+		}
+		env = append(env, "GOTOOLCHAIN="+toolchain)
+	}
+	cmd := exec.CommandContext(ctx, "go", "build",
+		"-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags", "lambda.norpc",
+		"-o", out, "./"+pkg)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), env...)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Run(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && ctx.Err() == nil {
+			return &CompileError{Package: pkg, Output: strings.TrimSpace(output.String())}
+		}
+		return fmt.Errorf("go build %s: %w", pkg, err)
+	}
+	return nil
+}
+
+// FunctionPackage returns the path of the function's main package. A function's
+// folder name is its build target, its asset and its construct id.
+func FunctionPackage(function string) string { return "functions/" + function }
+
+// Function builds functions/<function> into <dir>/bootstrap and returns that
+// path. Its error is a *CompileError when the sources do not build.
+func Function(ctx context.Context, root, function, dir string, target Target) (string, error) {
+	out := filepath.Join(dir, Bootstrap)
+	return out, Package(ctx, root, FunctionPackage(function), out, target)
+}
+
+// ModuleRoot returns the nearest directory with a go.mod at or above dir.
+func ModuleRoot(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return at, nil
+		}
+		if at == filepath.Dir(at) {
+			return "", fmt.Errorf("no go.mod at or above %s: run this inside the visitplannr repository", dir)
+		}
+	}
+}
+
+func pinnedToolchain(ctx context.Context, root string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-json")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("read go.mod: %w", err)
+	}
+	var mod struct{ Go, Toolchain string }
+	if err := json.Unmarshal(out, &mod); err != nil {
+		return "", fmt.Errorf("read go.mod: %w", err)
+	}
+	if mod.Toolchain == "" {
+		return "go" + mod.Go, nil
+	}
+	return mod.Toolchain, nil
+}
