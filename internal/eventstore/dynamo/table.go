@@ -1,0 +1,35 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"visitplannr/internal/eventstore"
+)
+
+// CreateTable creates the store's table on a local engine, keyed as the stack
+// keys the deployed one, and reports whether it was there already. Deployed
+// tables are the stack's work.
+func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
+	_, err = s.client.CreateTable(ctx, &dynamodb.CreateTableInput{
+		TableName: &s.table,
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String(eventstore.AttrStreamName), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String(eventstore.AttrEventID), AttributeType: types.ScalarAttributeTypeS},
+		},
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String(eventstore.AttrStreamName), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String(eventstore.AttrEventID), KeyType: types.KeyTypeRange},
+		},
+		BillingMode: types.BillingModePayPerRequest,
+	})
+	var inUse *types.ResourceInUseException
+	if errors.As(err, &inUse) {
+		return true, nil
+	}
+	return false, s.translate("create", err)
+}
