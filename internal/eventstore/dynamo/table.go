@@ -3,12 +3,19 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"visitplannr/internal/eventstore"
+)
+
+// Local engines need up to half a second to make a table.
+const (
+	tablePoll    = 20 * time.Millisecond
+	tableTimeout = 30 * time.Second
 )
 
 // CreateTable creates the store's table on a local engine, keyed as the stack
@@ -31,5 +38,12 @@ func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
 	if errors.As(err, &inUse) {
 		return true, nil
 	}
-	return false, s.translate("create", err)
+	if err != nil {
+		return false, s.translate("create", err)
+	}
+	ready := dynamodb.NewTableExistsWaiter(s.client, func(o *dynamodb.TableExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = tablePoll, tablePoll
+	})
+	err = ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.table}, tableTimeout)
+	return false, s.translate("await", err)
 }
