@@ -29,14 +29,18 @@ type Name struct {
 }
 
 // NewName returns the name in text, without the white space around it, or
-// ErrName. Length counts Unicode code points; text must be valid UTF-8.
+// ErrName. Length counts Unicode code points; text must be valid UTF-8. U+FFFD is
+// refused because it stands where something before us replaced broken text, and
+// a broken name must not become an event.
 func NewName(text string) (Name, error) {
 	text = strings.TrimSpace(text)
 	if length := utf8.RuneCountInString(text); length < 1 || length > contract.NameMaxCharacters {
 		return Name{}, ErrName
 	}
-	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
-		return Name{}, ErrName
+	for _, c := range text { // broken UTF-8 ranges as utf8.RuneError, which is U+FFFD
+		if c == utf8.RuneError || unicode.IsControl(c) {
+			return Name{}, ErrName
+		}
 	}
 	return Name{text}, nil
 }

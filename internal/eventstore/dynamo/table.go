@@ -22,7 +22,7 @@ const (
 // keys the deployed one, and reports whether it was there already. Deployed
 // tables are the stack's work.
 func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
-	_, err = s.client.CreateTable(ctx, &dynamodb.CreateTableInput{
+	out, err := s.client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: &s.table,
 		AttributeDefinitions: []types.AttributeDefinition{
 			{AttributeName: aws.String(eventstore.AttrStreamName), AttributeType: types.ScalarAttributeTypeS},
@@ -41,9 +41,19 @@ func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
 	if err != nil {
 		return false, s.translate("create", err)
 	}
+	if out.TableDescription == nil || out.TableDescription.TableStatus != types.TableStatusCreating {
+		return false, nil
+	}
 	ready := dynamodb.NewTableExistsWaiter(s.client, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = tablePoll, tablePoll
 	})
 	err = ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.table}, tableTimeout)
 	return false, s.translate("await", err)
+}
+
+// CheckTable reports whether the store's table can be used: nil,
+// eventstore.ErrNoTable, or another error of that package.
+func (s *Store) CheckTable(ctx context.Context) error {
+	_, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &s.table})
+	return s.translate("describe", err)
 }
