@@ -25,6 +25,10 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"local", "", "run the API, the function and the table on this machine", runLocal},
+		{"event", "", "print the event that the gateway hands to the function", runEvent},
+		{"propose", "", "propose a destination to the local or a deployed API", runPropose},
+		{"stream", "NAME", "print the events of one stream", runStream},
+		{"events", "", "print all events, and follow them", runEvents},
 	}
 }
 
