@@ -287,8 +287,8 @@ func TestGather(t *testing.T) {
 		t.Parallel()
 		in(t, func(t *testing.T, seen chan<- Change, changes <-chan Change) {
 			for _, name := range []string{"a.go", "b.go"} {
-				seen <- files(name)
 				time.Sleep(10 * quiet)
+				seen <- files(name)
 			}
 			if got := <-changes; !slices.Equal(got.Files, []string{"a.go", "b.go"}) {
 				t.Errorf("got %q, want both", got.Files)
