@@ -124,10 +124,11 @@ var loggedHeaders = []string{
 func redact(event events.APIGatewayProxyRequest, r request) received {
 	body := event.Body
 	if len(body) > contract.BodyMaxBytes {
-		body = body[:contract.BodyMaxBytes]
-		for len(body) > 0 && !utf8.ValidString(body[len(body)-1:]) {
-			body = body[:len(body)-1] // do not end within a character
+		end := contract.BodyMaxBytes
+		for end > 0 && !utf8.RuneStart(body[end]) {
+			end-- // do not end within a character
 		}
+		body = body[:end]
 	}
 	seen := received{
 		Resource:        event.Resource,

@@ -3,8 +3,10 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -24,12 +26,17 @@ type request struct {
 
 func newRequest(ctx context.Context, event events.APIGatewayProxyRequest) request {
 	r := request{event: event, id: requestID(ctx, event), values: http.Header{}}
-	for name, value := range event.Headers {
-		r.values.Set(name, value)
-	}
 	// The multi-value form has all there is; the single one only the last value.
-	for name, values := range event.MultiValueHeaders {
-		r.values[http.CanonicalHeaderKey(name)] = values
+	// A header that was sent under two spellings is one header.
+	for _, name := range slices.Sorted(maps.Keys(event.MultiValueHeaders)) {
+		for _, value := range event.MultiValueHeaders[name] {
+			r.values.Add(name, value)
+		}
+	}
+	if len(event.MultiValueHeaders) == 0 {
+		for name, value := range event.Headers {
+			r.values.Add(name, value)
+		}
 	}
 	return r
 }
