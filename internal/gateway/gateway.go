@@ -166,16 +166,12 @@ func (g *Gateway) refuse(w http.ResponseWriter, id, responseType string, cause e
 	g.logger.Log(context.Background(), level, "gateway answered", "requestId", id,
 		"responseType", responseType, "status", response.Problem.Status, "cause", cause.Error())
 
-	body, err := json.Marshal(response.Problem.Problem(id, ""))
-	if err != nil {
-		panic(err) // a problem holds nothing that cannot be encoded
-	}
 	if response.Problem.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(response.Problem.RetryAfter))
 	}
 	w.Header().Set("Content-Type", contract.MediaTypeProblem)
 	w.WriteHeader(response.Problem.Status)
-	_, _ = w.Write(body) // a client that has gone gets nothing
+	_, _ = io.WriteString(w, response.Render(id)) // a client that has gone gets nothing
 }
 
 // NewEvent returns the proxy event of a request with that body and request id:
