@@ -15,7 +15,6 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
-	"visitplannr/internal/eventstore/dynamo"
 )
 
 // destinationsFile holds real places, one request body each.
@@ -50,7 +49,7 @@ func TestRealDestinationsAreStoredByteForByte(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := map[string]string{}
-			for event, err := range dynamo.New(db.client(), defaultTable).All(t.Context()) {
+			for event, err := range db.store(defaultTable).All(t.Context()) {
 				if err != nil {
 					t.Fatal(err)
 				}

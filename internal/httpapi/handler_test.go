@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
@@ -250,7 +249,7 @@ func TestFailures(t *testing.T) {
 
 	t.Run("an event without a request id gets the invocation's", func(t *testing.T) {
 		t.Parallel()
-		ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "11111111-2222-3333-4444-555555555555"})
+		ctx := inInvocation(t.Context(), "11111111-2222-3333-4444-555555555555")
 		p := problem(t, newAPI(t, memory()).handleContext(ctx, events.APIGatewayProxyRequest{}))
 		if p.Instance != "urn:uuid:11111111-2222-3333-4444-555555555555" {
 			t.Errorf("instance = %q", p.Instance)

@@ -64,6 +64,7 @@ func newAPI(t *testing.T, store openFunc, change ...func(*httpapi.Config)) *api 
 	t.Helper()
 	output := &bytes.Buffer{}
 	cfg := httpapi.Config{
+		InvocationID: func(ctx context.Context) string { id, _ := ctx.Value(invocationKey{}).(string); return id },
 		Store:        store,
 		Now:          func() time.Time { return nineOClock },
 		Output:       output,
@@ -187,4 +188,11 @@ func withHeader(headers map[string]string, name, value string) map[string]string
 	}
 	headers[name] = value
 	return headers
+}
+
+type invocationKey struct{}
+
+// inInvocation returns a context of the Lambda invocation with that id.
+func inInvocation(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, invocationKey{}, id)
 }

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
@@ -222,7 +221,7 @@ func TestLogLines(t *testing.T) {
 	t.Run("name the invocation", func(t *testing.T) {
 		t.Parallel()
 		a := newAPI(t, memory())
-		ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "invocation-1"})
+		ctx := inInvocation(t.Context(), "invocation-1")
 		a.handleContext(ctx, a.event(brockholes, nil))
 		if got := a.lines()[0]["lambdaRequestId"]; got != "invocation-1" {
 			t.Errorf("lambdaRequestId = %v, want invocation-1", got)
