@@ -21,8 +21,10 @@ const functionTimeout = 10
 
 // function is a Lambda function with a role and a log group of its own.
 type function struct {
+	name   string
 	lambda awslambda.Function
 	role   awsiam.Role
+	alias  awslambda.Alias // nil: requests go to the latest code
 }
 
 // newFunction runs the code in the directory asset.
@@ -60,7 +62,19 @@ func newFunction(stack awscdk.Stack, c Config, name, asset string, table awsdyna
 	if c.ReservedConcurrency > 0 {
 		props.ReservedConcurrentExecutions = jsii.Number(c.ReservedConcurrency)
 	}
-	return function{awslambda.NewFunction(stack, jsii.String(name), props), role}
+	f := function{name: name, role: role, lambda: awslambda.NewFunction(stack, jsii.String(name), props)}
+	if c.Delivery == Canary {
+		f.alias = newAlias(stack, name, f.lambda)
+	}
+	return f
+}
+
+// target is what the API invokes.
+func (f function) target() awslambda.IFunction {
+	if f.alias != nil {
+		return f.alias
+	}
+	return f.lambda
 }
 
 // environment is what the function reads, and what the Go runtime in it reads.

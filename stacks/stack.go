@@ -16,14 +16,14 @@ import (
 type Endpoint struct {
 	Function string // the folder in functions/, the asset and the construct id
 	Route    contract.Route
-	Body     contract.Schema
-	Actions  []string // single IAM actions on the events table
+	Body     *contract.Schema // nil: the request has none
+	Actions  []string         // single IAM actions on the events table
 }
 
 // Endpoints lists what the API offers. A function more is a line more here.
 func Endpoints() []Endpoint {
 	return []Endpoint{
-		{"propose-destination", contract.ProposeDestination, contract.ProposalSchema(), []string{"dynamodb:PutItem"}},
+		{"propose-destination", contract.ProposeDestination, new(contract.ProposalSchema()), []string{"dynamodb:PutItem"}},
 	}
 }
 
@@ -40,7 +40,7 @@ func StackName(stage Stage) string { return "visitplannr-" + string(stage) }
 
 // NewStack adds a stage's stack to the scope: the events table, and for each
 // endpoint a function that may do its part on the table and a route that leads
-// to it. assets holds the code of each endpoint's function.
+// to it; and what it takes to operate them. assets holds the code of each endpoint's function.
 //
 // The stack knows no account and no region, so its template is the same in all.
 func NewStack(scope constructs.Construct, c Config, endpoints []Endpoint, assets Assets) awscdk.Stack {
@@ -52,13 +52,21 @@ func NewStack(scope constructs.Construct, c Config, endpoints []Endpoint, assets
 
 	table := newEventsTable(stack, c)
 	api := newAPI(stack, c)
+	operations := newMonitoring(stack, c)
+	operations.watchAPI()
 	var names []string
 	for _, e := range endpoints {
 		function := newFunction(stack, c, e.Function, assets[e.Function], table)
 		function.allow(table, e.Actions)
 		api.route(e, function)
+		alarms := operations.watchFunction(function)
+		if c.Delivery == Canary {
+			deliverGradually(stack, function, alarms)
+		}
 		names = append(names, *function.lambda.FunctionName())
 	}
+	operations.watchTable(table, endpoints)
+	operations.showDashboard()
 
 	output(stack, OutputAPIURL, "Base URL of the API.", *api.rest.Url())
 	output(stack, OutputEventsTable, "Name of the table that holds the events.", *table.TableName())
