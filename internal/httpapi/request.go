@@ -3,8 +3,10 @@ package httpapi
 import (
 	"context"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -24,12 +26,22 @@ type request struct {
 
 func newRequest(ctx context.Context, event events.APIGatewayProxyRequest) request {
 	r := request{event: event, id: requestID(ctx, event), values: http.Header{}}
-	for name, value := range event.Headers {
-		r.values.Set(name, value)
+	single := http.Header{}
+	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
+		single.Add(name, event.Headers[name])
 	}
-	// The multi-value form has all there is; the single one only the last value.
-	for name, values := range event.MultiValueHeaders {
-		r.values[http.CanonicalHeaderKey(name)] = values
+	// A header may come in several spellings of its name, of which none may hide
+	// another; sorted, since the order of a map must not decide anything.
+	for _, name := range slices.Sorted(maps.Keys(event.MultiValueHeaders)) {
+		for _, value := range event.MultiValueHeaders[name] {
+			r.values.Add(name, value)
+		}
+	}
+	// The multi-value form has all values; the single one only the last of each.
+	for name, values := range single {
+		if _, found := r.values[name]; !found {
+			r.values[name] = values
+		}
 	}
 	return r
 }
