@@ -14,10 +14,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -191,7 +194,7 @@ func NewEvent(r *http.Request, body []byte, id string) events.APIGatewayProxyReq
 	multi := r.Header.Clone()
 	multi.Set("Host", r.Host)
 	multi.Set("X-Amzn-Trace-Id", trace)
-	multi.Add("X-Forwarded-For", sourceIP)
+	multi.Set("X-Forwarded-For", strings.Join(append(multi.Values("X-Forwarded-For"), sourceIP), ", "))
 	multi.Set("X-Forwarded-Proto", "http")
 	event := events.APIGatewayProxyRequest{
 		Resource:                        r.URL.Path,
@@ -249,6 +252,9 @@ func write(w http.ResponseWriter, answer []byte) error {
 	if err := decoder.Decode(&response); err != nil {
 		return err
 	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("there is more than one value")
+	}
 	if response.StatusCode < 200 || response.StatusCode > 599 {
 		return fmt.Errorf("statusCode is %d", response.StatusCode)
 	}
@@ -259,13 +265,28 @@ func write(w http.ResponseWriter, answer []byte) error {
 			return fmt.Errorf("body: %w", err)
 		}
 	}
-	for name, value := range response.Headers {
-		w.Header().Set(name, value)
-	}
-	for name, values := range response.MultiValueHeaders {
-		w.Header()[http.CanonicalHeaderKey(name)] = values
-	}
+	maps.Copy(w.Header(), answerHeaders(response))
 	w.WriteHeader(response.StatusCode)
 	_, _ = w.Write(body) // a client that has gone gets nothing
 	return nil
+}
+
+// answerHeaders merges the two forms in which a function may give headers, and
+// declares JSON where the function declares nothing, as API Gateway does.
+func answerHeaders(response events.APIGatewayProxyResponse) http.Header {
+	merged := http.Header{}
+	for name, values := range response.MultiValueHeaders {
+		for _, value := range values {
+			merged.Add(name, value)
+		}
+	}
+	for name, value := range response.Headers {
+		if !slices.Contains(merged.Values(name), value) {
+			merged.Add(name, value)
+		}
+	}
+	if merged.Get("Content-Type") == "" {
+		merged.Set("Content-Type", contract.MediaTypeJSON)
+	}
+	return merged
 }

@@ -26,16 +26,21 @@ type request struct {
 
 func newRequest(event events.APIGatewayProxyRequest, invocation string) request {
 	r := request{event: event, id: requestID(event, invocation), invocation: invocation, values: http.Header{}}
-	// The multi-value form has all there is; the single one only the last value.
-	// A header that was sent under two spellings is one header.
+	single := http.Header{}
+	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
+		single.Add(name, event.Headers[name])
+	}
+	// A header may come in several spellings of its name, of which none may hide
+	// another; sorted, since the order of a map must not decide anything.
 	for _, name := range slices.Sorted(maps.Keys(event.MultiValueHeaders)) {
 		for _, value := range event.MultiValueHeaders[name] {
 			r.values.Add(name, value)
 		}
 	}
-	if len(event.MultiValueHeaders) == 0 {
-		for name, value := range event.Headers {
-			r.values.Add(name, value)
+	// The multi-value form has all values; the single one only the last of each.
+	for name, values := range single {
+		if _, found := r.values[name]; !found {
+			r.values[name] = values
 		}
 	}
 	return r
