@@ -42,7 +42,8 @@ func newAPI(stack awscdk.Stack, c Config) api {
 
 	if c.Validation == ByGateway {
 		a.validator = a.rest.AddRequestValidator(jsii.String("body"), &awsapigateway.RequestValidatorOptions{
-			ValidateRequestBody: jsii.Bool(true),
+			ValidateRequestBody:       jsii.Bool(true),
+			ValidateRequestParameters: jsii.Bool(true), // none is required yet
 		})
 	}
 	answerWithProblems(a.rest, c)

@@ -40,6 +40,7 @@ func newAlarmTopic(stack awscdk.Stack, email string) awssns.Topic {
 		EnforceSSL:  jsii.Bool(true),
 	})
 	publish := cloudwatch("sns:Publish")
+	publish.SetSid(jsii.String("AlarmsOfThisAccount"))
 	publish.AddResources(topic.TopicArn())
 	topic.AddToResourcePolicy(publish)
 

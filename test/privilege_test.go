@@ -41,24 +41,73 @@ func statements(t *testing.T, tpl template) []statement {
 // The whole of what anything in the stack may do, statement by statement: one
 // more action, wildcard or principal fails this test.
 func TestPrivilegesAreExactlyThese(t *testing.T) {
-	tpl := synth(t, settings{"stage": "dev"})
+	t.Run("in dev", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "dev"})
+		compareStatements(t, statements(t, tpl), privilegesOfTheFunction(t, tpl))
+	})
+
+	t.Run("in prod with an alarm address", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "prod", "alarmEmail": "ops@example.org"})
+		function, _ := tpl.only(t, "AWS::Lambda::Function")
+		key, _ := tpl.only(t, "AWS::KMS::Key")
+		topic, _ := tpl.only(t, "AWS::SNS::Topic")
+		topicPolicy, _ := tpl.only(t, "AWS::SNS::TopicPolicy")
+		_, delivery := tpl.only(t, "AWS::CodeDeploy::DeploymentGroup")
+		role := at(delivery.Properties, "ServiceRoleArn.Fn::GetAtt.0").(string)
+		policy := policyOf(t, tpl, role) + ".PolicyDocument.Statement"
+		const ofThisAccount = `"Condition":{"StringEquals":{"aws:SourceAccount":{"Ref":"AWS::AccountId"}}}`
+
+		compareStatements(t, statements(t, tpl), append(privilegesOfTheFunction(t, tpl), [][2]string{
+			{role + ".AssumeRolePolicyDocument.Statement",
+				`{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"codedeploy.amazonaws.com"}}`},
+			{policy, fmt.Sprintf(`{"Action":["lambda:GetAlias","lambda:GetProvisionedConcurrencyConfig","lambda:UpdateAlias"],"Effect":"Allow",`+
+				`"Resource":[{"Fn::GetAtt":["%[1]s","Arn"]},{"Fn::Join":[":",[{"Fn::GetAtt":["%[1]s","Arn"]},"live"]]}]}`, function)},
+			{policy, // CloudWatch checks this action against all alarms
+				`{"Action":"cloudwatch:DescribeAlarms","Effect":"Allow","Resource":"*"}`},
+			{key + ".KeyPolicy.Statement", // in a key's policy, * is this key
+				`{"Action":"kms:*","Effect":"Allow","Principal":{"AWS":{"Fn::Join":["",["arn:",{"Ref":"AWS::Partition"},":iam::",{"Ref":"AWS::AccountId"},":root"]]}},"Resource":"*"}`},
+			{key + ".KeyPolicy.Statement",
+				`{"Action":["kms:Decrypt","kms:GenerateDataKey"],` + ofThisAccount + `,"Effect":"Allow","Principal":{"Service":"cloudwatch.amazonaws.com"},"Resource":"*"}`},
+			{topicPolicy + ".PolicyDocument.Statement", fmt.Sprintf(`{"Action":"sns:Publish","Condition":{"Bool":{"aws:SecureTransport":"false"}},`+
+				`"Effect":"Deny","Principal":"*","Resource":{"Ref":"%s"},"Sid":"AllowPublishThroughSSLOnly"}`, topic)},
+			{topicPolicy + ".PolicyDocument.Statement", fmt.Sprintf(`{"Action":"sns:Publish",`+ofThisAccount+
+				`,"Effect":"Allow","Principal":{"Service":"cloudwatch.amazonaws.com"},"Resource":{"Ref":"%s"},"Sid":"AlarmsOfThisAccount"}`, topic)},
+		}...))
+	})
+}
+
+// privilegesOfTheFunction lists what the function may do, and who may be it.
+func privilegesOfTheFunction(t *testing.T, tpl template) [][2]string {
+	t.Helper()
 	table, _ := tpl.only(t, "AWS::DynamoDB::Table")
 	_, f := tpl.only(t, "AWS::Lambda::Function")
 	logs := at(f.Properties, "LoggingConfig.LogGroup.Ref")
 	role := at(f.Properties, "Role.Fn::GetAtt.0").(string)
-	policy, _ := tpl.only(t, "AWS::IAM::Policy")
-	want(t, "roles of "+policy, tpl.Resources[policy].Properties["Roles"], fmt.Sprintf(`[{"Ref":"%s"}]`, role))
-
-	compareStatements(t, statements(t, tpl), [][2]string{
+	policy := policyOf(t, tpl, role) + ".PolicyDocument.Statement"
+	return [][2]string{
 		{role + ".AssumeRolePolicyDocument.Statement",
 			`{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}`},
-		{policy + ".PolicyDocument.Statement",
-			fmt.Sprintf(`{"Action":"dynamodb:PutItem","Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, table)},
-		{policy + ".PolicyDocument.Statement",
-			fmt.Sprintf(`{"Action":["logs:CreateLogStream","logs:PutLogEvents"],"Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, logs)},
-		{policy + ".PolicyDocument.Statement", // X-Ray has no resources to name
+		{policy, fmt.Sprintf(`{"Action":"dynamodb:PutItem","Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, table)},
+		{policy, fmt.Sprintf(`{"Action":["logs:CreateLogStream","logs:PutLogEvents"],"Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, logs)},
+		{policy, // X-Ray has no resources to name
 			`{"Action":["xray:PutTelemetryRecords","xray:PutTraceSegments"],"Effect":"Allow","Resource":"*"}`},
-	})
+	}
+}
+
+// policyOf returns the one policy that is attached to the role, and to it alone.
+func policyOf(t *testing.T, tpl template, role string) string {
+	t.Helper()
+	var found []string
+	for _, id := range tpl.ids("AWS::IAM::Policy") {
+		if roles := compact(t, tpl.Resources[id].Properties["Roles"]); strings.Contains(roles, role) {
+			want(t, "roles of "+id, tpl.Resources[id].Properties["Roles"], fmt.Sprintf(`[{"Ref":"%s"}]`, role))
+			found = append(found, id)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("got policies %v of role %s, want one", found, role)
+	}
+	return found[0]
 }
 
 // compareStatements wants exactly these pairs of owner and text.
