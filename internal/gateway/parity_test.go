@@ -285,29 +285,43 @@ func serve(t *testing.T, cfg Config) *httptest.Server {
 // in turn, and reads the answer.
 func post(t *testing.T, server *httptest.Server, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
-		server.URL+contract.ProposeDestination.Path, strings.NewReader(body))
+	response, answer, err := send(t.Context(), server, body, headers...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return response, answer
+}
+
+// send is post for goroutines, which must not end a test.
+func send(ctx context.Context, server *httptest.Server, body string, headers ...string) (*http.Response, string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		server.URL+contract.ProposeDestination.Path, strings.NewReader(body))
+	if err != nil {
+		return nil, "", err
 	}
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Add(headers[i], headers[i+1])
 	}
-	return do(t, server, request)
+	return exchange(server, request)
 }
 
 func do(t *testing.T, server *httptest.Server, request *http.Request) (*http.Response, string) {
 	t.Helper()
-	response, err := server.Client().Do(request)
+	response, answer, err := exchange(server, request)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return response, answer
+}
+
+func exchange(server *httptest.Server, request *http.Request) (*http.Response, string, error) {
+	response, err := server.Client().Do(request)
+	if err != nil {
+		return nil, "", err
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, string(answer)
+	return response, string(answer), err
 }
 
 // parseProblem reads an answer that must be problem+json, and checks what holds
