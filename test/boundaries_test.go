@@ -33,6 +33,7 @@ const (
 	smithy    = "github.com/aws/smithy-go"
 	lambdaGo  = "github.com/aws/aws-lambda-go/"
 	uuid      = "github.com/google/uuid"
+	jsontext  = "github.com/go-json-experiment/json/jsontext"
 )
 
 // rules is the table of the design: infrastructure on one side, the domain in
@@ -40,9 +41,10 @@ const (
 var rules = []rule{
 	{packages: "internal/contract"},
 	{packages: "internal/eventstore", others: []string{uuid}},
-	{packages: "internal/destination", own: []string{"internal/contract", "internal/eventstore"}, others: []string{uuid}},
+	{packages: "internal/decimal"},
+	{packages: "internal/destination", own: []string{"internal/contract", "internal/decimal", "internal/eventstore"}, others: []string{uuid}},
 	{packages: "internal/eventstore/dynamo", own: []string{"internal/eventstore"}, others: []string{sdk, smithy}},
-	{packages: "internal/httpapi", own: []string{"internal/contract", "internal/destination", "internal/eventstore"}, others: []string{lambdaGo + "events"}},
+	{packages: "internal/httpapi", own: []string{"internal/contract", "internal/destination", "internal/eventstore"}, others: []string{lambdaGo + "events", uuid, jsontext}},
 	{packages: "internal/gobuild"},
 
 	{packages: ".", own: []string{"stacks", "internal/gobuild"}, others: []string{cdk, construct, jsiiGo}},

@@ -41,7 +41,7 @@ const (
 // and its description in the schema.
 var (
 	RuleName = fmt.Sprintf(
-		"must be 1 to %d characters after trimming white space, without control characters", NameMaxCharacters)
+		"must be 1 to %d characters after trimming white space, without control characters or U+FFFD", NameMaxCharacters)
 	RuleLatitude  = fmt.Sprintf("must be a number between %d and %d", LatitudeMin, LatitudeMax)
 	RuleLongitude = fmt.Sprintf("must be a number between %d and %d", LongitudeMin, LongitudeMax)
 )

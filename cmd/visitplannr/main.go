@@ -1,0 +1,130 @@
+// Command visitplannr is the command line for developers and editors: it runs
+// the whole system on this machine, invokes the function, sends proposals and
+// shows what is stored.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// command is one subcommand. Its run function gets the arguments after its name.
+type command struct {
+	name    string
+	args    string // in the usage line, after the flags
+	summary string
+	run     func(ctx context.Context, c *cli, args []string) error
+}
+
+func commands() []command {
+	return []command{
+		{"local", "", "run the API, the function and the table on this machine", runLocal},
+		{"event", "", "print the event that the gateway hands to the function", runEvent},
+		{"invoke", "FILE|-", "run the function once on an event", runInvoke},
+		{"propose", "", "propose a destination to the local or a deployed API", runPropose},
+		{"stream", "NAME", "print the events of one stream", runStream},
+		{"events", "", "print all events, and follow them", runEvents},
+	}
+}
+
+// cli is the world of a command, so that tests can be it.
+type cli struct {
+	command command
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	getenv  func(string) string
+}
+
+// errUsage says that the arguments were wrong and that the reason is printed.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, cli{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:]))
+}
+
+// run runs one command line and returns its exit code: 0 for success, 1 for
+// failure, 2 for a command line that is wrong.
+func run(ctx context.Context, c cli, args []string) int {
+	if len(args) == 0 {
+		usage(c.stderr)
+		return 2
+	}
+	switch args[0] {
+	case "help", "-h", "-help", "--help":
+		usage(c.stdout)
+		return 0
+	}
+	for _, command := range commands() {
+		if command.name != args[0] {
+			continue
+		}
+		c.command = command
+		switch err := command.run(ctx, &c, args[1:]); {
+		case err == nil, errors.Is(err, flag.ErrHelp):
+			return 0
+		case errors.Is(err, errUsage):
+			return 2
+		default:
+			fmt.Fprintf(c.stderr, "visitplannr %s: %v\n", command.name, err)
+			return 1
+		}
+	}
+	fmt.Fprintf(c.stderr, "visitplannr: there is no command %q\n\n", args[0])
+	usage(c.stderr)
+	return 2
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "visitplannr runs and operates the visitplannr command channel.\n\nUsage: visitplannr COMMAND [flags]\n\n")
+	for _, command := range commands() {
+		fmt.Fprintf(w, "  %-8s %s\n", command.name, command.summary)
+	}
+	fmt.Fprint(w, "\nvisitplannr COMMAND -h tells more of one.\n")
+}
+
+// flags returns the command's flag set, whose -h prints about and the flags.
+func (c *cli) flags(about string) *flag.FlagSet {
+	set := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
+	set.SetOutput(c.stderr)
+	set.Usage = func() {
+		fmt.Fprintf(set.Output(), "Usage: visitplannr %s [flags] %s\n\n%s\n\nFlags:\n", c.command.name, c.command.args, about)
+		set.PrintDefaults()
+	}
+	return set
+}
+
+// parse reads flags that must be followed by exactly as many arguments.
+func (c *cli) parse(set *flag.FlagSet, args []string, positional int) error {
+	for _, arg := range args {
+		if arg == "-h" || arg == "-help" || arg == "--help" {
+			set.SetOutput(c.stdout) // help that was asked for is output
+		}
+	}
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	if set.NArg() != positional {
+		return c.misuse(set, "takes %d arguments besides its flags, got %d", positional, set.NArg())
+	}
+	return nil
+}
+
+// misuse reports wrong arguments and points to the help.
+func (c *cli) misuse(set *flag.FlagSet, format string, args ...any) error {
+	fmt.Fprintf(c.stderr, "visitplannr %s: %s\nRun 'visitplannr %s -h' for help.\n",
+		set.Name(), fmt.Sprintf(format, args...), set.Name())
+	return errUsage
+}

@@ -1,0 +1,54 @@
+// Package engine is the embedded DynamoDB of the local run: minidyn behind a
+// real HTTP listener, so that the store's one adapter reaches it as it reaches
+// AWS. It keeps everything in memory. It is more lenient than DynamoDB (it takes
+// items over 400 KB and empty keys); the store's tests run on stricter engines
+// too.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/truora/minidyn/server"
+)
+
+// Engine is a running engine.
+type Engine struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// Start starts an empty engine on the TCP address addr, such as 127.0.0.1:8000,
+// or port 0 for any free port. It fails when it cannot listen there.
+func Start(addr string) (*Engine, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("embedded DynamoDB engine: %w", err)
+	}
+	e := &Engine{
+		listener: listener,
+		server: &http.Server{
+			Handler:           server.NewServer(),
+			ReadHeaderTimeout: 10 * time.Second,
+			ErrorLog:          log.New(log.Writer(), "embedded DynamoDB engine: ", 0),
+		},
+	}
+	go func() { _ = e.server.Serve(listener) }() // ends with Close
+	return e, nil
+}
+
+// URL returns the engine's endpoint.
+func (e *Engine) URL() string { return "http://" + e.listener.Addr().String() }
+
+// Close stops the engine after the requests that are under way, or when ctx
+// ends. What it held is gone.
+func (e *Engine) Close(ctx context.Context) error {
+	if err := e.server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("stop embedded DynamoDB engine: %w", err)
+	}
+	return nil
+}

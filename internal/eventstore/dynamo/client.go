@@ -1,0 +1,121 @@
+package dynamo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// Names of the environment variables that NewClient reads: those that Lambda
+// sets, and the SDK's own for another endpoint.
+const (
+	EnvEndpoint = "AWS_ENDPOINT_URL_DYNAMODB"
+
+	envEndpointAll  = "AWS_ENDPOINT_URL"
+	envRegion       = "AWS_REGION"
+	envAccessKey    = "AWS_ACCESS_KEY_ID"
+	envSecretKey    = "AWS_SECRET_ACCESS_KEY"
+	envSessionToken = "AWS_SESSION_TOKEN"
+)
+
+// The retries of one call. The caller's context bounds them all together.
+const (
+	maxAttempts    = 10
+	attemptTimeout = 3 * time.Second // DynamoDB answers in milliseconds or not at all
+	firstBackoff   = 25 * time.Millisecond
+	maxBackoff     = time.Second
+)
+
+// NewClient returns a client made from environment variables alone, as they are
+// in Lambda: AWS_REGION, the credentials, and AWS_ENDPOINT_URL_DYNAMODB (or
+// AWS_ENDPOINT_URL) for another engine than AWS. The SDK's config package would
+// read the same and more, for 2 MB of binary and a millisecond of every cold
+// start. getenv is os.Getenv outside tests.
+//
+// It fails when there is no region.
+func NewClient(getenv func(string) string) (*dynamodb.Client, error) {
+	region := getenv(envRegion)
+	if region == "" {
+		return nil, fmt.Errorf("%s is not set: Lambda sets it; elsewhere name the region of the table", envRegion)
+	}
+	credentials := aws.Credentials{
+		AccessKeyID:     getenv(envAccessKey),
+		SecretAccessKey: getenv(envSecretKey),
+		SessionToken:    getenv(envSessionToken),
+		Source:          "environment",
+	}
+	if !credentials.HasKeys() {
+		return nil, fmt.Errorf("%s and %s are not set: Lambda sets them; elsewhere export those of a principal that may use the table",
+			envAccessKey, envSecretKey)
+	}
+	options := Options(region, static(credentials))
+	if endpoint := cmp.Or(getenv(EnvEndpoint), getenv(envEndpointAll)); endpoint != "" {
+		options.BaseEndpoint = &endpoint
+	}
+	return dynamodb.New(options), nil
+}
+
+// Connect returns a client for another endpoint than AWS's own for the region.
+func Connect(endpoint, region string, credentials aws.Credentials) *dynamodb.Client {
+	options := Options(region, static(credentials))
+	options.BaseEndpoint = &endpoint
+	return dynamodb.New(options)
+}
+
+func static(credentials aws.Credentials) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil })
+}
+
+// Options returns what every client of a store has in common: retries with short
+// pauses, within the time that the caller's context leaves, and an HTTP client
+// that keeps connections.
+func Options(region string, credentials aws.CredentialsProvider) dynamodb.Options {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // all go to one host
+	return dynamodb.Options{
+		Region:      region,
+		Credentials: credentials,
+		HTTPClient:  &http.Client{Transport: transport, Timeout: attemptTimeout},
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts = maxAttempts
+			o.Backoff = retry.BackoffDelayerFunc(backoff)
+		}),
+	}
+}
+
+// backoff doubles with each attempt and is jittered over its upper half, so
+// clients that were throttled together do not come back together.
+func backoff(attempt int, _ error) (time.Duration, error) {
+	pause := min(firstBackoff<<min(attempt, 10), maxBackoff)
+	return pause/2 + rand.N(pause/2), nil
+}
+
+// Warm opens a connection to the client's endpoint, so that the first write does
+// not wait for DNS, TCP and TLS. It asks for the endpoint's health page, which
+// needs no permission, and is worth trying only: a store works without it.
+func Warm(ctx context.Context, client *dynamodb.Client) error {
+	options := client.Options()
+	url := "https://dynamodb." + options.Region + ".amazonaws.com/"
+	if options.BaseEndpoint != nil {
+		url = *options.BaseEndpoint
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("warm %s: %w", url, err)
+	}
+	response, err := options.HTTPClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("warm: %w", err)
+	}
+	_, readErr := io.Copy(io.Discard, io.LimitReader(response.Body, 4<<10))
+	return errors.Join(readErr, response.Body.Close())
+}

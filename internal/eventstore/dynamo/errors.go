@@ -1,0 +1,70 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"visitplannr/internal/eventstore"
+)
+
+// translate gives a driver's error its meaning in eventstore's terms, and keeps
+// it as the cause. It reads types and error codes, never message texts. nil
+// stays nil.
+func (s *Store) translate(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(err), err)
+}
+
+func meaning(err error) error {
+	var (
+		noTable    *types.ResourceNotFoundException
+		noCapacity *types.ProvisionedThroughputExceededException
+		overLimit  *types.RequestLimitExceeded
+		throttled  *types.ThrottlingException
+		internal   *types.InternalServerError
+		api        smithy.APIError
+		network    net.Error
+	)
+	switch {
+	case errors.As(err, &noTable):
+		return eventstore.ErrNoTable
+	case errors.As(err, &noCapacity), errors.As(err, &overLimit), errors.As(err, &throttled):
+		return eventstore.ErrThrottled
+	case errors.As(err, &internal):
+		return eventstore.ErrUnavailable
+	case errors.As(err, &api):
+		return meaningOfCode(api)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return eventstore.ErrTimeout
+	default:
+		return eventstore.ErrUnavailable // no answer, or none that could be read
+	}
+}
+
+// meaningOfCode knows the codes that the SDK has no Go type for:
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CommonErrors.html
+func meaningOfCode(err smithy.APIError) error {
+	switch err.ErrorCode() {
+	case "AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidSignatureException",
+		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature",
+		"ExpiredTokenException", "NotAuthorized", "OptInRequired", "InvalidClientTokenId":
+		return eventstore.ErrForbidden
+	case "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded":
+		return eventstore.ErrThrottled
+	case "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException":
+		return eventstore.ErrUnavailable
+	case "RequestTimeout", "RequestTimeoutException":
+		return eventstore.ErrTimeout
+	}
+	if err.ErrorFault() == smithy.FaultServer {
+		return eventstore.ErrUnavailable
+	}
+	return eventstore.ErrRefused
+}

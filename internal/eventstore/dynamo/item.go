@@ -1,0 +1,188 @@
+package dynamo
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"visitplannr/internal/eventstore"
+)
+
+func encode(e eventstore.Event) (map[string]types.AttributeValue, error) {
+	if err := e.Validate(); err != nil {
+		return nil, err
+	}
+	data, err := encodeJSON(e.Data)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", eventstore.AttrData, err)
+	}
+	return map[string]types.AttributeValue{
+		eventstore.AttrStreamName:    text(e.StreamName.String()),
+		eventstore.AttrEventID:       text(e.ID.String()),
+		eventstore.AttrEventType:     text(e.Type),
+		eventstore.AttrSchemaVersion: &types.AttributeValueMemberN{Value: strconv.Itoa(e.SchemaVersion)},
+		eventstore.AttrTimestamp:     text(e.Timestamp.String()),
+		eventstore.AttrCorrelationID: text(e.CorrelationID),
+		eventstore.AttrCausationID:   text(e.CausationID),
+		eventstore.AttrData:          data,
+	}, nil
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+// decode is the inverse of encode. Its errors wrap eventstore.ErrInvalid.
+func decode(item map[string]types.AttributeValue) (eventstore.Event, error) {
+	d := decoder{item: item}
+	var (
+		e      eventstore.Event
+		parsed error
+	)
+	keep := func(err error) {
+		if parsed == nil {
+			parsed = err
+		}
+	}
+	var err error
+	e.StreamName, err = eventstore.ParseStreamName(d.text(eventstore.AttrStreamName))
+	keep(err)
+	e.ID, err = eventstore.ParseID(d.text(eventstore.AttrEventID))
+	keep(err)
+	e.Type = d.text(eventstore.AttrEventType)
+	e.SchemaVersion = d.integer(eventstore.AttrSchemaVersion)
+	e.Timestamp, err = eventstore.ParseTime(d.text(eventstore.AttrTimestamp))
+	keep(err)
+	e.CorrelationID = d.text(eventstore.AttrCorrelationID)
+	e.CausationID = d.text(eventstore.AttrCausationID)
+	e.Data = d.json(eventstore.AttrData)
+	keep(d.err)
+	if parsed == nil {
+		parsed = e.Validate()
+	}
+	if parsed != nil {
+		return eventstore.Event{}, fmt.Errorf("stored item %s/%s: %w",
+			d.text(eventstore.AttrStreamName), d.text(eventstore.AttrEventID), parsed)
+	}
+	return e, nil
+}
+
+// decoder takes attributes of an item and keeps the first error.
+type decoder struct {
+	item map[string]types.AttributeValue
+	err  error
+}
+
+func (d *decoder) fail(attribute, want string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s is %T, not %s", eventstore.ErrInvalid, attribute, d.item[attribute], want)
+	}
+}
+
+func (d *decoder) text(attribute string) string {
+	v, ok := d.item[attribute].(*types.AttributeValueMemberS)
+	if !ok {
+		d.fail(attribute, "a string")
+		return ""
+	}
+	return v.Value
+}
+
+func (d *decoder) integer(attribute string) int {
+	v, ok := d.item[attribute].(*types.AttributeValueMemberN)
+	if ok {
+		if n, err := strconv.Atoi(v.Value); err == nil {
+			return n
+		}
+	}
+	d.fail(attribute, "an integer")
+	return 0
+}
+
+func (d *decoder) json(attribute string) json.RawMessage {
+	value, err := jsonValue(d.item[attribute])
+	if err != nil {
+		d.fail(attribute, "JSON")
+		return nil
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		d.fail(attribute, "JSON")
+	}
+	return data
+}
+
+// encodeJSON turns a JSON text into the attribute value of the same shape.
+// Numbers keep their digits.
+func encodeJSON(data json.RawMessage) (types.AttributeValue, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, fmt.Errorf("%w: %w", eventstore.ErrInvalid, err)
+	}
+	return attributeValue(value), nil
+}
+
+func attributeValue(value any) types.AttributeValue {
+	switch v := value.(type) {
+	case string:
+		return text(v)
+	case json.Number:
+		return &types.AttributeValueMemberN{Value: v.String()}
+	case bool:
+		return &types.AttributeValueMemberBOOL{Value: v}
+	case []any:
+		list := make([]types.AttributeValue, len(v))
+		for i, element := range v {
+			list[i] = attributeValue(element)
+		}
+		return &types.AttributeValueMemberL{Value: list}
+	case map[string]any:
+		members := make(map[string]types.AttributeValue, len(v))
+		for name, member := range v {
+			members[name] = attributeValue(member)
+		}
+		return &types.AttributeValueMemberM{Value: members}
+	default: // encoding/json gives nothing else but nil
+		return &types.AttributeValueMemberNULL{Value: true}
+	}
+}
+
+// jsonValue is the inverse of attributeValue. Binary and set values, which no
+// event holds, are errors.
+func jsonValue(value types.AttributeValue) (any, error) {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value, nil
+	case *types.AttributeValueMemberN:
+		return json.Number(v.Value), nil
+	case *types.AttributeValueMemberBOOL:
+		return v.Value, nil
+	case *types.AttributeValueMemberNULL:
+		return nil, nil
+	case *types.AttributeValueMemberL:
+		list := make([]any, len(v.Value))
+		for i, element := range v.Value {
+			decoded, err := jsonValue(element)
+			if err != nil {
+				return nil, err
+			}
+			list[i] = decoded
+		}
+		return list, nil
+	case *types.AttributeValueMemberM:
+		members := make(map[string]any, len(v.Value))
+		for name, member := range v.Value {
+			decoded, err := jsonValue(member)
+			if err != nil {
+				return nil, err
+			}
+			members[name] = decoded
+		}
+		return members, nil
+	default:
+		return nil, fmt.Errorf("%w: %T has no JSON form", eventstore.ErrInvalid, value)
+	}
+}

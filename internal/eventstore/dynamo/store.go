@@ -1,0 +1,140 @@
+// Package dynamo keeps events in a DynamoDB table: the item's shape, the
+// conditional write that opens a stream, the reads, and the translation of
+// DynamoDB's errors into those of package eventstore. It is the only adapter;
+// local engines are reached through it over HTTP, just as AWS is.
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"visitplannr/internal/eventstore"
+)
+
+// Store is an event store in one table.
+type Store struct {
+	client *dynamodb.Client
+	table  string
+}
+
+// New returns the store of the events in table.
+func New(client *dynamodb.Client, table string) *Store {
+	return &Store{client: client, table: table}
+}
+
+// conditionNew lets a put happen only when no item has its key.
+const conditionNew = "attribute_not_exists(" + eventstore.AttrStreamName + ")"
+
+// Open stores the event that opens a stream, once. When the stream exists it
+// returns an *eventstore.StreamExistsError with the event that opened it and
+// changes nothing. That event may be this one, if a reply was lost on the way.
+// Other errors are those of package eventstore.
+func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
+	item, err := encode(opening)
+	if err != nil {
+		return err
+	}
+	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                           &s.table,
+		Item:                                item,
+		ConditionExpression:                 aws.String(conditionNew),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	var refused *types.ConditionalCheckFailedException
+	if !errors.As(err, &refused) {
+		return s.translate("put", err)
+	}
+	existing := refused.Item
+	if len(existing) == 0 {
+		// Not every engine returns the item that is in the way. AWS does, so the
+		// function needs no permission to read.
+		if existing, err = s.get(ctx, item); err != nil {
+			return err
+		}
+	}
+	stored, err := decode(existing)
+	if err != nil {
+		return fmt.Errorf("stream %s exists: %w", opening.StreamName, err)
+	}
+	return &eventstore.StreamExistsError{Opening: stored}
+}
+
+func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (map[string]types.AttributeValue, error) {
+	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &s.table,
+		Key: map[string]types.AttributeValue{
+			eventstore.AttrStreamName: item[eventstore.AttrStreamName],
+			eventstore.AttrEventID:    item[eventstore.AttrEventID],
+		},
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, s.translate("get", err)
+	}
+	return out.Item, nil
+}
+
+// Stream yields the events of one stream in order, read consistently. A stream
+// that was never opened yields nothing. It stops after the first error, which is
+// one of package eventstore.
+func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
+	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
+		TableName:              &s.table,
+		KeyConditionExpression: aws.String("#stream = :stream"),
+		ExpressionAttributeNames: map[string]string{
+			"#stream": eventstore.AttrStreamName,
+		},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":stream": &types.AttributeValueMemberS{Value: name.String()},
+		},
+		ConsistentRead: aws.Bool(true),
+	})
+	return s.events("query", pages.HasMorePages, func() ([]map[string]types.AttributeValue, error) {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return page.Items, nil
+	})
+}
+
+// All yields every event of the table in no order. It reads the whole table:
+// for development and repair, not for serving. It stops after the first error,
+// which is one of package eventstore.
+func (s *Store) All(ctx context.Context) iter.Seq2[eventstore.Event, error] {
+	pages := dynamodb.NewScanPaginator(s.client, &dynamodb.ScanInput{
+		TableName:      &s.table,
+		ConsistentRead: aws.Bool(true),
+	})
+	return s.events("scan", pages.HasMorePages, func() ([]map[string]types.AttributeValue, error) {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return page.Items, nil
+	})
+}
+
+func (s *Store) events(op string, more func() bool, next func() ([]map[string]types.AttributeValue, error)) iter.Seq2[eventstore.Event, error] {
+	return func(yield func(eventstore.Event, error) bool) {
+		for more() {
+			items, err := next()
+			if err != nil {
+				yield(eventstore.Event{}, s.translate(op, err))
+				return
+			}
+			for _, item := range items {
+				event, err := decode(item)
+				if !yield(event, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,292 @@
+// Package gateway is API Gateway on the developer's machine: it turns HTTP into
+// the event of the REST proxy integration and the function's answer back into
+// HTTP, and gives the gateway's own answers (validation, unknown routes, bodies
+// that are too large, functions that fail) with the bodies that the stack
+// configures.
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"mime"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"visitplannr/internal/contract"
+)
+
+// Invoker runs a function on a JSON event and returns its JSON answer, as
+// Lambda's Invoke does. It must be safe for concurrent use.
+type Invoker interface {
+	Invoke(ctx context.Context, event []byte) ([]byte, error)
+}
+
+// API Gateway's own limits:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+const (
+	// MaxBodyBytes is the largest request that a REST API takes.
+	MaxBodyBytes = 10 << 20
+
+	// IntegrationTimeout is how long a REST API waits for a function.
+	IntegrationTimeout = 29 * time.Second
+)
+
+// Stage is the stage name that events of the local gateway carry.
+const Stage = "local"
+
+// Config is what a Gateway needs.
+type Config struct {
+	Invoker Invoker
+
+	// ValidateBodies refuses bodies that break the contract's schema before the
+	// function sees them, as the deployed gateway does with validation=gateway.
+	ValidateBodies bool
+
+	// Timeout replaces IntegrationTimeout unless it is 0.
+	Timeout time.Duration
+
+	// Logger gets what API Gateway would write to its execution log: why the
+	// gateway itself refused or failed a request.
+	Logger *slog.Logger
+}
+
+// Gateway is an http.Handler that serves the routes of package contract.
+type Gateway struct {
+	invoker   Invoker
+	schema    *jsonschema.Schema // nil: bodies are left to the function
+	responses map[string]contract.GatewayResponse
+	timeout   time.Duration
+	logger    *slog.Logger
+}
+
+// New returns a Gateway.
+func New(cfg Config) (*Gateway, error) {
+	g := &Gateway{
+		invoker:   cfg.Invoker,
+		responses: map[string]contract.GatewayResponse{},
+		timeout:   cfg.Timeout,
+		logger:    cfg.Logger,
+	}
+	if g.timeout == 0 {
+		g.timeout = IntegrationTimeout
+	}
+	for _, response := range contract.GatewayResponses() {
+		g.responses[response.Type] = response
+	}
+	if cfg.ValidateBodies {
+		schema, err := compile(contract.ProposalSchema())
+		if err != nil {
+			return nil, err
+		}
+		g.schema = schema
+	}
+	return g, nil
+}
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := uuid.NewString()
+	w.Header().Set("x-amzn-RequestId", id)
+	route := contract.ProposeDestination
+	if r.URL.Path != route.Path || r.Method != route.Method {
+		g.refuse(w, id, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBodyBytes))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			g.refuse(w, id, contract.GatewayRequestTooLarge, err)
+		} else {
+			g.refuse(w, id, contract.GatewayDefault4XX, fmt.Errorf("read body: %w", err))
+		}
+		return
+	}
+	if err := g.validate(r, body); err != nil {
+		g.refuse(w, id, contract.GatewayBadRequestBody, err)
+		return
+	}
+
+	event, err := json.Marshal(NewEvent(r, body, id))
+	if err != nil {
+		g.refuse(w, id, contract.GatewayDefault5XX, fmt.Errorf("encode event: %w", err))
+		return
+	}
+	// Lambda finishes an invocation whose client has gone; so does the gateway.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.timeout)
+	defer cancel()
+	answer, err := g.invoker.Invoke(ctx, event)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		g.refuse(w, id, contract.GatewayIntegrationTimeout, err)
+		return
+	case err != nil:
+		g.refuse(w, id, contract.GatewayIntegrationFailure, err)
+		return
+	}
+	if err := write(w, answer); err != nil {
+		g.refuse(w, id, contract.GatewayIntegrationFailure, fmt.Errorf("malformed Lambda proxy response: %w", err))
+	}
+}
+
+// validate checks a body against the model. As in API Gateway, a body of a
+// content type without a model is not checked, and none at all counts as JSON.
+func (g *Gateway) validate(r *http.Request, body []byte) error {
+	if g.schema == nil {
+		return nil
+	}
+	if declared := r.Header.Get("Content-Type"); declared != "" {
+		if mediaType, _, err := mime.ParseMediaType(declared); err != nil || mediaType != contract.MediaTypeJSON {
+			return nil
+		}
+	}
+	return validate(g.schema, body)
+}
+
+// refuse gives one of the gateway's own answers and logs why.
+func (g *Gateway) refuse(w http.ResponseWriter, id, responseType string, cause error) {
+	response := g.responses[responseType]
+	level := slog.LevelInfo
+	if response.Problem.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	g.logger.Log(context.Background(), level, "gateway answered", "requestId", id,
+		"responseType", responseType, "status", response.Problem.Status, "cause", cause.Error())
+
+	if response.Problem.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(response.Problem.RetryAfter))
+	}
+	w.Header().Set("Content-Type", contract.MediaTypeProblem)
+	w.WriteHeader(response.Problem.Status)
+	_, _ = io.WriteString(w, response.Render(id)) // a client that has gone gets nothing
+}
+
+// NewEvent returns the proxy event of a request with that body and request id:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format
+//
+// A body that is not UTF-8 is carried in base64, since JSON could not carry it.
+func NewEvent(r *http.Request, body []byte, id string) events.APIGatewayProxyRequest {
+	now := time.Now().UTC()
+	trace := r.Header.Get("X-Amzn-Trace-Id")
+	if trace == "" {
+		trace = fmt.Sprintf("Root=1-%08x-%s", now.Unix(), hex24())
+	}
+	sourceIP, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		sourceIP = r.RemoteAddr
+	}
+	multi := r.Header.Clone()
+	multi.Set("Host", r.Host)
+	multi.Set("X-Amzn-Trace-Id", trace)
+	multi.Set("X-Forwarded-For", strings.Join(append(multi.Values("X-Forwarded-For"), sourceIP), ", "))
+	multi.Set("X-Forwarded-Proto", "http")
+	event := events.APIGatewayProxyRequest{
+		Resource:                        r.URL.Path,
+		Path:                            r.URL.Path,
+		HTTPMethod:                      r.Method,
+		Headers:                         last(multi),
+		MultiValueHeaders:               multi,
+		QueryStringParameters:           last(r.URL.Query()),
+		MultiValueQueryStringParameters: r.URL.Query(),
+		Body:                            string(body),
+		RequestContext: events.APIGatewayProxyRequestContext{
+			AccountID:         "000000000000",
+			APIID:             Stage,
+			DomainName:        r.Host,
+			ExtendedRequestID: id,
+			HTTPMethod:        r.Method,
+			Identity:          events.APIGatewayRequestIdentity{SourceIP: sourceIP, UserAgent: r.UserAgent()},
+			Path:              r.URL.Path,
+			Protocol:          r.Proto,
+			RequestID:         id,
+			RequestTime:       now.Format("02/Jan/2006:15:04:05 -0700"),
+			RequestTimeEpoch:  now.UnixMilli(),
+			ResourceID:        Stage,
+			ResourcePath:      r.URL.Path,
+			Stage:             Stage,
+		},
+	}
+	if !utf8.Valid(body) {
+		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
+	}
+	return event
+}
+
+// last keeps the last value of each name, as the single-value maps of an event do.
+func last(multi map[string][]string) map[string]string {
+	single := make(map[string]string, len(multi))
+	for name, values := range multi {
+		single[name] = values[len(values)-1]
+	}
+	return single
+}
+
+func hex24() string {
+	id := uuid.New()
+	return fmt.Sprintf("%x", id[:12])
+}
+
+// write turns the function's answer into an HTTP response. It writes nothing
+// when the answer is not one:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-output-format
+func write(w http.ResponseWriter, answer []byte) error {
+	var response events.APIGatewayProxyResponse
+	decoder := json.NewDecoder(bytes.NewReader(answer))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&response); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("there is more than one value")
+	}
+	if response.StatusCode < 200 || response.StatusCode > 599 {
+		return fmt.Errorf("statusCode is %d", response.StatusCode)
+	}
+	body := []byte(response.Body)
+	if response.IsBase64Encoded {
+		var err error
+		if body, err = base64.StdEncoding.DecodeString(response.Body); err != nil {
+			return fmt.Errorf("body: %w", err)
+		}
+	}
+	maps.Copy(w.Header(), answerHeaders(response))
+	w.WriteHeader(response.StatusCode)
+	_, _ = w.Write(body) // a client that has gone gets nothing
+	return nil
+}
+
+// answerHeaders merges the two forms in which a function may give headers, and
+// declares JSON where the function declares nothing, as API Gateway does.
+func answerHeaders(response events.APIGatewayProxyResponse) http.Header {
+	merged := http.Header{}
+	for name, values := range response.MultiValueHeaders {
+		for _, value := range values {
+			merged.Add(name, value)
+		}
+	}
+	for name, value := range response.Headers {
+		if !slices.Contains(merged.Values(name), value) {
+			merged.Add(name, value)
+		}
+	}
+	if merged.Get("Content-Type") == "" {
+		merged.Set("Content-Type", contract.MediaTypeJSON)
+	}
+	return merged
+}

@@ -1,0 +1,214 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/destination"
+)
+
+// parseProposal returns the proposal that a body holds. Its error is a *refusal
+// that names everything that is wrong with the body, each with its place; only
+// a body that is no JSON at all ends at its first mistake.
+//
+// It reads tokens instead of decoding into a struct: encoding/json would drop
+// unknown and duplicate members and replace broken UTF-8 and lone surrogates,
+// and what an editor wrote must be stored as written or refused.
+func parseProposal(body []byte) (destination.Proposal, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return destination.Proposal{}, &refusal{kind: contract.ProblemInvalidBody,
+			detail: "The body is empty. " + contract.ProblemInvalidBody.Detail}
+	}
+	p := parser{
+		// Duplicates are found here, so that they are reported with the rest.
+		decoder: jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true)),
+		leaves:  map[string]string{},
+	}
+	if err := p.document(); err != nil {
+		return destination.Proposal{}, &refusal{kind: contract.ProblemInvalidBody, detail: malformed(body, err)}
+	}
+
+	var proposal destination.Proposal
+	convert(&p, contract.PointerName, &proposal.Name, destination.NewName)
+	convert(&p, contract.PointerLatitude, &proposal.Latitude, destination.ParseLatitude)
+	convert(&p, contract.PointerLongitude, &proposal.Longitude, destination.ParseLongitude)
+	if len(p.problems) > 0 {
+		return destination.Proposal{}, &refusal{kind: contract.ProblemInvalidBody,
+			detail: summary(len(p.problems)), fields: p.problems}
+	}
+	return proposal, nil
+}
+
+// convert makes the domain's value from the text at pointer, if one was there.
+func convert[T any](p *parser, pointer string, to *T, parse func(string) (T, error)) {
+	text, found := p.leaves[pointer]
+	if !found {
+		return
+	}
+	value, err := parse(text)
+	if err != nil {
+		p.problem(pointer, err.Error())
+		return
+	}
+	*to = value
+}
+
+func summary(problems int) string {
+	if problems == 1 {
+		return "The body has a problem; see errors."
+	}
+	return fmt.Sprintf("The body has %d problems; see errors.", problems)
+}
+
+// malformed says where a body stops being JSON, without the parser's own words.
+func malformed(body []byte, err error) string {
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "The body is not valid JSON: it ends too early."
+	case errors.As(err, &syntax):
+		before := body[:min(int(syntax.ByteOffset), len(body))]
+		line := bytes.Count(before, []byte("\n")) + 1
+		column := len(before) - (bytes.LastIndexByte(before, '\n') + 1) + 1
+		return fmt.Sprintf("The body is not valid JSON (RFC 8259, in UTF-8) from line %d, byte %d.", line, column)
+	default:
+		return "The body is not valid JSON."
+	}
+}
+
+// parser walks a body along the contract's schema. It collects the texts of
+// strings and numbers by their pointer, and every departure from the schema.
+type parser struct {
+	decoder  *jsontext.Decoder
+	leaves   map[string]string
+	problems []contract.FieldError
+}
+
+func (p *parser) problem(pointer, detail string) {
+	p.problems = append(p.problems, contract.FieldError{Pointer: pointer, Detail: detail})
+}
+
+// maxProblems bounds an answer. A body of 16 KiB has room for thousands of
+// unknown members, and nobody reads more than a screen of them.
+const maxProblems = 20
+
+// document reads the one value of a body. Its error means that the body is not
+// JSON.
+func (p *parser) document() error {
+	if err := p.value(contract.ProposalSchema(), contract.PointerRoot); err != nil {
+		return err
+	}
+	if _, err := p.decoder.ReadToken(); err != io.EOF {
+		if err == nil {
+			err = &jsontext.SyntacticError{ByteOffset: p.decoder.InputOffset()}
+		}
+		return err
+	}
+	if len(p.problems) > maxProblems {
+		p.problems = append(p.problems[:maxProblems],
+			contract.FieldError{Pointer: contract.PointerRoot, Detail: "has more problems than these"})
+	}
+	return nil
+}
+
+func (p *parser) value(schema contract.Schema, pointer string) error {
+	kind := p.decoder.PeekKind()
+	switch {
+	case kind == jsontext.KindBeginObject && schema.Type == contract.TypeObject:
+		return p.object(schema, pointer)
+	case kind == jsontext.KindString && schema.Type == contract.TypeString,
+		kind == jsontext.KindNumber && schema.Type == contract.TypeNumber:
+		token, err := p.decoder.ReadToken()
+		if err != nil {
+			return err
+		}
+		p.leaves[pointer] = token.String()
+		return nil
+	}
+	if err := p.decoder.SkipValue(); err != nil {
+		return err
+	}
+	p.problem(pointer, mustBe(schema))
+	return nil
+}
+
+// mustBe says what a value of the wrong type should have been. A rule that names
+// its type says more than the type.
+func mustBe(schema contract.Schema) string {
+	switch schema.Type {
+	case contract.TypeObject:
+		return "must be an object"
+	case contract.TypeString:
+		return "must be a string"
+	default:
+		return schema.Description
+	}
+}
+
+func (p *parser) object(schema contract.Schema, pointer string) error {
+	if _, err := p.decoder.ReadToken(); err != nil { // the opening brace
+		return err
+	}
+	seen := map[string]bool{}
+	for p.decoder.PeekKind() != jsontext.KindEndObject {
+		token, err := p.decoder.ReadToken()
+		if err != nil {
+			return err
+		}
+		name := token.String()
+		at := pointer + "/" + escapePointer(name)
+		member, known := schema.Properties[name]
+		switch {
+		case !known:
+			p.problem(at, "is not a member of a proposal")
+		case seen[name]:
+			p.problem(at, "appears more than once")
+		}
+		if !known || seen[name] {
+			err = p.decoder.SkipValue()
+		} else {
+			err = p.value(member, at)
+		}
+		if err != nil {
+			return err
+		}
+		seen[name] = true
+	}
+	for _, name := range schema.Required {
+		if !seen[name] {
+			p.problem(pointer+"/"+name, "is missing")
+		}
+	}
+	_, err := p.decoder.ReadToken() // the closing brace
+	return err
+}
+
+// escapePointer writes a member's name as a reference token of a JSON pointer in
+// a URI fragment (RFC 6901, sections 3 and 6), cut where nobody would read on.
+func escapePointer(name string) string {
+	name = strings.ToValidUTF8(shorten(name), "")
+	name = strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	var escaped strings.Builder
+	for _, c := range []byte(name) {
+		if isFragment(c) {
+			escaped.WriteByte(c)
+		} else {
+			fmt.Fprintf(&escaped, "%%%02X", c)
+		}
+	}
+	return escaped.String()
+}
+
+// isFragment reports whether a URI's fragment may hold c as it is (RFC 3986,
+// section 3.5).
+func isFragment(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		slices.Contains([]byte("-._~!$&'()*+,;=:@/?"), c)
+}

@@ -1,0 +1,197 @@
+package httpapi
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/destination"
+)
+
+// request is a proxy event with its headers in canonical form.
+type request struct {
+	event      events.APIGatewayProxyRequest
+	id         string
+	invocation string // id of the Lambda invocation, empty if there is none
+	values     http.Header
+}
+
+func newRequest(event events.APIGatewayProxyRequest, invocation string) request {
+	r := request{event: event, id: requestID(event, invocation), invocation: invocation, values: http.Header{}}
+	single := http.Header{}
+	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
+		single.Add(name, event.Headers[name])
+	}
+	// A header may come in several spellings of its name, of which none may hide
+	// another; sorted, since the order of a map must not decide anything.
+	for _, name := range slices.Sorted(maps.Keys(event.MultiValueHeaders)) {
+		for _, value := range event.MultiValueHeaders[name] {
+			r.values.Add(name, value)
+		}
+	}
+	// The multi-value form has all values; the single one only the last of each.
+	for name, values := range single {
+		if _, found := r.values[name]; !found {
+			r.values[name] = values
+		}
+	}
+	return r
+}
+
+// requestID is the id that the client sees in x-amzn-RequestId. An event that
+// came past the gateway has the invocation's id, or failing that a fresh one.
+func requestID(event events.APIGatewayProxyRequest, invocation string) string {
+	if id := cmp.Or(event.RequestContext.RequestID, invocation); id != "" {
+		return id
+	}
+	return uuid.NewString()
+}
+
+// header returns a header's values as one, as RFC 9110, section 5.2, joins them.
+func (r request) header(name string) string {
+	return strings.Join(r.values.Values(name), ", ")
+}
+
+// refusal says that the request is at fault, and how.
+type refusal struct {
+	kind   contract.ProblemType
+	detail string // empty: the kind's own
+	fields []contract.FieldError
+}
+
+func (e *refusal) Error() string {
+	text := e.kind.Title
+	if e.detail != "" {
+		text += ": " + e.detail
+	}
+	for _, field := range e.fields {
+		text += fmt.Sprintf("; %s %s", field.Pointer, field.Detail)
+	}
+	return text
+}
+
+// command returns what the request asks for. Its errors are of type *refusal.
+func (r request) command() (destination.Command, error) {
+	if !r.isJSON() {
+		return destination.Command{}, &refusal{kind: contract.ProblemUnsupportedMediaType,
+			detail: fmt.Sprintf("The body is declared as %q. %s",
+				shorten(r.header("Content-Type")), contract.ProblemUnsupportedMediaType.Detail)}
+	}
+	key, err := r.idempotencyKey()
+	if err != nil {
+		return destination.Command{}, err
+	}
+	body, err := decodeBody(r.event)
+	if err != nil {
+		return destination.Command{}, &refusal{kind: contract.ProblemInvalidRequest,
+			detail: "The event says that its body is base64, and it is not."}
+	}
+	if len(body) > contract.BodyMaxBytes {
+		return destination.Command{}, &refusal{kind: contract.ProblemTooLarge,
+			detail: fmt.Sprintf("The body has %d bytes. %s", len(body), contract.ProblemTooLarge.Detail)}
+	}
+	proposal, err := parseProposal(body)
+	if err != nil {
+		return destination.Command{}, err
+	}
+	return destination.Command{Proposal: proposal, RequestID: r.id, Key: key}, nil
+}
+
+// isJSON reports whether the body is declared as JSON. No declaration counts as
+// one: API consoles send none. Parameters, such as a charset, change nothing:
+// JSON is UTF-8 (RFC 8259, section 8.1).
+func (r request) isJSON() bool {
+	declared := r.header("Content-Type")
+	if declared == "" {
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(declared)
+	return err == nil && mediaType == contract.MediaTypeJSON
+}
+
+// anonymous is the caller of an API that is open to all. Its clients share one
+// scope of keys, which is why the documentation asks for random ones.
+const anonymous = "anonymous"
+
+// idempotencyKey returns the request's key in its scope, or nil without one.
+func (r request) idempotencyKey() (*destination.IdempotencyKey, error) {
+	values := r.values.Values(contract.HeaderIdempotencyKey)
+	if len(values) == 0 {
+		return nil, nil
+	}
+	key, ok := parseKey(values[0])
+	if !ok || len(values) > 1 {
+		return nil, &refusal{kind: contract.ProblemInvalidKey}
+	}
+	caller := r.event.RequestContext.Identity.UserArn
+	if caller == "" {
+		caller = anonymous
+	}
+	return &destination.IdempotencyKey{
+		Caller: caller,
+		Route:  contract.ProposeDestination.String(),
+		Key:    key,
+	}, nil
+}
+
+// parseKey returns the key that a header value holds, in its plain form or as
+// the string of RFC 8941, section 3.3.3, that the IETF draft asks for. The two
+// forms of one key are the same key.
+func parseKey(value string) (string, bool) {
+	key := value
+	if strings.HasPrefix(value, `"`) {
+		var ok bool
+		if key, ok = unquote(value); !ok {
+			return "", false
+		}
+	}
+	if len(key) < 1 || len(key) > contract.IdempotencyKeyMaxBytes {
+		return "", false
+	}
+	for _, c := range []byte(key) {
+		if c <= ' ' || c > '~' {
+			return "", false
+		}
+	}
+	return key, true
+}
+
+func unquote(value string) (string, bool) {
+	inner, found := strings.CutPrefix(value, `"`)
+	if !found {
+		return "", false
+	}
+	var key strings.Builder
+	for i := 0; i < len(inner); i++ {
+		switch c := inner[i]; c {
+		case '"':
+			return key.String(), i == len(inner)-1
+		case '\\':
+			i++
+			if i == len(inner) || inner[i] != '"' && inner[i] != '\\' {
+				return "", false
+			}
+			key.WriteByte(inner[i])
+		default:
+			key.WriteByte(c)
+		}
+	}
+	return "", false
+}
+
+// shorten bounds what a problem repeats of the client's words.
+func shorten(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}
