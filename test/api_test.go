@@ -57,8 +57,8 @@ func TestAPI(t *testing.T) {
 
 func TestValidationAtTheGateway(t *testing.T) {
 	t.Run("uses the contract's schema", func(t *testing.T) {
-		for _, validation := range []string{"gateway", "function"} {
-			tpl := synth(t, settings{"stage": "dev", "validation": validation})
+		for _, s := range []settings{{"stage": "dev"}, contrary} {
+			tpl := synth(t, s)
 			id, model := tpl.only(t, "AWS::ApiGateway::Model")
 			schema := maps.Clone(model.Properties["Schema"].(map[string]any))
 			want(t, "draft", schema["$schema"], `"http://json-schema.org/draft-04/schema#"`)
@@ -67,7 +67,7 @@ func TestValidationAtTheGateway(t *testing.T) {
 			if err := json.Unmarshal([]byte(compact(t, contract.ProposalSchema())), &contracted); err != nil {
 				t.Fatal(err)
 			}
-			want(t, "schema with validation="+validation, schema, compact(t, contracted))
+			want(t, "schema in "+variant(s), schema, compact(t, contracted))
 			want(t, "model of the method", method(t, tpl, "POST").Properties["RequestModels"],
 				fmt.Sprintf(`{"%s":{"Ref":"%s"}}`, contract.MediaTypeJSON, id))
 		}
@@ -81,7 +81,7 @@ func TestValidationAtTheGateway(t *testing.T) {
 	})
 
 	t.Run("leaves it to the function by choice", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "dev", "validation": "function"})
+		tpl := synth(t, contrary)
 		want(t, "validators", len(tpl.ids("AWS::ApiGateway::RequestValidator")), "0")
 		want(t, "validator of the method", method(t, tpl, "POST").Properties["RequestValidatorId"], "null")
 	})
@@ -149,7 +149,7 @@ func TestAccessLogs(t *testing.T) {
 	})
 
 	t.Run("can be left out where the account has no role for them", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "dev", "accessLogs": "false"})
+		tpl := synth(t, contrary)
 		_, stage := tpl.only(t, "AWS::ApiGateway::Stage")
 		want(t, "AccessLogSetting", stage.Properties["AccessLogSetting"], "null")
 		want(t, "log groups", len(tpl.ids("AWS::Logs::LogGroup")), "1")
@@ -157,8 +157,6 @@ func TestAccessLogs(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
-	const one, two = "https://a.example", "https://a.example,https://b.example"
-
 	t.Run("is off unless there are origins", func(t *testing.T) {
 		tpl := synth(t, settings{"stage": "prod"})
 		tpl.only(t, "AWS::ApiGateway::Method")
@@ -168,11 +166,11 @@ func TestCORS(t *testing.T) {
 	})
 
 	t.Run("answers a preflight by itself and unsigned", func(t *testing.T) {
-		m := method(t, synth(t, settings{"stage": "prod", "corsOrigins": one}), "OPTIONS")
+		m := method(t, synth(t, guarded), "OPTIONS")
 		want(t, "integration", at(m.Properties, "Integration.Type"), `"MOCK"`)
 		want(t, "authorization", m.Properties["AuthorizationType"], `"NONE"`)
 		headers := at(m.Properties, "Integration.IntegrationResponses.0.ResponseParameters").(map[string]any)
-		want(t, "origin", headers["method.response.header.Access-Control-Allow-Origin"], `"'`+one+`'"`)
+		want(t, "origin", headers["method.response.header.Access-Control-Allow-Origin"], `"'https://a.example'"`)
 		want(t, "methods", headers["method.response.header.Access-Control-Allow-Methods"], `"'POST'"`)
 		want(t, "credentials", headers["method.response.header.Access-Control-Allow-Credentials"], "null")
 		if allowed := headers["method.response.header.Access-Control-Allow-Headers"].(string); !strings.Contains(allowed, contract.HeaderIdempotencyKey) {
@@ -181,17 +179,20 @@ func TestCORS(t *testing.T) {
 	})
 
 	t.Run("lets a page read the gateway's problems", func(t *testing.T) {
-		for origins, header := range map[string]string{one: `"'` + one + `'"`, two: `"'*'"`} {
-			tpl := synth(t, settings{"stage": "prod", "corsOrigins": origins})
+		for _, c := range []struct {
+			settings
+			header string
+		}{{guarded, `"'https://a.example'"`}, {contrary, `"'*'"`}} {
+			tpl := synth(t, c.settings)
 			for _, id := range tpl.ids("AWS::ApiGateway::GatewayResponse") {
 				headers := tpl.Resources[id].Properties["ResponseParameters"].(map[string]any)
-				want(t, id, headers["gatewayresponse.header.Access-Control-Allow-Origin"], header)
+				want(t, id, headers["gatewayresponse.header.Access-Control-Allow-Origin"], c.header)
 			}
 		}
 	})
 
 	t.Run("still asks for a signature on the request itself", func(t *testing.T) {
-		m := method(t, synth(t, settings{"stage": "prod", "corsOrigins": one}), "POST")
+		m := method(t, synth(t, guarded), "POST")
 		want(t, "authorization", m.Properties["AuthorizationType"], `"AWS_IAM"`)
 	})
 }
@@ -203,9 +204,9 @@ func TestEveryChangeOfTheAPIIsDeployed(t *testing.T) {
 	for _, s := range []settings{
 		{"stage": "dev"},
 		{"stage": "dev", "access": "open"},
-		{"stage": "dev", "validation": "function"},
-		{"stage": "dev", "corsOrigins": "https://a.example"},
-		{"stage": "dev", "corsOrigins": "https://a.example,https://b.example"},
+		contrary,
+		{"stage": "prod"},
+		guarded,
 	} {
 		id, _ := synth(t, s).only(t, "AWS::ApiGateway::Deployment")
 		if other, ok := seen[id]; ok {

@@ -27,7 +27,7 @@ func TestFunction(t *testing.T) {
 	})
 
 	t.Run("knows the web origins when there are any", func(t *testing.T) {
-		_, f := synth(t, settings{"stage": "dev", "corsOrigins": "https://a.example,https://b.example"}).only(t, "AWS::Lambda::Function")
+		_, f := synth(t, contrary).only(t, "AWS::Lambda::Function")
 		want(t, contract.EnvCORSOrigins, at(f.Properties, "Environment.Variables."+contract.EnvCORSOrigins), `"https://a.example,https://b.example"`)
 	})
 
@@ -54,7 +54,7 @@ func TestFunction(t *testing.T) {
 	t.Run("reserves concurrency only when told to", func(t *testing.T) {
 		_, f := synth(t, settings{"stage": "dev"}).only(t, "AWS::Lambda::Function")
 		want(t, "by default", f.Properties["ReservedConcurrentExecutions"], "null")
-		_, f = synth(t, settings{"stage": "dev", "reservedConcurrency": "7"}).only(t, "AWS::Lambda::Function")
+		_, f = synth(t, contrary).only(t, "AWS::Lambda::Function")
 		want(t, "reservedConcurrency=7", f.Properties["ReservedConcurrentExecutions"], "7")
 	})
 }

@@ -70,8 +70,8 @@ func TestAlarms(t *testing.T) {
 	})
 
 	t.Run("tell somebody when an address is configured", func(t *testing.T) {
-		for email, actions := range map[string]int{"": 0, "ops@example.org": 1} {
-			tpl := synth(t, settings{"stage": "prod", "alarmEmail": email})
+		for actions, s := range []settings{{"stage": "prod"}, guarded} {
+			tpl := synth(t, s)
 			want(t, "topics", len(tpl.ids("AWS::SNS::Topic")), fmt.Sprint(actions))
 			for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
 				for _, kind := range []string{"AlarmActions", "OKActions"} {
@@ -84,7 +84,7 @@ func TestAlarms(t *testing.T) {
 }
 
 func TestAlarmTopicIsEncrypted(t *testing.T) {
-	tpl := synth(t, settings{"stage": "prod", "alarmEmail": "ops@example.org"})
+	tpl := synth(t, guarded)
 	key, k := tpl.only(t, "AWS::KMS::Key")
 	topic, p := tpl.only(t, "AWS::SNS::Topic")
 	want(t, "key of the topic", p.Properties["KmsMasterKeyId"], fmt.Sprintf(`{"Fn::GetAtt":["%s","Arn"]}`, key))

@@ -47,7 +47,7 @@ func TestPrivilegesAreExactlyThese(t *testing.T) {
 	})
 
 	t.Run("in prod with an alarm address", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod", "alarmEmail": "ops@example.org"})
+		tpl := synth(t, guarded)
 		function, _ := tpl.only(t, "AWS::Lambda::Function")
 		key, _ := tpl.only(t, "AWS::KMS::Key")
 		topic, _ := tpl.only(t, "AWS::SNS::Topic")
@@ -128,12 +128,7 @@ func compareStatements(t *testing.T, got []statement, wanted [][2]string) {
 	}
 }
 
-var everyVariant = []settings{
-	{"stage": "dev"},
-	{"stage": "prod"},
-	{"stage": "prod", "access": "open"},
-	{"stage": "prod", "alarmEmail": "ops@example.org", "corsOrigins": "https://example.org"},
-}
+var everyVariant = []settings{{"stage": "dev"}, {"stage": "prod"}, {"stage": "prod", "access": "open"}, guarded, contrary}
 
 func TestNoRoleHasAManagedPolicy(t *testing.T) {
 	for _, s := range everyVariant {

@@ -35,7 +35,7 @@ func TestEventsTable(t *testing.T) {
 	})
 
 	t.Run("on demand has no capacity to scale", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "dev", "capacity": "on-demand"})
+		tpl := synth(t, contrary)
 		_, table := tpl.only(t, "AWS::DynamoDB::Table")
 		want(t, "BillingMode", table.Properties["BillingMode"], `"PAY_PER_REQUEST"`)
 		want(t, "ProvisionedThroughput", table.Properties["ProvisionedThroughput"], "null")

@@ -38,6 +38,15 @@ type resource struct {
 // settings are context keys as -c gives them.
 type settings map[string]string
 
+// contrary turns every switch that no stage turns by default.
+var contrary = settings{
+	"stage": "dev", "validation": "function", "capacity": "on-demand", "accessLogs": "false",
+	"reservedConcurrency": "7", "corsOrigins": "https://a.example,https://b.example",
+}
+
+// guarded is prod with all that it can have.
+var guarded = settings{"stage": "prod", "alarmEmail": "ops@example.org", "corsOrigins": "https://a.example"}
+
 // scratch holds what the tests synthesize. TestMain removes it.
 var scratch = func() string {
 	dir, err := os.MkdirTemp("", "visitplannr-test-")
