@@ -106,7 +106,7 @@ func New(cfg Config) (*Gateway, error) {
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := uuid.NewString()
-	w.Header().Set("x-amzn-RequestId", id)
+	w.Header().Set(contract.HeaderRequestID, id)
 	route := contract.ProposeDestination
 	if r.URL.Path != route.Path || r.Method != route.Method {
 		g.refuse(w, id, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
