@@ -31,6 +31,7 @@ func commands() []command {
 		{"propose", "", "propose a destination to the local or a deployed API", runPropose},
 		{"stream", "NAME", "print the events of one stream", runStream},
 		{"events", "", "print all events, and follow them", runEvents},
+		{"diff", "BASE", "show what the work tree changes in the deployed stack", runDiff},
 	}
 }
 
