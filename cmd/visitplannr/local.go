@@ -37,21 +37,28 @@ const (
 )
 
 type localOptions struct {
-	addr         string
-	table        string
-	dynamoDBAddr string
-	validation   string
+	addr       string
+	validation string
+	watch      bool
+	slice      sliceOptions
 }
 
 func runLocal(ctx context.Context, c *cli, args []string) error {
 	var o localOptions
 	set := c.flags(aboutLocal)
 	set.StringVar(&o.addr, "addr", defaultAPI, "`host:port` of the API; port 0 takes any free one")
-	set.StringVar(&o.table, "table", defaultTable, "`name` of the events table; made if it is not there")
-	set.StringVar(&o.dynamoDBAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
+	set.StringVar(&o.slice.table, "table", defaultTable, "`name` of the events table; made if it is not there")
+	set.StringVar(&o.slice.dynamoDBAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
 	set.StringVar(&o.validation, "validation", validationGateway, "who checks bodies first, as the stack's setting of that name: `gateway or function`")
+	set.BoolVar(&o.slice.bootstrap, "bootstrap", false, "build the function and run it as Lambda does: processes behind the Runtime API, restarted when they crash")
+	set.BoolVar(&o.watch, "watch", false, "with -bootstrap (which it implies): rebuild and swap the function when a source file changes")
+	set.IntVar(&o.slice.concurrency, "concurrency", 4, "with -bootstrap: the most `processes` of the function side by side")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
+	}
+	o.slice.bootstrap = o.slice.bootstrap || o.watch
+	if o.slice.concurrency < 1 {
+		return c.misuse(set, "-concurrency is %d; it must be at least 1", o.slice.concurrency)
 	}
 	if o.validation != validationGateway && o.validation != validationFunction {
 		return c.misuse(set, "-validation is %q; it can be %s or %s", o.validation, validationGateway, validationFunction)
@@ -73,40 +80,40 @@ func serveLocal(ctx context.Context, c *cli, o localOptions) (err error) {
 	}
 	defer listener.Close() // after Serve it is closed already
 
-	endpoint, note := c.getenv(dynamo.EnvEndpoint), ""
-	if endpoint == "" {
-		embedded, err := engine.Start(o.dynamoDBAddr)
-		if err != nil {
-			return addressError("embedded DynamoDB engine", "-dynamodb-addr", err)
-		}
-		defer func() { err = errors.Join(err, embedded.Close(context.WithoutCancel(ctx))) }()
-		endpoint, note = embedded.URL(), " (embedded: it lives in memory and ends with this process)"
-	}
-	db, err := openDatabase(ctx, endpoint)
+	slice, err := startSlice(ctx, c, o.slice)
 	if err != nil {
 		return err
 	}
-	store := dynamo.New(db.client(), o.table)
-	if err := prepareTable(ctx, db, store, o.table); err != nil {
-		return err
-	}
-
-	handler := httpapi.New(httpapi.Config{Store: store, Output: c.stderr, FunctionName: "local"})
+	defer func() { err = errors.Join(err, slice.close(ctx)) }()
 	api, err := gateway.New(gateway.Config{
-		Invoker:        gateway.InProcess{Handle: handler.Handle, Timeout: functionTimeout},
+		Invoker:        slice.invoker,
 		ValidateBodies: o.validation == validationGateway,
 		Logger:         httpapi.NewLogger(c.stderr),
 	})
 	if err != nil {
 		return err
 	}
+	if o.watch {
+		if err := slice.function.follow(ctx, c.stderr); err != nil {
+			return err
+		}
+	}
 	server := &http.Server{
 		Handler:           api,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(c.stderr, "", 0),
 	}
-	fmt.Fprint(c.stdout, banner(listener.Addr(), endpoint+note, o.table))
+	fmt.Fprint(c.stdout, banner(listener.Addr(), slice.dynamoDB, o.slice.table))
 	return serve(ctx, c, server, listener)
+}
+
+// startEngine starts the embedded engine.
+func startEngine(addr string) (*engine.Engine, error) {
+	embedded, err := engine.Start(addr)
+	if err != nil {
+		return nil, addressError("embedded DynamoDB engine", "-dynamodb-addr", err)
+	}
+	return embedded, nil
 }
 
 // serve serves until ctx ends, then finishes the requests that are under way.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -25,6 +26,11 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"local", "", "run the API, the function and the table on this machine", runLocal},
+		{"event", "", "print the event that the gateway hands to the function", runEvent},
+		{"invoke", "FILE|-", "run the function once on an event", runInvoke},
+		{"propose", "", "propose a destination to the local or a deployed API", runPropose},
+		{"stream", "NAME", "print the events of one stream", runStream},
+		{"events", "", "print all events, and follow them", runEvents},
 	}
 }
 
@@ -92,7 +98,8 @@ func (c *cli) flags(about string) *flag.FlagSet {
 	set := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
 	set.SetOutput(c.stderr)
 	set.Usage = func() {
-		fmt.Fprintf(set.Output(), "Usage: visitplannr %s [flags] %s\n\n%s\n\nFlags:\n", c.command.name, c.command.args, about)
+		fmt.Fprintf(set.Output(), "Usage: visitplannr %s\n\n%s\n\nFlags:\n",
+			strings.TrimSpace(c.command.name+" [flags] "+c.command.args), about)
 		set.PrintDefaults()
 	}
 	return set
@@ -112,7 +119,8 @@ func (c *cli) parse(set *flag.FlagSet, args []string, positional int) error {
 		return errUsage
 	}
 	if set.NArg() != positional {
-		return c.misuse(set, "takes %d arguments besides its flags, got %d", positional, set.NArg())
+		return c.misuse(set, "got %q after the flags; write: visitplannr %s",
+			set.Args(), strings.TrimSpace(c.command.name+" [flags] "+c.command.args))
 	}
 	return nil
 }

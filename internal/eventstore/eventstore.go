@@ -104,7 +104,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 // its cause.
 var (
 	// ErrInvalid: the event or the name is not well formed.
-	ErrInvalid = errors.New("invalid event")
+	ErrInvalid = errors.New("malformed")
 
 	// ErrStreamExists: the stream has been opened before. The error is a
 	// *StreamExistsError, which holds the event that opened it.

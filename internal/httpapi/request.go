@@ -1,7 +1,7 @@
 package httpapi
 
 import (
-	"context"
+	"cmp"
 	"fmt"
 	"maps"
 	"mime"
@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
@@ -19,13 +18,14 @@ import (
 
 // request is a proxy event with its headers in canonical form.
 type request struct {
-	event  events.APIGatewayProxyRequest
-	id     string
-	values http.Header
+	event      events.APIGatewayProxyRequest
+	id         string
+	invocation string // id of the Lambda invocation, empty if there is none
+	values     http.Header
 }
 
-func newRequest(ctx context.Context, event events.APIGatewayProxyRequest) request {
-	r := request{event: event, id: requestID(ctx, event), values: http.Header{}}
+func newRequest(event events.APIGatewayProxyRequest, invocation string) request {
+	r := request{event: event, id: requestID(event, invocation), invocation: invocation, values: http.Header{}}
 	single := http.Header{}
 	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
 		single.Add(name, event.Headers[name])
@@ -48,12 +48,9 @@ func newRequest(ctx context.Context, event events.APIGatewayProxyRequest) reques
 
 // requestID is the id that the client sees in x-amzn-RequestId. An event that
 // came past the gateway has the invocation's id, or failing that a fresh one.
-func requestID(ctx context.Context, event events.APIGatewayProxyRequest) string {
-	if id := event.RequestContext.RequestID; id != "" {
+func requestID(event events.APIGatewayProxyRequest, invocation string) string {
+	if id := cmp.Or(event.RequestContext.RequestID, invocation); id != "" {
 		return id
-	}
-	if lc, ok := lambdacontext.FromContext(ctx); ok && lc.AwsRequestID != "" {
-		return lc.AwsRequestID
 	}
 	return uuid.NewString()
 }

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/google/uuid"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/destination"
+)
+
+const aboutPropose = `Proposes a destination to the local or to a deployed API and prints the receipt.
+
+Every proposal is sent with an Idempotency-Key, a random one unless -key gives
+it, and is sent again, up to 5 times, when the API asks for that (429, 503) or does
+not answer. It is stored once, however often it is sent.
+
+A request to another machine is signed with AWS Signature Version 4, with the
+credentials and region that the AWS tools use:
+
+  visitplannr propose -url https://ID.execute-api.eu-west-1.amazonaws.com/v1/destination \
+    -name Brockholes -latitude 53.77 -longitude -2.63`
+
+// Bounds of sending one proposal.
+const (
+	proposeAttempts = 5
+	proposeTimeout  = 35 * time.Second // of one attempt: API Gateway gives up after 29
+	maxAnswerBytes  = 1 << 20
+)
+
+func runPropose(ctx context.Context, c *cli, args []string) error {
+	var name, latitude, longitude, key, target string
+	var unsigned bool
+	set := c.flags(aboutPropose)
+	set.StringVar(&name, "name", "", "the destination's `name`")
+	set.StringVar(&latitude, "latitude", "", "`degrees` north, from -90 to 90")
+	set.StringVar(&longitude, "longitude", "", "`degrees` east, from -180 to 180")
+	set.StringVar(&key, "key", "", "the Idempotency-Key: repeat it to repeat the same proposal (default: a random one)")
+	set.StringVar(&target, "url", "http://"+defaultAPI+contract.ProposeDestination.Path, "`URL` of the endpoint")
+	set.BoolVar(&unsigned, "unsigned", false, "do not sign: for an API deployed with access=open")
+	if err := c.parse(set, args, 0); err != nil {
+		return err
+	}
+	body, err := proposalBody(name, latitude, longitude)
+	if err != nil {
+		return c.misuse(set, "%v", err)
+	}
+	endpoint, err := url.Parse(target)
+	if err != nil || endpoint.Host == "" || endpoint.Scheme != "http" && endpoint.Scheme != "https" {
+		return c.misuse(set, "-url is %q, which is not a URL such as http://%s%s", target, defaultAPI, contract.ProposeDestination.Path)
+	}
+	if key == "" {
+		key = uuid.NewString()
+	}
+	sign := func(context.Context, *http.Request) error { return nil }
+	if !unsigned && !isLoopback(endpoint.Hostname()) {
+		if sign, err = signer(ctx, endpoint, body); err != nil {
+			return err
+		}
+	}
+	answer, err := send(ctx, c, endpoint, key, body, sign)
+	if err != nil {
+		return fmt.Errorf("%w; to try again without storing it twice, add -key %s", err, key)
+	}
+	if answer.status != http.StatusOK {
+		_ = printRaw(c.stderr, answer.body)
+		return fmt.Errorf("the API answered %d %s", answer.status, http.StatusText(answer.status))
+	}
+	return printRaw(c.stdout, answer.body)
+}
+
+// proposalBody checks the flags with the domain's own rules and encodes them.
+func proposalBody(name, latitude, longitude string) ([]byte, error) {
+	parsedName, err := destination.NewName(name)
+	if err != nil {
+		return nil, fmt.Errorf("-name %w", err)
+	}
+	lat, err := destination.ParseLatitude(latitude)
+	if err != nil {
+		return nil, fmt.Errorf("-latitude %w", err)
+	}
+	lon, err := destination.ParseLongitude(longitude)
+	if err != nil {
+		return nil, fmt.Errorf("-longitude %w", err)
+	}
+	return json.Marshal(map[string]any{
+		contract.MemberName: parsedName.String(),
+		contract.MemberGeolocation: map[string]float64{
+			contract.MemberLatitude:  lat.Degrees(),
+			contract.MemberLongitude: lon.Degrees(),
+		},
+	})
+}
+
+type answer struct {
+	status     int
+	retryAfter string
+	body       []byte
+}
+
+// send sends the proposal until it is answered for good.
+func send(ctx context.Context, c *cli, endpoint *url.URL, key string, body []byte, sign func(context.Context, *http.Request) error) (answer, error) {
+	client := &http.Client{Timeout: proposeTimeout}
+	for attempt := 1; ; attempt++ {
+		got, err := sendOnce(ctx, client, endpoint, key, body, sign)
+		again := err != nil || got.status == http.StatusServiceUnavailable || got.status == http.StatusTooManyRequests
+		if !again || attempt == proposeAttempts || ctx.Err() != nil {
+			return got, err
+		}
+		reason := http.StatusText(got.status)
+		if err != nil {
+			reason = err.Error()
+		}
+		pause := time.Second
+		if seconds, err := strconv.Atoi(got.retryAfter); err == nil && seconds > 0 {
+			pause = time.Duration(min(seconds, 60)) * time.Second
+		}
+		fmt.Fprintf(c.stderr, "attempt %d of %d: %s; trying again in %v\n", attempt, proposeAttempts, reason, pause)
+		select {
+		case <-ctx.Done():
+			return answer{}, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+func sendOnce(ctx context.Context, client *http.Client, endpoint *url.URL, key string, body []byte, sign func(context.Context, *http.Request) error) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, contract.ProposeDestination.Method, endpoint.String(), bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header.Set("Content-Type", contract.MediaTypeJSON)
+	request.Header.Set("Accept", contract.MediaTypeJSON)
+	request.Header.Set(contract.HeaderIdempotencyKey, key)
+	if err := sign(ctx, request); err != nil {
+		return answer{}, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	got := answer{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After")}
+	if got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes)); err != nil {
+		return answer{}, fmt.Errorf("read answer: %w", err)
+	}
+	return got, nil
+}
+
+// signer returns a function that signs requests with that body for API Gateway:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-use-postman-to-call-api.html
+func signer(ctx context.Context, endpoint *url.URL, body []byte) (func(context.Context, *http.Request) error, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read AWS configuration: %w", err)
+	}
+	region := cfg.Region
+	// An execute-api host tells its region better than the environment does.
+	if labels := strings.Split(endpoint.Hostname(), "."); len(labels) >= 5 && labels[1] == "execute-api" {
+		region = labels[2]
+	}
+	if region == "" {
+		return nil, errors.New("no AWS region to sign for: set AWS_REGION")
+	}
+	hash := sha256.Sum256(body)
+	sign := v4.NewSigner()
+	return func(ctx context.Context, request *http.Request) error {
+		credentials, err := cfg.Credentials.Retrieve(ctx)
+		if err != nil {
+			return fmt.Errorf("no AWS credentials to sign with (try 'aws sts get-caller-identity', or -unsigned): %w", err)
+		}
+		return sign.SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), "execute-api", region, time.Now())
+	}, nil
+}
+
+// printRaw prints an answer that should be JSON, indented if it is.
+func printRaw(w io.Writer, body []byte) error {
+	var indented bytes.Buffer
+	if json.Indent(&indented, body, "", "  ") == nil {
+		body = indented.Bytes()
+	}
+	_, err := fmt.Fprintf(w, "%s\n", bytes.TrimSpace(body))
+	return err
+}

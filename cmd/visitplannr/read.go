@@ -1,0 +1,173 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/eventstore/dynamo"
+)
+
+const aboutStream = `Prints the events of one stream, in order. NAME is a stream's name, such as
+destination-01a20853-7103-7f3a-a566-15258458ad7e; a receipt, a log line and
+'visitplannr events' show it.
+
+The table is that of 'visitplannr local' unless AWS_ENDPOINT_URL_DYNAMODB names
+another engine. To read a deployed table:
+
+  AWS_ENDPOINT_URL_DYNAMODB=https://dynamodb.eu-west-1.amazonaws.com AWS_REGION=eu-west-1 \
+    visitplannr stream -table TABLE NAME`
+
+const aboutEvents = `Prints every event of the table, oldest first. It reads the whole table: on a
+deployed one that costs read capacity.
+
+The table is that of 'visitplannr local' unless AWS_ENDPOINT_URL_DYNAMODB names
+another engine; 'visitplannr stream -h' shows how to read a deployed one.`
+
+// readFlags are shared by the commands that read the store.
+type readFlags struct {
+	table string
+	json  bool
+}
+
+func (f *readFlags) define(set *flag.FlagSet) {
+	set.StringVar(&f.table, "table", defaultTable, "`name` of the events table")
+	set.BoolVar(&f.json, "json", false, "print each event as one line of JSON, with all its attributes")
+}
+
+func (c *cli) openStore(ctx context.Context, table string) (*dynamo.Store, string, error) {
+	endpoint := cmp.Or(c.getenv(dynamo.EnvEndpoint), "http://"+defaultDynamoDB)
+	db, err := openDatabase(ctx, endpoint)
+	if err != nil {
+		return nil, "", err
+	}
+	return db.store(table), endpoint, nil
+}
+
+func runStream(ctx context.Context, c *cli, args []string) error {
+	var f readFlags
+	set := c.flags(aboutStream)
+	f.define(set)
+	if err := c.parse(set, args, 1); err != nil {
+		return err
+	}
+	name, err := eventstore.ParseStreamName(set.Arg(0))
+	if err != nil {
+		return c.misuse(set, "%v", err)
+	}
+	store, endpoint, err := c.openStore(ctx, f.table)
+	if err != nil {
+		return err
+	}
+	found, err := collect(store.Stream(ctx, name))
+	if err != nil {
+		return readError(err, f.table, endpoint)
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("there is no stream %s in table %s at %s", name, f.table, endpoint)
+	}
+	return c.printEvents(found, f.json)
+}
+
+func runEvents(ctx context.Context, c *cli, args []string) error {
+	var (
+		f      readFlags
+		follow bool
+		every  time.Duration
+	)
+	set := c.flags(aboutEvents)
+	f.define(set)
+	set.BoolVar(&follow, "follow", false, "go on and print events as they are stored, until Ctrl-C")
+	set.DurationVar(&every, "every", time.Second, "how long -follow waits between two reads of the table")
+	if err := c.parse(set, args, 0); err != nil {
+		return err
+	}
+	if every <= 0 {
+		return c.misuse(set, "-every is %v; it must be more than 0", every)
+	}
+	store, endpoint, err := c.openStore(ctx, f.table)
+	if err != nil {
+		return err
+	}
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	printed := map[eventstore.ID]bool{}
+	for {
+		found, err := collect(store.All(ctx))
+		if err != nil && ctx.Err() != nil && follow {
+			return nil
+		}
+		if err != nil {
+			return readError(err, f.table, endpoint)
+		}
+		found = slices.DeleteFunc(found, func(e eventstore.Event) bool { return printed[e.ID] })
+		if err := c.printEvents(found, f.json); err != nil {
+			return err
+		}
+		if !follow {
+			return nil
+		}
+		for _, event := range found {
+			printed[event.ID] = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// collect gathers events, oldest first.
+func collect(events iter.Seq2[eventstore.Event, error]) ([]eventstore.Event, error) {
+	var found []eventstore.Event
+	for event, err := range events {
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, event)
+	}
+	slices.SortStableFunc(found, func(a, b eventstore.Event) int {
+		return cmp.Or(
+			cmp.Compare(a.Timestamp.String(), b.Timestamp.String()),
+			cmp.Compare(a.ID.String(), b.ID.String()),
+		)
+	})
+	return found, nil
+}
+
+func (c *cli) printEvents(events []eventstore.Event, asJSON bool) error {
+	for _, event := range events {
+		line := fmt.Sprintf("%s  %s  %s  %s", event.Timestamp, event.StreamName, event.Type, event.Data)
+		if asJSON {
+			encoded, err := json.Marshal(event)
+			if err != nil {
+				return fmt.Errorf("encode event %s: %w", event.ID, err)
+			}
+			line = string(encoded)
+		}
+		if _, err := fmt.Fprintln(c.stdout, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readError says what to do about a store that cannot be read.
+func readError(err error, table, endpoint string) error {
+	switch {
+	case errors.Is(err, eventstore.ErrNoTable):
+		return fmt.Errorf("table %s is not at %s: name the table with -table: %w", table, endpoint, err)
+	case eventstore.Retryable(err):
+		return fmt.Errorf("nothing answers at %s: start 'visitplannr local', or set %s to another engine: %w",
+			endpoint, dynamo.EnvEndpoint, err)
+	}
+	return err
+}

@@ -1,0 +1,185 @@
+package runtimeapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// pipeGrace is how long the output of a process may stay open after its end. Only
+// a descendant that left the process group can hold it open.
+const pipeGrace = time.Second
+
+// An environment is Lambda's execution environment: one process of the function,
+// and the Runtime API at an address of its own, because the path under that
+// address is fixed and so cannot say which process is calling.
+type environment struct {
+	session *session
+	server  *http.Server
+	cmd     *exec.Cmd
+	stderr  *lineWriter
+	exited  chan struct{} // closed when the process has ended and all its output is passed on
+}
+
+// startEnvironment starts a process of bootstrap without waiting for it to become
+// ready. onExit is called once, after the process has ended.
+// Its error is an *InitError.
+func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func(*environment)) (*environment, error) {
+	// Loopback only: whoever reaches this address can answer for the function.
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return nil, &InitError{Type: "Runtime.ListenError", Message: err.Error(), cause: err}
+	}
+	stdout, stderr := &lineWriter{log: logs}, &lineWriter{log: logs}
+	session := newSession()
+	e := &environment{
+		session: session,
+		server:  &http.Server{Handler: session.handler(), ErrorLog: log.New(&lineWriter{log: logs}, "runtimeapi: ", 0)},
+		cmd:     exec.Command(bootstrap),
+		stderr:  stderr,
+		exited:  make(chan struct{}),
+	}
+	e.cmd.Dir = filepath.Dir(bootstrap)
+	e.cmd.Env = processEnv(cfg, bootstrap, listener.Addr().String(), time.Now())
+	e.cmd.Stdout, e.cmd.Stderr = stdout, stderr
+	e.cmd.WaitDelay = pipeGrace
+	ownGroup(e.cmd)
+	if err := e.cmd.Start(); err != nil {
+		_ = listener.Close()
+		return nil, startError(err)
+	}
+	go func() { _ = e.server.Serve(listener) }() // ends with the server's Close
+	go func() {
+		_ = e.cmd.Wait() // the status stays in cmd.ProcessState
+		killGroup(e.cmd) // what the process started and left behind
+		stdout.flush()
+		stderr.flush()
+		_ = e.server.Close()
+		close(e.exited)
+		onExit(e)
+	}()
+	return e, nil
+}
+
+// startError explains why the operating system did not run the bootstrap.
+func startError(err error) *InitError {
+	message := err.Error()
+	if errors.Is(err, syscall.ENOEXEC) {
+		message += " (is it built for another machine? Lambda's build for arm64 Linux runs only there)"
+	}
+	return &InitError{Type: "Runtime.InvalidEntrypoint", Message: message, cause: err}
+}
+
+// processEnv is the whole environment of a process: what Lambda sets, and cfg.Env.
+// Nothing of our own environment is passed on, least of all credentials.
+// Source: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+func processEnv(cfg Config, bootstrap, address string, now time.Time) []string {
+	env := []string{"LANG=en_US.UTF-8", "PATH=/usr/local/bin:/usr/bin/:/bin:/opt/bin"} // not reserved: cfg.Env may differ
+	env = append(env, cfg.Env...)
+	for name, value := range reservedEnv(cfg, bootstrap, address, now) {
+		env = append(env, name+"="+value)
+	}
+	return env
+}
+
+// reservedEnv is what Lambda sets for a function on an OS-only runtime and lets
+// nobody else set, less the region and the credentials: those are the caller's
+// to choose here.
+func reservedEnv(cfg Config, bootstrap, address string, now time.Time) map[string]string {
+	return map[string]string{
+		"AWS_LAMBDA_RUNTIME_API":          address,
+		"AWS_LAMBDA_FUNCTION_NAME":        cfg.FunctionName,
+		"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(cfg.MemoryMB),
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + cfg.FunctionName,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      now.UTC().Format("2006/01/02") + "/[$LATEST]" + randomHex(16),
+		"LAMBDA_TASK_ROOT":                filepath.Dir(bootstrap),
+		"TZ":                              ":UTC",
+		"_HANDLER":                        "bootstrap",
+	}
+}
+
+// awaitReady waits until the function asks for its first invocation. On any
+// error the process has ended when awaitReady returns: an *InitError, or the
+// cause of ctx's end.
+func (e *environment) awaitReady(ctx context.Context, limit time.Duration) error {
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	var failure *InitError
+	select {
+	case <-e.session.ready:
+		return nil
+	case <-ctx.Done():
+		e.kill()
+		return context.Cause(ctx)
+	case <-timeout.C:
+		e.kill()
+		failure = &InitError{Type: "Sandbox.Timedout", Message: fmt.Sprintf("it was not ready for an invocation after %.2f seconds", limit.Seconds())}
+	case <-e.exited:
+		failure = &InitError{Type: "Runtime.ExitError", Message: "Runtime exited before it was ready for an invocation: " + e.cmd.ProcessState.String()}
+	}
+	if posted := e.session.postedInitError(); posted != nil {
+		failure = posted
+	}
+	failure.Stderr = e.stderr.lastLines()
+	return failure
+}
+
+// invoke has the function do inv, within limit. It returns when the function is
+// ready for the next invocation, or else when its process has ended.
+//
+// An answer that was given is the result, whatever became of the process after
+// it. Without one the error is a *TimeoutError, an *ExitError, or the cause of
+// ctx's end. unseen says that the process ended by itself before it was given
+// inv, so that doing inv elsewhere does not do it twice.
+func (e *environment) invoke(ctx context.Context, inv *invocation, limit time.Duration) (result outcome, unseen bool) {
+	inv.deadline = time.Now().Add(limit)
+	timeout := time.NewTimer(limit)
+	defer timeout.Stop()
+	if !e.hasEnded() {
+		e.session.begin(inv)
+	}
+	var failure error
+	crashed := false
+	select {
+	case <-e.session.ready:
+	case <-e.exited:
+		crashed = true
+		failure = &ExitError{RequestID: inv.requestID, Status: e.cmd.ProcessState.String()}
+	case <-timeout.C:
+		e.kill()
+		failure = &TimeoutError{RequestID: inv.requestID, Limit: limit}
+	case <-ctx.Done():
+		e.kill()
+		failure = context.Cause(ctx)
+	}
+	result, unseen = e.session.finish(inv, failure)
+	return result, unseen && crashed
+}
+
+// kill ends the process and its descendants at once, as Lambda does with an
+// environment that has no extensions, and returns when they have ended.
+func (e *environment) kill() {
+	if !e.hasEnded() { // the id of a process that was waited for may be another's by now
+		killGroup(e.cmd)
+	}
+	<-e.exited
+}
+
+func (e *environment) hasEnded() bool {
+	select {
+	case <-e.exited:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,456 @@
+// Package runtimeapi runs a built Lambda function, an executable named bootstrap,
+// on this machine the way Lambda runs it: as processes that fetch invocations
+// from the Runtime API and post the answers back, see
+// https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+//
+// Like Lambda, one process (an execution environment) does one invocation at a
+// time, processes start when load asks for them and are used again, most recently
+// used first, and one that crashes or takes too long is replaced.
+//
+// Unlike Lambda,
+//   - invocations over the concurrency limit wait instead of being refused with
+//     429: a laptop's handful of processes would otherwise refuse bursts that an
+//     account's 1000 serve;
+//   - a failed start is not tried a second time within the same invocation, so
+//     that a developer sees the reason at once;
+//   - memory is not limited, the file system can be written, processes are not
+//     frozen between invocations, and there are no extensions.
+package runtimeapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Config says how to run the function. The zero value of every field but
+// Bootstrap means its default.
+type Config struct {
+	// Bootstrap is the path of the executable. Its directory is the function's
+	// working directory and LAMBDA_TASK_ROOT. Processes start from it at any time:
+	// give each build a path of its own and call Swap instead of overwriting it.
+	Bootstrap string
+
+	// Env is the function's environment ("KEY=value") besides what Lambda sets
+	// itself. This program's environment is not passed on: what the function needs
+	// of it, such as a region, endpoints or credentials, must be listed.
+	Env []string
+
+	Concurrency  int           // most processes side by side; default 4, enough to see what runs in parallel
+	Timeout      time.Duration // for one invocation; default 10 s
+	InitTimeout  time.Duration // for a process to become ready; default Lambda's 10 s
+	Grace        time.Duration // how long Close waits for running invocations; default 2 s
+	FunctionName string        // default "function"
+	MemoryMB     int           // what the function is told, not enforced; default Lambda's 128
+	Logs         io.Writer     // stdout and stderr of all processes, in whole lines; default: dropped
+}
+
+// A Runtime runs one function. Its methods may be called concurrently.
+type Runtime struct {
+	cfg  Config
+	arn  string
+	logs *sharedLog
+
+	// lifetime ends, with the cause ErrClosed, when Close stops waiting: whatever
+	// still runs is then ended. It belongs to the Runtime and not to a call,
+	// because an invocation goes on without its caller.
+	lifetime context.Context
+	endAll   context.CancelCauseFunc
+
+	closing  sync.Once
+	closeErr error
+
+	swapping sync.Mutex     // one Swap at a time
+	working  sync.WaitGroup // everything that may start or use a process
+
+	mu      sync.Mutex
+	closed  bool
+	current *generation
+	live    map[*environment]bool
+}
+
+// A generation is the environments of one build of the function.
+type generation struct {
+	bootstrap string
+	slots     chan struct{}  // an invocation holds a place in here; its capacity is the concurrency
+	retired   chan struct{}  // closed when no new invocation may use this generation
+	idle      []*environment // guarded by Runtime.mu; the most recently used is last
+}
+
+// New checks cfg and returns a Runtime that has not started any process yet.
+// It reports everything that is wrong with cfg at once.
+func New(cfg Config) (*Runtime, error) {
+	bootstrap, err := executable(cfg.Bootstrap)
+	if err := errors.Join(err, checkEnv(cfg.Env), checkNotNegative(cfg)); err != nil {
+		return nil, fmt.Errorf("runtimeapi: %w", err)
+	}
+	cfg.Concurrency = withDefault(cfg.Concurrency, 4)
+	cfg.Timeout = withDefault(cfg.Timeout, 10*time.Second)
+	cfg.InitTimeout = withDefault(cfg.InitTimeout, 10*time.Second)
+	cfg.Grace = withDefault(cfg.Grace, 2*time.Second)
+	cfg.FunctionName = withDefault(cfg.FunctionName, "function")
+	cfg.MemoryMB = withDefault(cfg.MemoryMB, 128)
+	cfg.Env = slices.Clone(cfg.Env)
+	if cfg.Logs == nil {
+		cfg.Logs = io.Discard
+	}
+	lifetime, endAll := context.WithCancelCause(context.Background())
+	return &Runtime{
+		cfg:      cfg,
+		arn:      "arn:aws:lambda:" + region(cfg.Env) + ":000000000000:function:" + cfg.FunctionName,
+		logs:     &sharedLog{out: cfg.Logs},
+		lifetime: lifetime,
+		endAll:   endAll,
+		current:  newGeneration(bootstrap, cfg.Concurrency),
+		live:     map[*environment]bool{},
+	}, nil
+}
+
+func newGeneration(bootstrap string, concurrency int) *generation {
+	return &generation{
+		bootstrap: bootstrap,
+		slots:     make(chan struct{}, concurrency),
+		retired:   make(chan struct{}),
+	}
+}
+
+// Invoke gives payload to the function and returns what it answers. If all
+// environments are busy it waits for one.
+//
+// Once an environment has begun with it, the invocation goes on even if ctx
+// ends, as on Lambda; Invoke then returns ctx.Err() without the answer.
+//
+// Other errors, for errors.Is and errors.As: *FunctionError (the function
+// reported a failure), ErrTimeout, *ExitError (its process ended), *InitError (no
+// process could be made ready), ErrRequestTooLarge, ErrClosed.
+func (r *Runtime) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(payload) > MaxRequestBytes {
+		return nil, ErrRequestTooLarge
+	}
+	gen, err := r.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	inv := newInvocation(slices.Clone(payload), r.arn, time.Now()) // the caller's bytes may change once ctx has ended
+	done := make(chan outcome, 1)
+	go func() {
+		defer r.working.Done()
+		done <- r.run(gen, inv)
+	}()
+	select {
+	case result := <-done:
+		return result.payload, result.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// acquire waits for a slot in the current generation. Whoever gets one must
+// call run, and working.Done.
+func (r *Runtime) acquire(ctx context.Context) (*generation, error) {
+	for {
+		gen, err := r.currentGeneration()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case gen.slots <- struct{}{}:
+			if r.enter(gen) {
+				return gen, nil
+			}
+			<-gen.slots
+		case <-gen.retired: // go to its successor
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (r *Runtime) currentGeneration() (*generation, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	return r.current, nil
+}
+
+// enter registers work on gen. It refuses if gen has been retired meanwhile.
+func (r *Runtime) enter(gen *generation) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || r.current != gen {
+		return false
+	}
+	r.working.Add(1)
+	return true
+}
+
+// run does inv in an environment of gen and gives up the caller's slot. It prefers
+// the idle environment that was used last. There is always room for a new one:
+// idle and used environments together are never more than the slots.
+func (r *Runtime) run(gen *generation, inv *invocation) outcome {
+	defer func() { <-gen.slots }()
+	for env := r.takeIdle(gen); env != nil; env = r.takeIdle(gen) {
+		result, unseen := env.invoke(r.lifetime, inv, r.cfg.Timeout)
+		r.giveBack(gen, env)
+		if !unseen {
+			return result
+		}
+		// It ended while it was idle, which is no failure of this invocation.
+	}
+	env, err := r.warm(r.lifetime, gen.bootstrap)
+	if err != nil {
+		return outcome{err: err}
+	}
+	result, _ := env.invoke(r.lifetime, inv, r.cfg.Timeout)
+	r.giveBack(gen, env)
+	return result
+}
+
+func (r *Runtime) takeIdle(gen *generation) *environment {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := len(gen.idle) - 1
+	if last < 0 {
+		return nil
+	}
+	env := gen.idle[last]
+	gen.idle = gen.idle[:last]
+	return env
+}
+
+// warm starts an environment and waits until it is ready for an invocation.
+func (r *Runtime) warm(ctx context.Context, bootstrap string) (*environment, error) {
+	env, err := startEnvironment(r.cfg, bootstrap, r.logs, r.forget)
+	if err != nil {
+		return nil, err
+	}
+	r.remember(env)
+	if err := env.awaitReady(ctx, r.cfg.InitTimeout); err != nil {
+		return nil, err
+	}
+	return env, nil
+}
+
+// remember makes env known to Processes, unless it has ended, and forget has been
+// or is being called.
+func (r *Runtime) remember(env *environment) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !env.hasEnded() {
+		r.live[env] = true
+	}
+}
+
+func (r *Runtime) forget(env *environment) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.live, env)
+}
+
+// giveBack makes env available for the next invocation of its generation, if
+// there may be one.
+func (r *Runtime) giveBack(gen *generation, env *environment) {
+	if env.hasEnded() {
+		return
+	}
+	r.mu.Lock()
+	reusable := !r.closed && r.current == gen
+	if reusable {
+		gen.idle = append(gen.idle, env)
+	}
+	r.mu.Unlock()
+	if !reusable {
+		env.kill()
+	}
+}
+
+// Swap replaces the function by another build of it, without dropping an
+// invocation: it first makes one environment of the new bootstrap ready. From
+// then on invocations go to the new one, those that wait included; what the old
+// one has begun it finishes, and its processes end. Meanwhile there can be twice
+// Config.Concurrency processes.
+//
+// On an error nothing has changed: *InitError if the new bootstrap does not
+// start, the cause of ctx's end, or ErrClosed.
+func (r *Runtime) Swap(ctx context.Context, bootstrap string) error {
+	bootstrap, err := executable(bootstrap)
+	if err != nil {
+		return fmt.Errorf("runtimeapi: %w", err)
+	}
+	r.swapping.Lock()
+	defer r.swapping.Unlock()
+
+	old, err := r.currentGeneration()
+	if err != nil {
+		return err
+	}
+	if !r.enter(old) {
+		return ErrClosed // nobody else swaps
+	}
+	defer r.working.Done()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(r.lifetime, func() { cancel(ErrClosed) })()
+	env, err := r.warm(ctx, bootstrap)
+	if err != nil {
+		return err
+	}
+
+	next := newGeneration(bootstrap, r.cfg.Concurrency)
+	next.idle = []*environment{env}
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		env.kill()
+		return ErrClosed
+	}
+	r.current = next
+	idle := r.retire(old)
+	r.mu.Unlock()
+	for _, env := range idle {
+		env.kill()
+	}
+	return nil
+}
+
+// retire sends those who wait for gen away and returns its idle environments for
+// the caller to kill. The caller holds r.mu and has set r.closed or r.current.
+func (r *Runtime) retire(gen *generation) []*environment {
+	close(gen.retired)
+	idle := gen.idle
+	gen.idle = nil
+	return idle
+}
+
+// Close refuses new and waiting invocations with ErrClosed, gives running ones
+// Config.Grace to finish, and ends every process. When it returns, no process is
+// left and no address is listened on. Its error says that invocations had to be
+// cut short; they got ErrClosed. Calls after the first wait for it and return the same.
+func (r *Runtime) Close() error {
+	r.closing.Do(func() { r.closeErr = r.close() })
+	return r.closeErr
+}
+
+func (r *Runtime) close() (err error) {
+	r.mu.Lock()
+	r.closed = true
+	idle := r.retire(r.current)
+	r.mu.Unlock()
+	for _, env := range idle {
+		env.kill()
+	}
+
+	finished := make(chan struct{})
+	go func() {
+		r.working.Wait()
+		close(finished)
+	}()
+	select {
+	case <-finished:
+	case <-time.After(r.cfg.Grace):
+		err = fmt.Errorf("invocations still ran after %s and were ended", r.cfg.Grace)
+	}
+	r.endAll(ErrClosed)
+	<-finished // every environment is ended by whoever works with it
+	return err
+}
+
+// Processes returns the ids of the processes that are alive, ready or not, in no
+// order. It is meant for tests that end one of them.
+func (r *Runtime) Processes() []int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pids := make([]int, 0, len(r.live))
+	for env := range r.live {
+		if !env.hasEnded() {
+			pids = append(pids, env.cmd.Process.Pid)
+		}
+	}
+	return pids
+}
+
+// executable returns the absolute path of a bootstrap: processes have another
+// working directory than we do.
+func executable(path string) (string, error) {
+	if path == "" {
+		return "", errors.New("no bootstrap is given: name the function's built executable")
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("bootstrap: %w", err)
+	}
+	info, err := os.Stat(absolute)
+	if err != nil {
+		return "", fmt.Errorf("bootstrap: %w: build the function first", err)
+	}
+	if info.IsDir() {
+		return "", fmt.Errorf("bootstrap: %s is a directory: name the executable in it", absolute)
+	}
+	return absolute, nil
+}
+
+// checkEnv names wrong entries of the function's environment, never their values.
+func checkEnv(env []string) error {
+	reserved := reservedEnv(Config{}, "", "", time.Time{})
+	var problems []error
+	for i, entry := range env {
+		name, _, ok := strings.Cut(entry, "=")
+		if _, isReserved := reserved[name]; isReserved {
+			problems = append(problems, fmt.Errorf("environment: %s is set by Lambda: leave it out", name))
+		}
+		if !ok || name == "" {
+			problems = append(problems, fmt.Errorf("environment: entry %d is not of the form KEY=value", i))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func checkNotNegative(cfg Config) error {
+	var problems []error
+	for _, field := range []struct {
+		name  string
+		value int64
+	}{
+		{"Concurrency", int64(cfg.Concurrency)},
+		{"Timeout", int64(cfg.Timeout)},
+		{"InitTimeout", int64(cfg.InitTimeout)},
+		{"Grace", int64(cfg.Grace)},
+		{"MemoryMB", int64(cfg.MemoryMB)},
+	} {
+		if field.value < 0 {
+			problems = append(problems, fmt.Errorf("%s is negative: leave it out for the default", field.name))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func withDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
+
+// region is what the function is told, or else the one of AWS's examples.
+func region(env []string) string {
+	for _, entry := range slices.Backward(env) { // the last one counts
+		if name, value, _ := strings.Cut(entry, "="); name == "AWS_REGION" {
+			return value
+		}
+	}
+	return "us-east-1"
+}

@@ -1,0 +1,324 @@
+package runtimeapi
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Sizes of the bodies of an invocation, in bytes.
+// Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB
+// each); the 100 bytes more for a response are what Lambda's error message names.
+const (
+	MaxRequestBytes  = 6 << 20
+	MaxResponseBytes = 6<<20 + 100
+)
+
+// An invocation is one event on its way through the function.
+type invocation struct {
+	requestID string
+	traceID   string
+	arn       string
+	deadline  time.Time
+	payload   []byte
+}
+
+// newInvocation gives payload the ids that Lambda gives it: a random UUID, and a
+// trace header that is not sampled, since no X-Ray daemon listens here.
+func newInvocation(payload []byte, arn string, now time.Time) *invocation {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id)      // never fails: it ends the program instead
+	id[6] = id[6]&0x0f | 0x40 // version 4
+	id[8] = id[8]&0x3f | 0x80 // variant of RFC 9562
+	return &invocation{
+		requestID: fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]),
+		traceID:   fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", now.Unix(), randomHex(12), randomHex(8)),
+		arn:       arn,
+		payload:   payload,
+	}
+}
+
+// An outcome is what the function answered to an invocation.
+type outcome struct {
+	payload []byte
+	err     error // a *FunctionError, or nil
+}
+
+// A phase is where a session stands. The arrows are the calls that move it:
+//
+//	starting -next-> waiting -begin-> running -response, error-> answered -next-> waiting
+//	starting -init/error-> failed
+type phase string
+
+const (
+	starting phase = "starting"
+	waiting  phase = "waiting for an invocation"
+	running  phase = "running an invocation"
+	answered phase = "finished with an invocation"
+	failed   phase = "failed to start"
+)
+
+// A session is the Runtime API as one process of the function sees it: a
+// conversation about one invocation at a time. It knows nothing of the process.
+//
+// States and refusals are those of Amazon's own emulator,
+// https://github.com/aws/aws-lambda-runtime-interface-emulator.
+type session struct {
+	ready chan struct{} // gets one token each time the function becomes ready for an invocation
+
+	mu        sync.Mutex
+	phase     phase
+	begun     chan struct{} // closed when the invocation that is waited for has begun
+	current   *invocation
+	delivered bool // current was given to the function
+	outcome   outcome
+	initError *InitError // set in phase failed
+}
+
+func newSession() *session {
+	return &session{phase: starting, ready: make(chan struct{}, 1)}
+}
+
+// begin gives the waiting function inv to do. Only valid after a token from ready.
+func (s *session) begin(inv *invocation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phase, s.current, s.delivered = running, inv, false
+	close(s.begun)
+}
+
+// finish returns what the function answered to inv, or failure as the reason why it
+// did not. unseen says that it was not even given inv.
+func (s *session) finish(inv *invocation, failure error) (result outcome, unseen bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != inv {
+		return outcome{err: failure}, true
+	}
+	if s.phase == running {
+		return outcome{err: failure}, !s.delivered
+	}
+	return s.outcome, false
+}
+
+// postedInitError returns what the function posted to init/error, nil if nothing.
+func (s *session) postedInitError() *InitError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.initError
+}
+
+// handler serves https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
+func (s *session) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", s.next)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", s.response)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", s.invocationError)
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", s.postInitError)
+	return mux
+}
+
+// next waits for an invocation, however long it takes. A function that asks again
+// while it has one is given the same one again.
+func (s *session) next(w http.ResponseWriter, r *http.Request) {
+	begun, refused := s.ask()
+	if refused != nil {
+		refused.write(w)
+		return
+	}
+	select {
+	case <-begun:
+	case <-r.Context().Done():
+		return
+	}
+	inv := s.deliver(r)
+	if inv == nil {
+		return
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(len(inv.payload)))
+	header.Set("Lambda-Runtime-Aws-Request-Id", inv.requestID)
+	header.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
+	header.Set("Lambda-Runtime-Trace-Id", inv.traceID)
+	header.Set("Lambda-Runtime-Invoked-Function-Arn", inv.arn)
+	_, _ = w.Write(inv.payload) // a function that went away is noticed by its process's end
+}
+
+func (s *session) ask() (begun <-chan struct{}, refused *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.phase {
+	case failed:
+		return nil, s.wrongPhase("invocation/next")
+	case starting, answered:
+		s.phase, s.begun = waiting, make(chan struct{})
+		s.ready <- struct{}{} // has room: the last token was taken before begin
+	}
+	return s.begun, nil
+}
+
+// deliver returns the current invocation for the function that sent r, or nil
+// when that function has gone.
+func (s *session) deliver(r *http.Request) *invocation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Context().Err() != nil {
+		return nil
+	}
+	s.delivered = true
+	return s.current
+}
+
+func (s *session) response(w http.ResponseWriter, r *http.Request) {
+	body, tooLarge, err := readBody(r.Body)
+	if err != nil {
+		truncated.write(w)
+		return
+	}
+	result := outcome{payload: body}
+	if tooLarge {
+		result = outcome{err: &FunctionError{
+			Type:    "Function.ResponseSizeTooLarge",
+			Message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxResponseBytes),
+		}}
+	} else if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
+		// The function noticed halfway through a response that it cannot finish it.
+		document, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
+		result = outcome{err: functionError(document, kind)}
+	}
+	if refused := s.answer(r.PathValue("id"), "invocation/response", result); refused != nil {
+		refused.write(w)
+		return
+	}
+	if tooLarge {
+		(&refusal{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponseBytes)}).write(w)
+		return
+	}
+	accept(w)
+}
+
+func (s *session) invocationError(w http.ResponseWriter, r *http.Request) {
+	body, _, err := readBody(r.Body)
+	if err != nil {
+		truncated.write(w)
+		return
+	}
+	result := outcome{err: functionError(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))}
+	if refused := s.answer(r.PathValue("id"), "invocation/error", result); refused != nil {
+		refused.write(w)
+		return
+	}
+	accept(w)
+}
+
+// answer records the outcome of the current invocation, once.
+func (s *session) answer(id, call string, result outcome) *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil || s.current.requestID != id {
+		return &refusal{http.StatusBadRequest, "InvalidRequestID", "Invalid request ID"}
+	}
+	if s.phase != running {
+		return s.wrongPhase(call)
+	}
+	s.phase, s.outcome = answered, result
+	return nil
+}
+
+func (s *session) postInitError(w http.ResponseWriter, r *http.Request) {
+	body, _, err := readBody(r.Body)
+	if err != nil {
+		truncated.write(w)
+		return
+	}
+	reported := functionError(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))
+	if refused := s.failInit(&InitError{Type: reported.Type, Message: reported.Message}); refused != nil {
+		refused.write(w)
+		return
+	}
+	accept(w)
+}
+
+func (s *session) failInit(reported *InitError) *refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.phase != starting {
+		return s.wrongPhase("init/error")
+	}
+	s.phase, s.initError = failed, reported
+	return nil
+}
+
+// functionError reads Lambda's error document. Functions may send anything, so
+// what it lacks comes from the header (fallbackType) or stays as it was sent.
+func functionError(document []byte, fallbackType string) *FunctionError {
+	var fields struct {
+		Message string `json:"errorMessage"`
+		Type    string `json:"errorType"`
+	}
+	if err := json.Unmarshal(document, &fields); err != nil {
+		fields.Message = string(document)
+	}
+	if fields.Type == "" {
+		fields.Type = fallbackType
+	}
+	if fields.Type == "" {
+		fields.Type = "Function.Unknown"
+	}
+	return &FunctionError{Type: fields.Type, Message: fields.Message, Payload: document}
+}
+
+// readBody reads a body to its end, so that the function can always read the
+// answer, but keeps no more than a response may have.
+func readBody(body io.Reader) (content []byte, tooLarge bool, err error) {
+	content, err = io.ReadAll(io.LimitReader(body, MaxResponseBytes+1))
+	if err != nil || len(content) <= MaxResponseBytes {
+		return content, false, err
+	}
+	_, err = io.Copy(io.Discard, body)
+	return content[:MaxResponseBytes], true, err
+}
+
+// A refusal is an answer of the Runtime API to a call that it does not accept.
+type refusal struct {
+	status      int
+	kind        string
+	description string
+}
+
+var truncated = &refusal{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"}
+
+func (s *session) wrongPhase(call string) *refusal {
+	return &refusal{http.StatusForbidden, "InvalidStateTransition",
+		fmt.Sprintf("%s is not allowed while the runtime is %s", call, s.phase)}
+}
+
+func (f *refusal) write(w http.ResponseWriter) {
+	writeJSON(w, f.status, map[string]string{"errorMessage": f.description, "errorType": f.kind})
+}
+
+func accept(w http.ResponseWriter) {
+	writeJSON(w, http.StatusAccepted, map[string]string{"status": "OK"})
+}
+
+func writeJSON(w http.ResponseWriter, status int, body map[string]string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a function that went away is noticed by its process's end
+}
+
+// randomHex returns 2n hexadecimal digits.
+func randomHex(n int) string {
+	random := make([]byte, n)
+	_, _ = rand.Read(random) // never fails: it ends the program instead
+	return hex.EncodeToString(random)
+}
