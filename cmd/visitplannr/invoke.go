@@ -110,7 +110,7 @@ func startSlice(ctx context.Context, c *cli, o sliceOptions) (_ *slice, err erro
 	if err != nil {
 		return nil, err
 	}
-	store := dynamo.New(db.client(), o.table)
+	store := db.store(o.table)
 	if err := prepareTable(ctx, db, store, o.table); err != nil {
 		return nil, err
 	}

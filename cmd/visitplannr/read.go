@@ -48,7 +48,7 @@ func (c *cli) openStore(ctx context.Context, table string) (*dynamo.Store, strin
 	if err != nil {
 		return nil, "", err
 	}
-	return dynamo.New(db.client(), table), endpoint, nil
+	return db.store(table), endpoint, nil
 }
 
 func runStream(ctx context.Context, c *cli, args []string) error {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"visitplannr/internal/eventstore/dynamo"
 )
@@ -69,9 +68,7 @@ func (d database) isAWS() bool {
 		strings.HasSuffix(parsed.Hostname(), ".api.aws") || strings.HasSuffix(parsed.Hostname(), ".amazonaws.com.cn"))
 }
 
-func (d database) client() *dynamodb.Client {
-	options := dynamo.Options(d.region, aws.CredentialsProviderFunc(
-		func(context.Context) (aws.Credentials, error) { return d.credentials, nil }))
-	options.BaseEndpoint = &d.endpoint
-	return dynamodb.New(options)
+// store returns the events in a table of the database.
+func (d database) store(table string) *dynamo.Store {
+	return dynamo.New(dynamo.Connect(d.endpoint, d.region, d.credentials), table)
 }

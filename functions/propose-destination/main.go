@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
@@ -45,7 +46,15 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 	return httpapi.New(httpapi.Config{
 		Store:        dynamo.New(client, table),
 		Output:       os.Stdout,
+		InvocationID: invocationID,
 		FunctionName: getenv("AWS_LAMBDA_FUNCTION_NAME"),
 		CORSOrigins:  strings.FieldsFunc(getenv(contract.EnvCORSOrigins), func(r rune) bool { return r == ',' }),
 	}), nil
+}
+
+func invocationID(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return ""
 }

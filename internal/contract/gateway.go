@@ -1,5 +1,10 @@
 package contract
 
+import (
+	"encoding/json"
+	"strings"
+)
+
 // GatewayResponse is an answer that API Gateway gives without asking the
 // function: its type in
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
@@ -13,6 +18,31 @@ type GatewayResponse struct {
 // stand for many statuses, and to set one would turn them all into it.
 func (g GatewayResponse) KeepsStatus() bool {
 	return g.Type == GatewayDefault4XX || g.Type == GatewayDefault5XX
+}
+
+// gatewayRequestID is what API Gateway puts the request's id in place of when it
+// renders a response template; no other part of ours is replaced. The variables
+// that it knows: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html
+const gatewayRequestID = "$context.requestId"
+
+// Template returns the response template that the stack configures for g: its
+// problem, with a variable in place of the request's id. A response that keeps
+// the gateway's status says no status in its body, because no variable holds it.
+func (g GatewayResponse) Template() string {
+	problem := g.Problem.Problem(gatewayRequestID, "")
+	if g.KeepsStatus() {
+		problem.Status = 0
+	}
+	template, err := json.Marshal(problem)
+	if err != nil {
+		panic(err) // a problem holds nothing that cannot be encoded
+	}
+	return string(template)
+}
+
+// Render returns the body that API Gateway makes of g's template for a request.
+func (g GatewayResponse) Render(requestID string) string {
+	return strings.ReplaceAll(g.Template(), gatewayRequestID, requestID)
 }
 
 // The types of gateway response that the local gateway gives as well.

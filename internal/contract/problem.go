@@ -73,6 +73,15 @@ var (
 		"The request failed for a reason on our side. It was logged under the id in instance.")
 )
 
+// ProblemTypes lists every kind of failure, in the order of their statuses.
+func ProblemTypes() []ProblemType {
+	return []ProblemType{
+		ProblemInvalidBody, ProblemInvalidKey, ProblemInvalidRequest, ProblemForbidden, ProblemNotFound,
+		ProblemTooLarge, ProblemUnsupportedMediaType, ProblemKeyReused, ProblemRateLimited,
+		ProblemInternal, ProblemUnavailable,
+	}
+}
+
 func problemType(slug, title string, status int, detail string) ProblemType {
 	return ProblemType{Type: "urn:visitplannr:problem:" + slug, Title: title, Status: status, Detail: detail}
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/decimal"
 )
 
 // Errors of the constructors. Each one's text is the rule that was broken, fit
@@ -53,10 +54,10 @@ type Latitude struct {
 	degrees float64
 }
 
-// ParseLatitude returns the latitude that the JSON number decimal writes, or
+// ParseLatitude returns the latitude that the JSON number writes, or
 // ErrLatitude when it is out of range, however little.
-func ParseLatitude(decimal string) (Latitude, error) {
-	degrees, ok := parseDegrees(decimal, contract.LatitudeMin, contract.LatitudeMax)
+func ParseLatitude(number string) (Latitude, error) {
+	degrees, ok := parseDegrees(number, contract.LatitudeMin, contract.LatitudeMax)
 	if !ok {
 		return Latitude{}, ErrLatitude
 	}
@@ -71,10 +72,10 @@ type Longitude struct {
 	degrees float64
 }
 
-// ParseLongitude returns the longitude that the JSON number decimal writes, or
+// ParseLongitude returns the longitude that the JSON number writes, or
 // ErrLongitude when it is out of range, however little.
-func ParseLongitude(decimal string) (Longitude, error) {
-	degrees, ok := parseDegrees(decimal, contract.LongitudeMin, contract.LongitudeMax)
+func ParseLongitude(number string) (Longitude, error) {
+	degrees, ok := parseDegrees(number, contract.LongitudeMin, contract.LongitudeMax)
 	if !ok {
 		return Longitude{}, ErrLongitude
 	}
@@ -89,10 +90,11 @@ func (l Longitude) Degrees() float64 { return l.degrees }
 // 1E-130.
 const negligible = 1e-15
 
-// parseDegrees returns the nearest float64 to decimal, and whether the decimal
-// itself, not only its rounding, lies in [minimum, maximum].
-func parseDegrees(decimal string, minimum, maximum float64) (float64, bool) {
-	degrees, err := strconv.ParseFloat(decimal, 64)
+// parseDegrees returns the nearest float64 to a JSON number, and whether the
+// number itself, not only its rounding, lies in [minimum, maximum].
+func parseDegrees(number string, minimum, maximum float64) (float64, bool) {
+	number = decimal.Normalize(number)
+	degrees, err := strconv.ParseFloat(number, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0, false
 	}
@@ -100,9 +102,8 @@ func parseDegrees(decimal string, minimum, maximum float64) (float64, bool) {
 		return 0, false
 	}
 	if degrees == minimum || degrees == maximum {
-		// 90.00000000000000000001 rounds to 90 and is still too much. The rounded
-		// value being this small bounds the decimal's exponent by its length.
-		exact, ok := new(big.Rat).SetString(decimal)
+		// 90.00000000000000000001 rounds to 90 and is still too much.
+		exact, ok := new(big.Rat).SetString(number)
 		if !ok || exact.Cmp(new(big.Rat).SetFloat64(minimum)) < 0 || exact.Cmp(new(big.Rat).SetFloat64(maximum)) > 0 {
 			return 0, false
 		}

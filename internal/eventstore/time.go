@@ -16,10 +16,12 @@ type Time struct {
 // NewTime returns t in UTC, cut to the millisecond.
 func NewTime(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
 
-// ParseTime is the inverse of String. Its errors wrap ErrInvalid.
+// ParseTime is the inverse of String. Its errors wrap ErrInvalid. Other
+// spellings, of which time.Parse takes some (9:00:00,000), are errors: they would
+// not sort as text.
 func ParseTime(s string) (Time, error) {
 	t, err := time.Parse(timeLayout, s)
-	if err != nil {
+	if err != nil || t.Format(timeLayout) != s {
 		return Time{}, fmt.Errorf("%w: %q is not a time like %s", ErrInvalid, s, timeLayout)
 	}
 	return Time{t}, nil

@@ -14,10 +14,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -39,6 +42,10 @@ type Invoker interface {
 const (
 	// MaxBodyBytes is the largest request that a REST API takes.
 	MaxBodyBytes = 10 << 20
+
+	// maxEventBytes is the largest event that Lambda takes, and the gateway answers
+	// 413 for it: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+	maxEventBytes = 6 << 20
 
 	// IntegrationTimeout is how long a REST API waits for a function.
 	IntegrationTimeout = 29 * time.Second
@@ -99,7 +106,7 @@ func New(cfg Config) (*Gateway, error) {
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := uuid.NewString()
-	w.Header().Set("x-amzn-RequestId", id)
+	w.Header().Set(contract.HeaderRequestID, id)
 	route := contract.ProposeDestination
 	if r.URL.Path != route.Path || r.Method != route.Method {
 		g.refuse(w, id, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
@@ -123,6 +130,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event, err := json.Marshal(NewEvent(r, body, id))
 	if err != nil {
 		g.refuse(w, id, contract.GatewayDefault5XX, fmt.Errorf("encode event: %w", err))
+		return
+	}
+	if len(event) > maxEventBytes {
+		g.refuse(w, id, contract.GatewayRequestTooLarge, fmt.Errorf("the event has %d bytes, Lambda takes %d", len(event), maxEventBytes))
 		return
 	}
 	// Lambda finishes an invocation whose client has gone; so does the gateway.
@@ -166,16 +177,12 @@ func (g *Gateway) refuse(w http.ResponseWriter, id, responseType string, cause e
 	g.logger.Log(context.Background(), level, "gateway answered", "requestId", id,
 		"responseType", responseType, "status", response.Problem.Status, "cause", cause.Error())
 
-	body, err := json.Marshal(response.Problem.Problem(id, ""))
-	if err != nil {
-		panic(err) // a problem holds nothing that cannot be encoded
-	}
 	if response.Problem.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(response.Problem.RetryAfter))
 	}
 	w.Header().Set("Content-Type", contract.MediaTypeProblem)
 	w.WriteHeader(response.Problem.Status)
-	_, _ = w.Write(body) // a client that has gone gets nothing
+	_, _ = io.WriteString(w, response.Render(id)) // a client that has gone gets nothing
 }
 
 // NewEvent returns the proxy event of a request with that body and request id:
@@ -195,7 +202,7 @@ func NewEvent(r *http.Request, body []byte, id string) events.APIGatewayProxyReq
 	multi := r.Header.Clone()
 	multi.Set("Host", r.Host)
 	multi.Set("X-Amzn-Trace-Id", trace)
-	multi.Add("X-Forwarded-For", sourceIP)
+	multi.Set("X-Forwarded-For", strings.Join(append(multi.Values("X-Forwarded-For"), sourceIP), ", "))
 	multi.Set("X-Forwarded-Proto", "http")
 	event := events.APIGatewayProxyRequest{
 		Resource:                        r.URL.Path,
@@ -253,6 +260,9 @@ func write(w http.ResponseWriter, answer []byte) error {
 	if err := decoder.Decode(&response); err != nil {
 		return err
 	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("there is more than one value")
+	}
 	if response.StatusCode < 200 || response.StatusCode > 599 {
 		return fmt.Errorf("statusCode is %d", response.StatusCode)
 	}
@@ -263,13 +273,28 @@ func write(w http.ResponseWriter, answer []byte) error {
 			return fmt.Errorf("body: %w", err)
 		}
 	}
-	for name, value := range response.Headers {
-		w.Header().Set(name, value)
-	}
-	for name, values := range response.MultiValueHeaders {
-		w.Header()[http.CanonicalHeaderKey(name)] = values
-	}
+	maps.Copy(w.Header(), answerHeaders(response))
 	w.WriteHeader(response.StatusCode)
 	_, _ = w.Write(body) // a client that has gone gets nothing
 	return nil
+}
+
+// answerHeaders merges the two forms in which a function may give headers, and
+// declares JSON where the function declares nothing, as API Gateway does.
+func answerHeaders(response events.APIGatewayProxyResponse) http.Header {
+	merged := http.Header{}
+	for name, values := range response.MultiValueHeaders {
+		for _, value := range values {
+			merged.Add(name, value)
+		}
+	}
+	for name, value := range response.Headers {
+		if !slices.Contains(merged.Values(name), value) {
+			merged.Add(name, value)
+		}
+	}
+	if merged.Get("Content-Type") == "" {
+		merged.Set("Content-Type", contract.MediaTypeJSON)
+	}
+	return merged
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -19,8 +20,14 @@ type InProcess struct {
 }
 
 // Invoke implements Invoker. It decodes and encodes for itself because the
-// Invoke of lambda.NewHandler shares one output buffer among its callers.
-func (f InProcess) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+// Invoke of lambda.NewHandler shares one output buffer among its callers. A panic
+// ends the invocation, as in Lambda, and not the connection.
+func (f InProcess) Invoke(ctx context.Context, event []byte) (answer []byte, err error) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			answer, err = nil, fmt.Errorf("panic: %v\n%s", recovered, debug.Stack())
+		}
+	}()
 	var request events.APIGatewayProxyRequest
 	if err := json.Unmarshal(event, &request); err != nil {
 		return nil, fmt.Errorf("event: %w", err)

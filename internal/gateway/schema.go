@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/decimal"
 )
 
 // compile makes a validator of the contract's schema, in the draft that API
@@ -47,16 +46,12 @@ func validate(schema *jsonschema.Schema, body []byte) error {
 	return nil
 }
 
-// tame replaces numbers beyond float64 by ones that compare in the same way with
-// every limit of the schema: the validator computes exact values, and that of
-// 1e-999999 takes it milliseconds, that of 1e1000001 a crash.
+// tame spells numbers so that the validator, which computes exact values, does
+// it quickly: that of 1e-999999 takes it milliseconds, that of 1e1000001 a crash.
 func tame(value any) any {
 	switch v := value.(type) {
 	case json.Number:
-		f, err := strconv.ParseFloat(v.String(), 64)
-		if err != nil || f == 0 {
-			return json.Number(strconv.FormatFloat(max(-math.MaxFloat64, min(f, math.MaxFloat64)), 'g', -1, 64))
-		}
+		return json.Number(decimal.Normalize(v.String()))
 	case []any:
 		for i := range v {
 			v[i] = tame(v[i])

@@ -30,7 +30,7 @@ func parseProposal(body []byte) (destination.Proposal, error) {
 		decoder: jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true)),
 		leaves:  map[string]string{},
 	}
-	if err := p.document(); err != nil {
+	if err := p.document(body); err != nil {
 		return destination.Proposal{}, &refusal{kind: contract.ProblemInvalidBody, detail: malformed(body, err)}
 	}
 
@@ -103,13 +103,15 @@ const maxProblems = 20
 
 // document reads the one value of a body. Its error means that the body is not
 // JSON.
-func (p *parser) document() error {
+func (p *parser) document(body []byte) error {
 	if err := p.value(proposalSchema, contract.PointerRoot); err != nil {
 		return err
 	}
+	end := int(p.decoder.InputOffset())
 	if _, err := p.decoder.ReadToken(); err != io.EOF {
-		if err == nil {
-			err = &jsontext.SyntacticError{ByteOffset: p.decoder.InputOffset()}
+		if err == nil { // there is more JSON
+			behind := bytes.TrimLeft(body[end:], " \t\r\n")
+			err = &jsontext.SyntacticError{ByteOffset: int64(len(body) - len(behind))}
 		}
 		return err
 	}

@@ -27,11 +27,12 @@ import (
 
 // Handler answers contract.ProposeDestination. It is safe for concurrent use.
 type Handler struct {
-	proposer    *destination.Proposer
-	logger      *slog.Logger
-	metrics     metrics
-	corsOrigins []string
-	warm        atomic.Bool
+	proposer     *destination.Proposer
+	logger       *slog.Logger
+	metrics      metrics
+	corsOrigins  []string
+	invocationID func(context.Context) string
+	warm         atomic.Bool
 }
 
 // Config is what a Handler needs.
@@ -42,6 +43,10 @@ type Config struct {
 	Output       io.Writer                     // gets the logs and metrics, one JSON line each
 	FunctionName string                        // dimension of the metrics
 	CORSOrigins  []string                      // web origins that may read answers
+
+	// InvocationID returns the id of the Lambda invocation that the context belongs
+	// to, or nothing. nil: there is none.
+	InvocationID func(context.Context) string
 }
 
 // New returns a Handler.
@@ -52,12 +57,16 @@ func New(cfg Config) *Handler {
 	if cfg.NewID == nil {
 		cfg.NewID = eventstore.NewID
 	}
+	if cfg.InvocationID == nil {
+		cfg.InvocationID = func(context.Context) string { return "" }
+	}
 	output := &lineWriter{w: cfg.Output}
 	return &Handler{
-		proposer:    &destination.Proposer{Store: cfg.Store, Now: cfg.Now, NewID: cfg.NewID},
-		logger:      NewLogger(output),
-		metrics:     metrics{output: output, function: cfg.FunctionName, now: cfg.Now},
-		corsOrigins: cfg.CORSOrigins,
+		proposer:     &destination.Proposer{Store: cfg.Store, Now: cfg.Now, NewID: cfg.NewID},
+		logger:       NewLogger(output),
+		metrics:      metrics{output: output, function: cfg.FunctionName, now: cfg.Now},
+		corsOrigins:  cfg.CORSOrigins,
+		invocationID: cfg.InvocationID,
 	}
 }
 
@@ -66,7 +75,7 @@ func New(cfg Config) *Handler {
 // own. Every failure, a panic included, becomes a problem.
 func (h *Handler) Handle(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	began := time.Now()
-	request := newRequest(ctx, event)
+	request := newRequest(event, h.invocationID(ctx))
 	logger := h.logger.With(slog.String(logRequestID, request.id))
 	h.logReceived(ctx, logger, event, request)
 

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"visitplannr/internal/contract"
 )
@@ -58,8 +57,8 @@ func (l *lineWriter) Write(line []byte) (int, error) {
 
 func (h *Handler) logReceived(ctx context.Context, logger *slog.Logger, event events.APIGatewayProxyRequest, r request) {
 	attrs := []slog.Attr{slog.Any("event", redact(event, r))}
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		attrs = append(attrs, slog.String(logLambdaRequestID, lc.AwsRequestID))
+	if r.invocation != "" {
+		attrs = append(attrs, slog.String(logLambdaRequestID, r.invocation))
 	}
 	if !h.warm.Swap(true) {
 		attrs = append(attrs, slog.Bool(logColdStart, true))
@@ -124,10 +123,11 @@ var loggedHeaders = []string{
 func redact(event events.APIGatewayProxyRequest, r request) received {
 	body := event.Body
 	if len(body) > contract.BodyMaxBytes {
-		body = body[:contract.BodyMaxBytes]
-		for len(body) > 0 && !utf8.ValidString(body[len(body)-1:]) {
-			body = body[:len(body)-1] // do not end within a character
+		end := contract.BodyMaxBytes
+		for end > 0 && !utf8.RuneStart(body[end]) {
+			end-- // do not end within a character
 		}
+		body = body[:end]
 	}
 	seen := received{
 		Resource:        event.Resource,

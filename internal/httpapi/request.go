@@ -1,14 +1,15 @@
 package httpapi
 
 import (
-	"context"
+	"cmp"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
@@ -17,31 +18,39 @@ import (
 
 // request is a proxy event with its headers in canonical form.
 type request struct {
-	event  events.APIGatewayProxyRequest
-	id     string
-	values http.Header
+	event      events.APIGatewayProxyRequest
+	id         string
+	invocation string // id of the Lambda invocation, empty if there is none
+	values     http.Header
 }
 
-func newRequest(ctx context.Context, event events.APIGatewayProxyRequest) request {
-	r := request{event: event, id: requestID(ctx, event), values: http.Header{}}
-	for name, value := range event.Headers {
-		r.values.Set(name, value)
+func newRequest(event events.APIGatewayProxyRequest, invocation string) request {
+	r := request{event: event, id: requestID(event, invocation), invocation: invocation, values: http.Header{}}
+	single := http.Header{}
+	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
+		single.Add(name, event.Headers[name])
 	}
-	// The multi-value form has all there is; the single one only the last value.
-	for name, values := range event.MultiValueHeaders {
-		r.values[http.CanonicalHeaderKey(name)] = values
+	// A header may come in several spellings of its name, of which none may hide
+	// another; sorted, since the order of a map must not decide anything.
+	for _, name := range slices.Sorted(maps.Keys(event.MultiValueHeaders)) {
+		for _, value := range event.MultiValueHeaders[name] {
+			r.values.Add(name, value)
+		}
+	}
+	// The multi-value form has all values; the single one only the last of each.
+	for name, values := range single {
+		if _, found := r.values[name]; !found {
+			r.values[name] = values
+		}
 	}
 	return r
 }
 
 // requestID is the id that the client sees in x-amzn-RequestId. An event that
 // came past the gateway has the invocation's id, or failing that a fresh one.
-func requestID(ctx context.Context, event events.APIGatewayProxyRequest) string {
-	if id := event.RequestContext.RequestID; id != "" {
+func requestID(event events.APIGatewayProxyRequest, invocation string) string {
+	if id := cmp.Or(event.RequestContext.RequestID, invocation); id != "" {
 		return id
-	}
-	if lc, ok := lambdacontext.FromContext(ctx); ok && lc.AwsRequestID != "" {
-		return lc.AwsRequestID
 	}
 	return uuid.NewString()
 }

@@ -462,6 +462,7 @@ func TestCrashes(t *testing.T) {
 	t.Run("a SIGKILL in an invocation is an ExitError, and the next one is answered", func(t *testing.T) {
 		t.Parallel()
 		r, meeting := start(t, runtimeapi.Config{}), newPlace(t)
+		mustInvoke(t, r, event{Do: "echo"}) // an idle environment must not have it done twice
 		hit := invokeLater(t.Context(), r, event{Do: "echo", Meet: meeting.address()})
 		victim := meeting.await(t)
 		if pids := r.Processes(); !slices.Equal(pids, []int{victim.pid}) {
@@ -550,6 +551,30 @@ func TestCallerGivesUp(t *testing.T) {
 			t.Errorf("the invocation before it: %v", err)
 		}
 		mustInvoke(t, r, event{Do: "echo"}) // would hang behind one that waits at never
+	})
+	t.Run("while a process starts for it: the invocation goes on with the payload as it was", func(t *testing.T) {
+		t.Parallel()
+		meeting, logs := newPlace(t), &onlyOneAtATime{t: t}
+		r := start(t, runtimeapi.Config{
+			Env: []string{"START=meet", "MEET=" + meeting.address()}, InitTimeout: patience, Grace: patience, Logs: logs,
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		payload := []byte(`{"Do":"log","Text":"mine","Size":1}`)
+		result := make(chan error, 1)
+		go func() { _, err := r.Invoke(ctx, payload); result <- err }()
+		guest := meeting.await(t)
+		cancel()
+		if err := <-result; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+		copy(payload, bytes.Repeat([]byte(" "), len(payload)))
+		guest.letGo()
+		if err := r.Close(); err != nil { // waits for the invocation
+			t.Errorf("Close: %v", err)
+		}
+		if got := logs.text.String(); !strings.Contains(got, "out mine") {
+			t.Errorf("the function wrote %q, want \"out mine\" in it", got)
+		}
 	})
 	t.Run("while it runs: the environment stays busy until it has answered", func(t *testing.T) {
 		t.Parallel()
@@ -682,6 +707,9 @@ func (w *onlyOneAtATime) Write(p []byte) (int, error) {
 		w.t.Error("two writes at a time")
 	}
 	defer w.busy.Store(false)
+	for range 10 {
+		runtime.Gosched() // give others the chance to be here too
+	}
 	return w.text.Write(p)
 }
 

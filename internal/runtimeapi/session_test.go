@@ -175,8 +175,8 @@ func TestSessionDoesNotTakeHalfAResponse(t *testing.T) {
 	}
 	c.server.Close() // waits for the handler
 	failure := errors.New("no answer")
-	if result, _ := c.finish(inv, failure); result.err != failure {
-		t.Errorf("got %q, %v; want %v", result.payload, result.err, failure)
+	if result, unseen := c.finish(inv, failure); result.err != failure || unseen {
+		t.Errorf("got %q, %v, unseen %t; want %v, seen", result.payload, result.err, unseen, failure)
 	}
 }
 

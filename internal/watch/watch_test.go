@@ -100,6 +100,7 @@ func TestChangesReports(t *testing.T) {
 		do   func(*module)
 		last string
 		want []string
+		also []string // may be reported or not: what is left of an earlier step
 	}{
 		{
 			name: "a written file",
@@ -143,7 +144,7 @@ func TestChangesReports(t *testing.T) {
 				m.until("functions/new/main.go")
 				m.write("functions/new/more.go")
 			},
-			last: "functions/new/more.go", want: []string{"functions/new/more.go"},
+			last: "functions/new/more.go", want: []string{"functions/new/more.go"}, also: []string{"functions/new/main.go"},
 		},
 		{
 			name: "a directory that is moved away, and what is in its new place",
@@ -155,7 +156,8 @@ func TestChangesReports(t *testing.T) {
 			t.Parallel()
 			m := watchModule(t)
 			tt.do(m)
-			if got := m.until(tt.last); !slices.Equal(got, tt.want) {
+			got := slices.DeleteFunc(m.until(tt.last), func(name string) bool { return slices.Contains(tt.also, name) })
+			if !slices.Equal(got, tt.want) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -287,8 +289,8 @@ func TestGather(t *testing.T) {
 		t.Parallel()
 		in(t, func(t *testing.T, seen chan<- Change, changes <-chan Change) {
 			for _, name := range []string{"a.go", "b.go"} {
-				seen <- files(name)
 				time.Sleep(10 * quiet)
+				seen <- files(name)
 			}
 			if got := <-changes; !slices.Equal(got.Files, []string{"a.go", "b.go"}) {
 				t.Errorf("got %q, want both", got.Files)

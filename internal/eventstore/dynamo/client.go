@@ -58,13 +58,22 @@ func NewClient(getenv func(string) string) (*dynamodb.Client, error) {
 		return nil, fmt.Errorf("%s and %s are not set: Lambda sets them; elsewhere export those of a principal that may use the table",
 			envAccessKey, envSecretKey)
 	}
-	options := Options(region, aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return credentials, nil
-	}))
+	options := Options(region, static(credentials))
 	if endpoint := cmp.Or(getenv(EnvEndpoint), getenv(envEndpointAll)); endpoint != "" {
 		options.BaseEndpoint = &endpoint
 	}
 	return dynamodb.New(options), nil
+}
+
+// Connect returns a client for another endpoint than AWS's own for the region.
+func Connect(endpoint, region string, credentials aws.Credentials) *dynamodb.Client {
+	options := Options(region, static(credentials))
+	options.BaseEndpoint = &endpoint
+	return dynamodb.New(options)
+}
+
+func static(credentials aws.Credentials) aws.CredentialsProvider {
+	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil })
 }
 
 // Options returns what every client of a store has in common: retries with short

@@ -56,7 +56,6 @@ func main() {
 		os.Exit(1)
 	case "meet":
 		meet(os.Getenv("MEET"))
-		return
 	}
 	lambda.Start(handle)
 }

@@ -1,0 +1,62 @@
+// Command visitplannr (the module's root) is the CDK app: it reads the
+// configuration, builds the functions, composes the stack and synthesizes it.
+// The CDK's command line runs it, as cdk.json says: npx cdk synth, diff, deploy.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"visitplannr/internal/gobuild"
+	"visitplannr/stacks"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	quit := stacks.QuietNode()
+	err := run(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "visitplannr:", err)
+	}
+	quit()
+	if err != nil {
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	root, err := gobuild.ModuleRoot(".")
+	if err != nil {
+		return err
+	}
+	endpoints := stacks.Endpoints()
+
+	// The functions are built while the CDK's library starts up in Node.
+	type built struct {
+		assets stacks.Assets
+		err    error
+	}
+	build := make(chan built, 1)
+	go func() {
+		assets, err := stacks.BuildAssets(ctx, root, endpoints)
+		build <- built{assets, err}
+	}()
+
+	app := awscdk.NewApp(nil)
+	config, err := stacks.LoadConfig(stacks.Context(app))
+	if err != nil {
+		return err
+	}
+	b := <-build
+	if b.err != nil {
+		return b.err
+	}
+	stacks.NewStack(app, config, endpoints, b.assets)
+	app.Synth(nil)
+	return nil
+}

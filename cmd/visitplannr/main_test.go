@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"visitplannr/internal/eventstore/dynamo"
+)
+
+// asCommand makes this test binary be the command itself, so that a test can
+// start it as a process of its own and send it signals.
+const asCommand = "VISITPLANNR_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// ended is what one command line gave.
+type ended struct {
+	code           int
+	stdout, stderr string
+}
+
+// visitplannr runs one command line in an environment of its own.
+func visitplannr(ctx context.Context, environment map[string]string, args ...string) ended {
+	var stdout, stderr bytes.Buffer
+	code := run(ctx, cli{
+		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
+		getenv: func(name string) string { return environment[name] },
+	}, args)
+	return ended{code, stdout.String(), stderr.String()}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+
+	t.Run("is printed for a command line that is empty, as a mistake", func(t *testing.T) {
+		t.Parallel()
+		got := visitplannr(t.Context(), nil)
+		if got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, "Usage: visitplannr COMMAND") {
+			t.Errorf("got %+v, want exit code 2 and the usage on standard error", got)
+		}
+	})
+
+	for _, asked := range []string{"help", "-h", "-help", "--help"} {
+		t.Run("is output when it is asked for with "+asked, func(t *testing.T) {
+			t.Parallel()
+			got := visitplannr(t.Context(), nil, asked)
+			if got.code != 0 || got.stderr != "" {
+				t.Errorf("got %+v, want exit code 0 and nothing on standard error", got)
+			}
+			for _, command := range commands() {
+				if !strings.Contains(got.stdout, command.name) || !strings.Contains(got.stdout, command.summary) {
+					t.Errorf("%q does not tell of %s", got.stdout, command.name)
+				}
+			}
+		})
+	}
+
+	for _, command := range commands() {
+		for _, asked := range []string{"-h", "--help"} {
+			t.Run("of "+command.name+" is output when it is asked for with "+asked, func(t *testing.T) {
+				t.Parallel()
+				got := visitplannr(t.Context(), nil, command.name, asked)
+				if got.code != 0 || got.stderr != "" || !strings.HasPrefix(got.stdout, "Usage: visitplannr "+command.name) || !strings.Contains(got.stdout, "\nFlags:\n") {
+					t.Errorf("got %+v, want exit code 0 and the usage and flags on standard output", got)
+				}
+				if !strings.Contains(got.stdout, command.args) {
+					t.Errorf("%q does not tell of its arguments %s", got.stdout, command.args)
+				}
+			})
+		}
+	}
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	t.Parallel()
+
+	for outcome, c := range map[string]struct {
+		args []string
+		want string // on standard error
+	}{
+		"a command that does not exist is named":      {[]string{"locale"}, `"locale"`},
+		"a flag that does not exist is named":         {[]string{"local", "-adr", "x"}, "-adr"},
+		"an argument too many is shown":             {[]string{"local", "now"}, `got ["now"]`},
+		"an argument too few is named":              {[]string{"stream"}, "[flags] NAME"},
+		"a validation that does not exist is named":   {[]string{"local", "-validation", "none"}, `-validation is "none"`},
+		"no concurrency is refused":                   {[]string{"local", "-concurrency", "0"}, "-concurrency is 0"},
+		"what is no stream name is named":             {[]string{"stream", "brockholes"}, `"brockholes"`},
+		"a proposal without a name is refused":        {[]string{"propose", "-latitude", "1", "-longitude", "2"}, "-name must be"},
+		"a proposal without a latitude is refused":    {[]string{"propose", "-name", "B", "-longitude", "2"}, "-latitude must be"},
+		"a proposal out of the world is refused":      {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "181"}, "-longitude must be"},
+		"a URL to propose to that is none is named":   {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-url", "localhost:3000"}, `-url is "localhost:3000"`},
+		"a header that is none is named":              {[]string{"event", "-header", "Accept"}, `"Accept"`},
+		"a time to wait between reads that is none":   {[]string{"events", "-follow", "-every", "0s"}, "-every is 0s"},
+		"the help of the command is pointed to again": {[]string{"local", "now"}, "visitplannr local -h"},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			got := visitplannr(t.Context(), nil, c.args...)
+			if got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, c.want) {
+				t.Errorf("%q gave %+v, want exit code 2 and %q on standard error", c.args, got, c.want)
+			}
+		})
+	}
+}
+
+func TestLocalSaysWhatIsInTheWay(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+
+	for outcome, c := range map[string]struct {
+		endpoint string // AWS_ENDPOINT_URL_DYNAMODB
+		args     []string
+		want     []string
+	}{
+		"an address of the API that is taken": {
+			"", []string{"-addr", taken.Addr().String()}, []string{taken.Addr().String(), "taken", "-addr"}},
+		"an address of the engine that is taken": {
+			"", []string{"-addr", "127.0.0.1:0", "-dynamodb-addr", taken.Addr().String()}, []string{taken.Addr().String(), "taken", "-dynamodb-addr"}},
+		"an address that is none": {
+			"", []string{"-addr", "127.0.0.1"}, []string{"-addr", "missing port"}},
+		"an endpoint that is no URL": {
+			"127.0.0.1:8000", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint, `"127.0.0.1:8000"`, "http://127.0.0.1:8000"}},
+		"an endpoint of another scheme": {
+			"ftp://127.0.0.1", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint, `"ftp://127.0.0.1"`}},
+		"an endpoint with a port that is none": {
+			"http://127.0.0.1:http", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint}},
+		"an engine that does not answer": {
+			"http://127.0.0.1:1", []string{"-addr", "127.0.0.1:0"}, []string{"no DynamoDB engine answers at http://127.0.0.1:1", "unset " + dynamo.EnvEndpoint}},
+	} {
+		t.Run("names "+outcome, func(t *testing.T) {
+			t.Parallel()
+			// The engine is given 10 seconds to come up; half a second says the same.
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			got := visitplannr(ctx, map[string]string{dynamo.EnvEndpoint: c.endpoint}, append([]string{"local"}, c.args...)...)
+			if got.code != 1 || got.stdout != "" {
+				t.Errorf("got %+v, want exit code 1 and no banner", got)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(got.stderr, want) {
+					t.Errorf("%q does not say %q", got.stderr, want)
+				}
+			}
+		})
+	}
+}

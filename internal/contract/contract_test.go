@@ -1,0 +1,76 @@
+package contract
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestGatewayResponseTemplates(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, response := range GatewayResponses() {
+		t.Run(response.Type, func(t *testing.T) {
+			t.Parallel()
+			template := response.Template()
+			var problem Problem
+			if err := json.Unmarshal([]byte(template), &problem); err != nil {
+				t.Fatalf("%s: %v", template, err)
+			}
+			if want := "urn:uuid:$context.requestId"; problem.Instance != want {
+				t.Errorf("got instance %q, want %q", problem.Instance, want)
+			}
+			// API Gateway replaces every variable, and knows no way to write a plain $.
+			if got := strings.Count(template, "$"); got != 1 {
+				t.Errorf("got %d variables in %s, want 1", got, template)
+			}
+			wantStatus := response.Problem.Status
+			if response.KeepsStatus() {
+				wantStatus = 0 // and the member is left out
+				if strings.Contains(template, `"status"`) {
+					t.Errorf("%s says a status, though it stands for many", template)
+				}
+			}
+			if problem.Status != wantStatus {
+				t.Errorf("got status %d, want %d", problem.Status, wantStatus)
+			}
+			if problem.Type != response.Problem.Type || problem.Title != response.Problem.Title || problem.Detail != response.Problem.Detail {
+				t.Errorf("got %+v, want the problem %+v", problem, response.Problem)
+			}
+			if rendered := response.Render("an-id"); strings.Contains(rendered, "$") || !strings.Contains(rendered, `"urn:uuid:an-id"`) {
+				t.Errorf("rendered %s, want the id in it and no variable", rendered)
+			}
+		})
+		if seen[response.Type] {
+			t.Errorf("%s is listed twice", response.Type)
+		}
+		seen[response.Type] = true
+	}
+}
+
+func TestProblemTypes(t *testing.T) {
+	t.Parallel()
+	byURI := map[string]ProblemType{}
+	wellFormed := regexp.MustCompile(`^urn:visitplannr:problem:[a-z]+(-[a-z]+)*$`)
+	for _, problem := range ProblemTypes() {
+		if !wellFormed.MatchString(problem.Type) {
+			t.Errorf("type %q is not in lower-case words", problem.Type)
+		}
+		if _, found := byURI[problem.Type]; found {
+			t.Errorf("two problems have the type %q", problem.Type)
+		}
+		byURI[problem.Type] = problem
+		if problem.Title == "" || problem.Detail == "" || problem.Status < 400 || problem.Status > 599 {
+			t.Errorf("%+v lacks a title, a detail or a status of failure", problem)
+		}
+		if retry := problem.RetryAfter > 0; retry != (problem.Status == 429 || problem.Status == 503) {
+			t.Errorf("%s (%d) has RetryAfter %d; 429 and 503 have one, the others none", problem.Type, problem.Status, problem.RetryAfter)
+		}
+	}
+	for _, response := range GatewayResponses() {
+		if _, found := byURI[response.Problem.Type]; !found {
+			t.Errorf("%s has the problem %q, which is not listed", response.Type, response.Problem.Type)
+		}
+	}
+}

@@ -1,0 +1,65 @@
+// Package decimal makes the numbers of JSON documents fit for the standard
+// library's parsers.
+package decimal
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// beyond is a power of ten that no float64 reaches, upwards or downwards.
+const beyond = 400
+
+// Normalize returns another spelling of a JSON number (RFC 8259, section 6),
+// of the same value: an optional minus, 0.digits without superfluous zeros, and
+// an exponent. What is closer to zero than any float64 becomes 0, and what is
+// farther away becomes 1e400 or -1e400, so the exponent is always a small one.
+// What is no JSON number is returned as it is.
+//
+// It is needed because strconv.ParseFloat misreads some long numbers without an
+// error: it counts at most 800 digits in front of the exponent, and 5 digits of
+// the exponent (https://go.dev/issue/42436). math/big reads all, but takes
+// seconds and gigabytes for 1e999999999.
+func Normalize(number string) string {
+	sign, whole, fraction, exponent, ok := split(number)
+	if !ok {
+		return number
+	}
+	all := whole + fraction
+	digits := strings.TrimLeft(all, "0")
+	exponent += len(whole) - (len(all) - len(digits))
+	digits = strings.TrimRight(digits, "0")
+	switch {
+	case digits == "" || exponent < -beyond:
+		return "0"
+	case exponent > beyond:
+		return sign + "1e" + strconv.Itoa(beyond)
+	}
+	return sign + "0." + digits + "e" + strconv.Itoa(exponent)
+}
+
+// split takes a JSON number apart.
+func split(number string) (sign, whole, fraction string, exponent int, ok bool) {
+	mantissa := number
+	if i := strings.IndexAny(number, "eE"); i >= 0 {
+		mantissa = number[:i]
+		var err error
+		// Out of range, Atoi returns the farthest int.
+		if exponent, err = strconv.Atoi(number[i+1:]); err != nil && !errors.Is(err, strconv.ErrRange) {
+			return "", "", "", 0, false
+		}
+		// What is cut here is far beyond what the digits of a body can make up for.
+		exponent = max(-1<<30, min(exponent, 1<<30))
+	}
+	if rest, negative := strings.CutPrefix(mantissa, "-"); negative {
+		sign, mantissa = "-", rest
+	}
+	whole, fraction, pointed := strings.Cut(mantissa, ".")
+	ok = isDigits(whole) && (whole == "0" || whole[0] != '0') && (!pointed || isDigits(fraction))
+	return sign, whole, fraction, exponent, ok
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
+}

@@ -1,0 +1,347 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/contract/corpus"
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/httpapi"
+)
+
+// The contract's schema is enforced twice: by the gateway, as JSON Schema, and by
+// the function, by hand. The corpus says of each body who refuses it.
+
+func TestSchemaIsValidDraft4(t *testing.T) {
+	t.Parallel()
+	document := schemaDocument(t)
+	metaschema, err := jsonschema.NewCompiler().Compile("http://json-schema.org/draft-04/schema#")
+	if err != nil {
+		t.Fatalf("compile metaschema: %v", err)
+	}
+	if err := metaschema.Validate(document); err != nil {
+		t.Errorf("the contract's schema: %v", err)
+	}
+	// The metaschema lets unknown keywords pass, so a misspelt one would.
+	known := slices.Collect(maps.Keys(metaschemaProperties(t)))
+	for path, keyword := range keywords(document, "#") {
+		if !slices.Contains(known, keyword) {
+			t.Errorf("%s has the keyword %q, which draft 4 does not know", path, keyword)
+		}
+	}
+}
+
+func schemaDocument(t *testing.T) any {
+	t.Helper()
+	text, err := json.Marshal(contract.ProposalSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+// metaschemaProperties lists what draft 4's own schema describes.
+func metaschemaProperties(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	metaschema, err := jsonschema.NewCompiler().Compile("http://json-schema.org/draft-04/schema#")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return metaschema.Properties
+}
+
+// keywords yields every keyword of a schema with its place.
+func keywords(schema any, path string) func(yield func(string, string) bool) {
+	return func(yield func(string, string) bool) {
+		object, _ := schema.(map[string]any)
+		for keyword, value := range object {
+			if !yield(path, keyword) {
+				return
+			}
+			if keyword != "properties" {
+				continue
+			}
+			for name, member := range value.(map[string]any) {
+				for at, inner := range keywords(member, path+"/"+name) {
+					if !yield(at, inner) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestGatewaySchemaAndFunctionAgreeWithCorpus(t *testing.T) {
+	t.Parallel()
+	schema, err := compile(contract.ProposalSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range corpus.Bodies() {
+		t.Run(body.Title, func(t *testing.T) {
+			t.Parallel()
+			byGateway := validate(schema, []byte(body.Bytes))
+			function := newFunction()
+			response := function.propose(t, body.Bytes)
+			accepts := response.StatusCode == http.StatusOK
+
+			if byGateway != nil && accepts {
+				t.Fatalf("the gateway refuses what the function accepts: %v", byGateway)
+			}
+			if got := verdict(byGateway, accepts); got != body.Verdict {
+				t.Fatalf("got %v, want %v\ngateway: %v\nfunction: %s", got, body.Verdict, byGateway, response.Body)
+			}
+			if accepts {
+				if got := function.onlyProposal(t); got != body.Stored {
+					t.Errorf("stored %+v, want %+v", got, body.Stored)
+				}
+				return
+			}
+			if stored := function.store.all(); len(stored) != 0 {
+				t.Errorf("stored %d events of a body that was refused", len(stored))
+			}
+			problem := parseProblem(t, response.StatusCode, response.Headers["Content-Type"], response.Body)
+			if problem.Type != body.Problem.Type || problem.Status != body.Problem.Status {
+				t.Errorf("got problem %s (%d), want %s (%d)", problem.Type, problem.Status, body.Problem.Type, body.Problem.Status)
+			}
+			var pointers []string
+			for _, e := range problem.Errors {
+				pointers = append(pointers, e.Pointer)
+			}
+			if !slices.Equal(pointers, body.Pointers) {
+				t.Errorf("got errors at %q, want %q", pointers, body.Pointers)
+			}
+		})
+	}
+}
+
+func verdict(byGateway error, functionAccepts bool) corpus.Verdict {
+	switch {
+	case functionAccepts:
+		return corpus.Accepted
+	case byGateway != nil:
+		return corpus.RefusedByGateway
+	default:
+		return corpus.RefusedByFunction
+	}
+}
+
+// Whoever checks first, a client sees the same status.
+func TestLocalGatewayAnswersCorpusAlikeWithEitherValidation(t *testing.T) {
+	t.Parallel()
+	for name, validateBodies := range map[string]bool{"gateway": true, "function": false} {
+		t.Run("validation="+name, func(t *testing.T) {
+			t.Parallel()
+			function := newFunction()
+			server := serve(t, Config{Invoker: function.invoker(), ValidateBodies: validateBodies})
+			for _, body := range corpus.Bodies() {
+				response, answer := post(t, server, body.Bytes, "Content-Type", "application/json")
+				want := http.StatusOK
+				switch {
+				case body.Verdict == corpus.RefusedByGateway && validateBodies:
+					want = http.StatusBadRequest // also of one too large for the function
+				case body.Verdict != corpus.Accepted:
+					want = body.Problem.Status
+				}
+				if response.StatusCode != want {
+					t.Errorf("%s: got %d, want %d: %s", body.Title, response.StatusCode, want, answer)
+				}
+				if want == http.StatusOK {
+					if answer != contract.StatusOK {
+						t.Errorf("%s: got body %q, want %q", body.Title, answer, contract.StatusOK)
+					}
+					continue
+				}
+				parseProblem(t, response.StatusCode, response.Header.Get("Content-Type"), answer)
+			}
+			var accepted int
+			for _, body := range corpus.Bodies() {
+				if body.Verdict == corpus.Accepted {
+					accepted++
+				}
+			}
+			if got := len(function.store.all()); got != accepted {
+				t.Errorf("stored %d events, want one for each of %d accepted bodies", got, accepted)
+			}
+		})
+	}
+}
+
+// function is the real function on a store in memory.
+type function struct {
+	handler *httpapi.Handler
+	store   *memory
+}
+
+func newFunction() function {
+	store := &memory{}
+	return function{httpapi.New(httpapi.Config{Store: store, Output: io.Discard}), store}
+}
+
+func (f function) invoker() Invoker {
+	return InProcess{Handle: f.handler.Handle, Timeout: 10 * time.Second}
+}
+
+// propose calls the function past the gateway.
+func (f function) propose(t *testing.T, body string) events.APIGatewayProxyResponse {
+	t.Helper()
+	request := httptest.NewRequest(http.MethodPost, contract.ProposeDestination.Path, nil)
+	request.Header.Set("Content-Type", contract.MediaTypeJSON)
+	response, err := f.handler.Handle(t.Context(), NewEvent(request, []byte(body), "0192f000-0000-4000-8000-000000000000"))
+	if err != nil {
+		t.Fatalf("the function returned the error %v, want a problem", err)
+	}
+	return response
+}
+
+// onlyProposal returns what the one stored event says.
+func (f function) onlyProposal(t *testing.T) corpus.Proposal {
+	t.Helper()
+	stored := f.store.all()
+	if len(stored) != 1 {
+		t.Fatalf("stored %d events, want 1", len(stored))
+	}
+	return proposalOf(t, stored[0])
+}
+
+// proposalOf reads an event's Data, all of it.
+func proposalOf(t *testing.T, event eventstore.Event) corpus.Proposal {
+	t.Helper()
+	var data struct {
+		Name        string `json:"name"`
+		Geolocation struct {
+			Latitude  float64 `json:"latitude"`
+			Longitude float64 `json:"longitude"`
+		} `json:"geolocation"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(event.Data)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&data); err != nil {
+		t.Fatalf("Data %s: %v", event.Data, err)
+	}
+	return corpus.Proposal{Name: data.Name, Latitude: data.Geolocation.Latitude, Longitude: data.Geolocation.Longitude}
+}
+
+// memory is a store of opening events, safe for concurrent use.
+type memory struct {
+	mu     sync.Mutex
+	events map[eventstore.StreamName]eventstore.Event
+}
+
+func (m *memory) Open(_ context.Context, opening eventstore.Event) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if stored, found := m.events[opening.StreamName]; found {
+		return &eventstore.StreamExistsError{Opening: stored}
+	}
+	if m.events == nil {
+		m.events = map[eventstore.StreamName]eventstore.Event{}
+	}
+	m.events[opening.StreamName] = opening
+	return nil
+}
+
+func (m *memory) all() []eventstore.Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.events))
+}
+
+// serve starts a local gateway, which logs nowhere unless cfg says so.
+func serve(t *testing.T, cfg Config) *httptest.Server {
+	t.Helper()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	api, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	return server
+}
+
+// post sends a body to the API's one route, with headers given as name and value
+// in turn, and reads the answer.
+func post(t *testing.T, server *httptest.Server, body string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	response, answer, err := send(t.Context(), server, body, headers...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, answer
+}
+
+// send is post for goroutines, which must not end a test.
+func send(ctx context.Context, server *httptest.Server, body string, headers ...string) (*http.Response, string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost,
+		server.URL+contract.ProposeDestination.Path, strings.NewReader(body))
+	if err != nil {
+		return nil, "", err
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	return exchange(server, request)
+}
+
+func do(t *testing.T, server *httptest.Server, request *http.Request) (*http.Response, string) {
+	t.Helper()
+	response, answer, err := exchange(server, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, answer
+}
+
+func exchange(server *httptest.Server, request *http.Request) (*http.Response, string, error) {
+	response, err := server.Client().Do(request)
+	if err != nil {
+		return nil, "", err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	return response, string(answer), err
+}
+
+// parseProblem reads an answer that must be problem+json, and checks what holds
+// of every one.
+func parseProblem(t testing.TB, status int, contentType, body string) contract.Problem {
+	t.Helper()
+	if contentType != contract.MediaTypeProblem {
+		t.Errorf("status %d has the content type %q, want %q", status, contentType, contract.MediaTypeProblem)
+	}
+	var problem contract.Problem
+	decoder := json.NewDecoder(strings.NewReader(body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&problem); err != nil {
+		t.Fatalf("status %d has the body %q: %v", status, body, err)
+	}
+	if problem.Status != status {
+		t.Errorf("the problem says status %d, the answer has %d", problem.Status, status)
+	}
+	if problem.Type == "" || problem.Title == "" || problem.Detail == "" || !strings.HasPrefix(problem.Instance, "urn:uuid:") {
+		t.Errorf("problem %s: want type, title, detail and an instance in urn:uuid", body)
+	}
+	return problem
+}

@@ -1,0 +1,348 @@
+package httpapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/httpapi"
+)
+
+// secret marks every value that no log line may show.
+const secret = "S3CRET"
+
+// laden adds everything that may hold a secret to an event.
+func laden(event events.APIGatewayProxyRequest) events.APIGatewayProxyRequest {
+	event.Headers = map[string]string{}
+	for i, name := range []string{
+		"Authorization", "authorization", "Proxy-Authorization", "Cookie", "cookie", "Set-Cookie", "X-Api-Key", "x-api-key",
+		"X-Amz-Security-Token", "x-amz-security-token", "X-Auth-Token", "X-Csrf-Token", "Access_token", "X-Whatever-They-Call-It",
+		"Referer", "X-Amz-Signature", "Amz-Sdk-Invocation-Id",
+	} {
+		event.MultiValueHeaders[name] = []string{fmt.Sprint(secret, i), secret + " again"}
+		event.Headers[name] = secret
+	}
+	event.QueryStringParameters = map[string]string{"access_token": secret, "X-Amz-Signature": secret}
+	event.MultiValueQueryStringParameters = map[string][]string{"access_token": {secret, secret}, "X-Amz-Signature": {secret}}
+	event.PathParameters = map[string]string{"token": secret}
+	event.StageVariables = map[string]string{"password": secret}
+	event.RequestContext.Authorizer = map[string]any{"principalId": secret, "claims": map[string]any{"token": secret}}
+	event.RequestContext.Identity.APIKey = secret
+	event.RequestContext.Identity.APIKeyID = secret
+	event.RequestContext.Identity.AccessKey = secret
+	event.RequestContext.Identity.CognitoAuthenticationProvider = secret
+	return event
+}
+
+func TestNoSecretIsLogged(t *testing.T) {
+	t.Parallel()
+	key := map[string]string{"Idempotency-Key": secret + "-key"}
+
+	for outcome, c := range map[string]struct {
+		store   openFunc
+		body    string
+		headers map[string]string
+		before  string // a body that is sent first, with the same headers
+		status  int
+	}{
+		"of a proposal":                   {memory(), brockholes, nil, "", 200},
+		"of a proposal with a key":        {memory(), brockholes, key, "", 200},
+		"of a replay":                     {memory(), brockholes, key, brockholes, 200},
+		"of a key that is used again":     {memory(), brockholes, key, elsewhere, 422},
+		"of a key that is malformed":      {memory(), brockholes, map[string]string{"idempotency-key": secret + " key"}, "", 400},
+		"of a key in a broken quote":      {memory(), brockholes, map[string]string{"IDEMPOTENCY-KEY": `"` + secret}, "", 400},
+		"of a body that is malformed":     {memory(), `{`, key, "", 400},
+		"of a body with problems":         {memory(), `{}`, key, "", 400},
+		"of a body that is too large":     {memory(), strings.Repeat(" ", contract.BodyMaxBytes+1), key, "", 413},
+		"of another content type":         {memory(), brockholes, withHeader(key, "Content-Type", "text/plain"), "", 415},
+		"of a store that is unavailable":  {failing(eventstore.ErrUnavailable), brockholes, key, "", 503},
+		"of a store that is not there":    {failing(eventstore.ErrNoTable), brockholes, key, "", 500},
+		"of a store that breaks":          {func(context.Context, eventstore.Event) error { panic("broken") }, brockholes, key, "", 500},
+		"of a write whose reply was lost": {func(_ context.Context, e eventstore.Event) error { return &eventstore.StreamExistsError{Opening: e} }, brockholes, key, "", 200},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, c.store)
+			if c.before != "" {
+				a.handle(laden(a.event(c.before, c.headers)))
+			}
+			response := a.handle(laden(a.event(c.body, c.headers)))
+			if response.StatusCode != c.status {
+				t.Fatalf("status %d, want %d: %s", response.StatusCode, c.status, response.Body)
+			}
+			if a.output.Len() == 0 {
+				t.Fatal("nothing was logged")
+			}
+			for text := range strings.Lines(a.output.String()) {
+				if strings.Contains(text, secret) {
+					t.Errorf("line shows a secret: %s", text)
+				}
+			}
+		})
+	}
+}
+
+func TestReceivedEventIsLogged(t *testing.T) {
+	t.Parallel()
+
+	received := func(t *testing.T, a *api) map[string]any {
+		t.Helper()
+		for _, l := range a.lines() {
+			if l.message() == "received" {
+				event, _ := l["event"].(map[string]any)
+				return event
+			}
+		}
+		t.Fatal("no line tells what was received")
+		return nil
+	}
+
+	t.Run("with what is harmless, and the names of the rest", func(t *testing.T) {
+		t.Parallel()
+		a := newAPI(t, memory())
+		event := a.event(brockholes, map[string]string{"user-agent": "curl/8", "Authorization": "Bearer " + secret})
+		event.QueryStringParameters = map[string]string{"token": secret}
+		event.RequestContext.Identity.SourceIP = "192.0.2.1"
+		event.RequestContext.Identity.UserArn = "arn:aws:iam::000000000000:user/editor"
+		event.RequestContext.Stage = "dev"
+		a.handle(event)
+		want := map[string]any{
+			"resource": "/destination", "path": "/destination", "httpMethod": "POST", "stage": "dev",
+			"sourceIp": "192.0.2.1", "userArn": "arn:aws:iam::000000000000:user/editor",
+			"headers": map[string]any{
+				"Content-Type":  []any{"application/json"},
+				"User-Agent":    []any{"curl/8"},
+				"Authorization": []any{"[redacted]"},
+			},
+			"multiValueQueryStringParameters": map[string]any{"token": []any{"[redacted]"}},
+			"body":                            brockholes,
+			"isBase64Encoded":                 false,
+		}
+		if got := received(t, a); !reflect.DeepEqual(got, want) {
+			t.Errorf("event\n got %v\nwant %v", got, want)
+		}
+	})
+
+	t.Run("with a body that is too large cut between characters", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{
+			strings.Repeat("é", contract.BodyMaxBytes), strings.Repeat("🦆", contract.BodyMaxBytes), "x" + strings.Repeat("🦆", contract.BodyMaxBytes),
+		} {
+			a := newAPI(t, memory())
+			a.propose(body, nil)
+			got, _ := received(t, a)["body"].(string)
+			if len(got) > contract.BodyMaxBytes || len(got) < contract.BodyMaxBytes-3 || !utf8.ValidString(got) || strings.ContainsRune(got, utf8.RuneError) {
+				t.Errorf("body logged with %d bytes, ending in %q; want about %d whole characters", len(got), got[max(0, len(got)-8):], contract.BodyMaxBytes)
+			}
+		}
+	})
+}
+
+func TestLogLines(t *testing.T) {
+	t.Parallel()
+
+	t.Run("are received, then one outcome, each with time, level and request id", func(t *testing.T) {
+		t.Parallel()
+		a := newAPI(t, memory())
+		for _, c := range []struct {
+			event          events.APIGatewayProxyRequest
+			level, outcome string
+		}{
+			{a.event(brockholes, nil), "INFO", "stored"},
+			{a.event(`{}`, nil), "WARN", "rejected"},
+		} {
+			a.handle(c.event)
+			got := logs(a.lines())
+			if len(got) != 2 || got[0].message() != "received" || got[1].message() != c.outcome || got[1]["level"] != c.level {
+				t.Fatalf("lines %v, want received and %s %s", got, c.level, c.outcome)
+			}
+			for _, l := range got {
+				if l["requestId"] != c.event.RequestContext.RequestID {
+					t.Errorf("line %v, want requestId %s", l, c.event.RequestContext.RequestID)
+				}
+				stamp, _ := l["timestamp"].(string)
+				if _, err := time.Parse("2006-01-02T15:04:05.000Z", stamp); err != nil {
+					t.Errorf("timestamp %q: %v", stamp, err)
+				}
+			}
+		}
+	})
+
+	t.Run("tell the stream and correlation of what was stored", func(t *testing.T) {
+		t.Parallel()
+		a := newAPI(t, memory())
+		headers := map[string]string{"Accept": "application/json", "Idempotency-Key": "k"}
+		for _, replayed := range []bool{false, true} {
+			var receipt contract.Receipt
+			if err := json.Unmarshal([]byte(a.propose(brockholes, headers).Body), &receipt); err != nil {
+				t.Fatal(err)
+			}
+			got := logs(a.lines())[1]
+			if got["streamName"] != receipt.StreamName || got["correlationId"] != receipt.CorrelationID || got["replayed"] != replayed {
+				t.Errorf("line %v, want that of %+v, replayed %t", got, receipt, replayed)
+			}
+		}
+	})
+
+	t.Run("tell why a request was refused", func(t *testing.T) {
+		t.Parallel()
+		a := newAPI(t, memory())
+		a.propose(`{"name":"B","geolocation":{"latitude":91,"longitude":2}}`, nil)
+		got := logs(a.lines())[1]
+		cause, _ := got["cause"].(string)
+		if got["problem"] != contract.ProblemInvalidBody.Type || !strings.Contains(cause, contract.PointerLatitude) {
+			t.Errorf("line %v does not tell the problem and its place", got)
+		}
+	})
+
+	t.Run("call the first one alone a cold start", func(t *testing.T) {
+		t.Parallel()
+		a := newAPI(t, memory())
+		a.propose(brockholes, nil)
+		a.propose(`{}`, nil)
+		a.propose(brockholes, nil)
+		for i, l := range a.lines() {
+			if cold := l["coldStart"] == true; cold != (i == 0) {
+				t.Errorf("line %d: coldStart is %v", i, l["coldStart"])
+			}
+		}
+	})
+
+	t.Run("name the invocation", func(t *testing.T) {
+		t.Parallel()
+		a := newAPI(t, memory())
+		ctx := inInvocation(t.Context(), "invocation-1")
+		a.handleContext(ctx, a.event(brockholes, nil))
+		if got := a.lines()[0]["lambdaRequestId"]; got != "invocation-1" {
+			t.Errorf("lambdaRequestId = %v, want invocation-1", got)
+		}
+	})
+
+	t.Run("stay lines when the body has line breaks", func(t *testing.T) {
+		t.Parallel()
+		a := newAPI(t, memory())
+		a.propose("{\n\"level\":\"ERROR\"\r\n\u2028}", nil)
+		if got := len(a.lines()); got != 3 { // received, rejected, metrics
+			t.Errorf("%d lines, want 3", got)
+		}
+	})
+}
+
+func TestMetrics(t *testing.T) {
+	t.Parallel()
+	key := map[string]string{"Idempotency-Key": "k"}
+
+	for outcome, c := range map[string]struct {
+		store   openFunc
+		before  string
+		body    string
+		headers map[string]string
+		want    string
+		latency bool
+	}{
+		"count an accepted proposal":       {memory(), "", brockholes, key, contract.MetricAccepted, true},
+		"count a replay":                   {memory(), brockholes, brockholes, key, contract.MetricReplayed, true},
+		"count a rejected body":            {memory(), "", `{}`, nil, contract.MetricRejected, false},
+		"count a key that is used again":   {memory(), elsewhere, brockholes, key, contract.MetricRejected, true},
+		"count a failure of the store":     {failing(eventstore.ErrThrottled), "", brockholes, nil, contract.MetricFailed, true},
+		"count a failure of ours":          {failing(eventstore.ErrNoTable), "", brockholes, nil, contract.MetricFailed, true},
+		"count a panic, without a latency": {func(context.Context, eventstore.Event) error { panic("broken") }, "", brockholes, nil, contract.MetricFailed, false},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			a := newAPI(t, c.store)
+			if c.before != "" {
+				a.propose(c.before, c.headers)
+				a.lines()
+			}
+			event := a.event(c.body, c.headers)
+			a.handle(event)
+			got := metrics(a.lines())
+			if len(got) != 1 {
+				t.Fatalf("%d metric lines, want 1", len(got))
+			}
+			names := embeddedMetrics(t, got[0])
+			want := []string{c.want}
+			if c.latency {
+				want = append(want, contract.MetricStoreLatency)
+			}
+			if !slices.Equal(names, want) || got[0][c.want] != 1.0 {
+				t.Errorf("metrics %v with %s = %v, want %v with 1", names, c.want, got[0][c.want], want)
+			}
+			if got[0]["requestId"] != event.RequestContext.RequestID || got[0][contract.MetricDimensionFunction] != "propose-destination" {
+				t.Errorf("line %v, want the request's id and the function's name", got[0])
+			}
+		})
+	}
+
+	t.Run("carry the moment in milliseconds since 1970", func(t *testing.T) {
+		t.Parallel()
+		a := newAPI(t, memory(), func(cfg *httpapi.Config) { cfg.Now = func() time.Time { return time.Unix(1_800_000_000, 5e6) } })
+		a.propose(brockholes, nil)
+		header, _ := metrics(a.lines())[0]["_aws"].(map[string]any)
+		if header["Timestamp"] != 1_800_000_000_005.0 {
+			t.Errorf("Timestamp = %v, want milliseconds since 1970", header["Timestamp"])
+		}
+	})
+}
+
+// embeddedMetrics checks a line against the specification of the embedded metric
+// format and returns the names of its metrics.
+func embeddedMetrics(t *testing.T, l line) []string {
+	t.Helper()
+	encoded, err := json.Marshal(l["_aws"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header struct {
+		Timestamp         int64
+		CloudWatchMetrics []struct {
+			Namespace  string
+			Dimensions [][]string
+			Metrics    []struct{ Name, Unit string }
+		}
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(encoded)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&header); err != nil {
+		t.Fatalf("_aws is %s: %v", encoded, err)
+	}
+	if header.Timestamp <= 0 || len(header.CloudWatchMetrics) != 1 {
+		t.Fatalf("_aws is %s, want a timestamp and one directive", encoded)
+	}
+	directive := header.CloudWatchMetrics[0]
+	if directive.Namespace != contract.MetricNamespace {
+		t.Errorf("namespace %q, want %q", directive.Namespace, contract.MetricNamespace)
+	}
+	for _, set := range directive.Dimensions {
+		if len(set) > 30 {
+			t.Errorf("%d dimensions, at most 30 are allowed", len(set))
+		}
+		for _, name := range set {
+			if value, ok := l[name].(string); !ok || value == "" || len(value) > 1024 {
+				t.Errorf("dimension %s is %v, want a text at the root", name, l[name])
+			}
+		}
+	}
+	var names []string
+	for _, metric := range directive.Metrics {
+		if _, ok := l[metric.Name].(float64); !ok {
+			t.Errorf("metric %s is %v, want a number at the root", metric.Name, l[metric.Name])
+		}
+		if metric.Unit != "Count" && metric.Unit != "Milliseconds" {
+			t.Errorf("metric %s has unit %q", metric.Name, metric.Unit)
+		}
+		names = append(names, metric.Name)
+	}
+	return names
+}

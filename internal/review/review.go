@@ -1,0 +1,217 @@
+// Package review shows what a change of the sources does to the deployed stack,
+// before anybody deploys it: it synthesizes two states of the repository and
+// compares their templates. It needs neither an AWS account nor the network.
+package review
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Options say what to compare.
+type Options struct {
+	Root    string   // the module's directory; its work tree is the new state
+	Base    string   // what git calls the old state: a branch, a tag, a commit
+	Stages  []string // each is a stack of its own
+	Context []string // further context for both states, as KEY=VALUE
+}
+
+// Diff writes to out, for each stage, the changes that bear on security or
+// safety, and then all changes as cdk diff shows them.
+//
+// It reports the first thing that could not be done. ErrNoApp says that the old
+// state has no CDK app yet.
+func Diff(ctx context.Context, o Options, out io.Writer) (err error) {
+	cdk, err := findCDK(o.Root)
+	if err != nil {
+		return err
+	}
+	commit, err := resolve(ctx, o.Root, o.Base)
+	if err != nil {
+		return err
+	}
+	scratch, err := os.MkdirTemp("", "visitplannr-diff-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(scratch)
+	base := filepath.Join(scratch, "base")
+	if _, err := git(ctx, o.Root, "worktree", "add", "--detach", base, commit); err != nil {
+		return err
+	}
+	defer func() {
+		// Also after Ctrl-C: git would remember the work tree.
+		_, removed := git(context.WithoutCancel(ctx), o.Root, "worktree", "remove", "--force", base)
+		err = errors.Join(err, removed)
+	}()
+	if _, err := os.Stat(filepath.Join(base, "cdk.json")); err != nil {
+		return fmt.Errorf("%w: %s (%.12s) has no cdk.json", ErrNoApp, o.Base, commit)
+	}
+
+	// The two states are independent, so they are synthesized side by side; the
+	// stages of one state share its build directory.
+	old := states{cdk, base, filepath.Join(scratch, "old"), o}
+	work := states{cdk, o.Root, filepath.Join(scratch, "new"), o}
+	var synthesis sync.WaitGroup
+	var oldErr, newErr error
+	synthesis.Go(func() { oldErr = old.synth(ctx, o.Base) })
+	synthesis.Go(func() { newErr = work.synth(ctx, "the work tree") })
+	synthesis.Wait()
+	if err := errors.Join(oldErr, newErr); err != nil {
+		return err
+	}
+
+	for _, stage := range o.Stages {
+		if err := report(ctx, old, work, stage, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ErrNoApp says that a state has nothing to synthesize.
+var ErrNoApp = errors.New("nothing to compare with")
+
+// states is one state of the repository, and where its stages are synthesized.
+type states struct {
+	cdk     string
+	dir     string
+	out     string
+	options Options
+}
+
+func (s states) assembly(stage string) string { return filepath.Join(s.out, stage) }
+
+func (s states) synth(ctx context.Context, name string) error {
+	for _, stage := range s.options.Stages {
+		args := []string{"synth", "--quiet", "--output", s.assembly(stage), "--context", "stage=" + stage}
+		for _, c := range s.options.Context {
+			args = append(args, "--context", c)
+		}
+		if output, err := s.run(ctx, args...); err != nil {
+			return fmt.Errorf("synthesize stage %s of %s: %w\n%s", stage, name, err, output)
+		}
+	}
+	return nil
+}
+
+// run runs the CDK's command line in the state's directory, without credentials:
+// with some it would ask AWS which account they belong to.
+func (s states) run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, s.cdk, args...)
+	cmd.Dir = s.dir
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "AWS_CA_BUNDLE=") || strings.HasPrefix(v, "CDK_")
+	})
+	cmd.Env = append(cmd.Env, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+	output, err := cmd.CombinedOutput()
+	return strings.TrimSpace(string(output)), err
+}
+
+func report(ctx context.Context, old, work states, stage string, out io.Writer) error {
+	stack := "visitplannr-" + stage
+	before, err := read(old.assembly(stage), stack)
+	if err != nil {
+		return err
+	}
+	after, err := read(work.assembly(stage), stack)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "==== %s\n", stack)
+	changes := Changes(before.template, after.template)
+	if before.protected != after.protected {
+		changes = append(changes, Change{stack, "AWS::CloudFormation::Stack", "DeletionProtection", before.protected, after.protected})
+	}
+	if len(changes) == 0 && bytes.Equal(before.text, after.text) {
+		fmt.Fprint(out, "No changes.\n\n")
+		return nil
+	}
+	groups := Concerns(changes)
+	if len(groups) == 0 {
+		fmt.Fprint(out, "No change bears on security or safety.\n")
+	}
+	for _, g := range groups {
+		fmt.Fprintf(out, "!! %s\n", g.Title)
+		for _, c := range g.Changes {
+			fmt.Fprintf(out, "   %s\n", c)
+		}
+	}
+	all, err := work.run(ctx, "diff", "--no-color", "--app", work.assembly(stage),
+		"--template", filepath.Join(old.assembly(stage), stack+".template.json"), stack)
+	if err != nil {
+		return fmt.Errorf("cdk diff of %s: %w\n%s", stack, err, all)
+	}
+	fmt.Fprintf(out, "\nAll changes, as cdk diff shows them:\n\n%s\n\n", all)
+	return nil
+}
+
+type synthesized struct {
+	template  Template
+	text      []byte
+	protected bool // against deletion of the stack; not in the template
+}
+
+func read(assembly, stack string) (synthesized, error) {
+	var s synthesized
+	var err error
+	if s.text, err = os.ReadFile(filepath.Join(assembly, stack+".template.json")); err != nil {
+		return s, err
+	}
+	if s.template, err = ParseTemplate(s.text); err != nil {
+		return s, err
+	}
+	text, err := os.ReadFile(filepath.Join(assembly, "manifest.json"))
+	if err != nil {
+		return s, err
+	}
+	var manifest struct {
+		Artifacts map[string]struct {
+			Properties struct{ TerminationProtection bool }
+		}
+	}
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		return s, fmt.Errorf("%s: manifest: %w", assembly, err)
+	}
+	s.protected = manifest.Artifacts[stack].Properties.TerminationProtection
+	return s, nil
+}
+
+// findCDK returns the command line that package.json pins, installed by npm.
+func findCDK(root string) (string, error) {
+	cdk := filepath.Join(root, "node_modules", ".bin", "cdk")
+	if _, err := os.Stat(cdk); err != nil {
+		return "", fmt.Errorf("the CDK's command line is not installed (%s): run npm ci", cdk)
+	}
+	return filepath.Abs(cdk)
+}
+
+func resolve(ctx context.Context, root, base string) (string, error) {
+	commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", base+"^{commit}")
+	if err != nil {
+		return "", fmt.Errorf("%q is no commit, branch or tag of this repository", base)
+	}
+	return commit, nil
+}
+
+func git(ctx context.Context, root string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = root
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("git %s: %w\n%s", args[0], err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(stdout.String()), nil
+}

@@ -1,0 +1,252 @@
+package review_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"visitplannr/internal/review"
+)
+
+const template = `{"Resources": {
+  "table": {"Type": "AWS::DynamoDB::Table", "DeletionPolicy": "Retain", "Properties": {
+    "KeySchema": [{"AttributeName": "StreamName", "KeyType": "HASH"}], "DeletionProtectionEnabled": true}},
+  "policy": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyDocument": {"Statement": [
+    {"Action": "dynamodb:PutItem", "Effect": "Allow", "Resource": {"Fn::GetAtt": ["table", "Arn"]}}]}}},
+  "method": {"Type": "AWS::ApiGateway::Method", "Properties": {"AuthorizationType": "AWS_IAM"}},
+  "stage": {"Type": "AWS::ApiGateway::Stage", "Properties": {"MethodSettings": [{"ThrottlingRateLimit": 50}]}},
+  "alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Threshold": 1}},
+  "logs": {"Type": "AWS::Logs::LogGroup", "Properties": {"RetentionInDays": 365}},
+  "topic": {"Type": "AWS::SNS::Topic", "Properties": {"KmsMasterKeyId": "key"}},
+  "function": {"Type": "AWS::Lambda::Function", "Properties": {"Code": {"S3Key": "a.zip"}, "Description": "x"}}
+}}`
+
+func TestConcerns(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, old, new string // what is replaced in the template
+		want           []string
+	}{
+		{"an action more", `"dynamodb:PutItem"`, `["dynamodb:PutItem","dynamodb:DeleteItem"]`, []string{
+			"Who may do what", `~ AWS::IAM::Policy policy PolicyDocument.Statement.0.Action: "dynamodb:PutItem" -> ["dynamodb:PutItem","dynamodb:DeleteItem"]`}},
+		{"a statement more", `"Statement": [`, `"Statement": [{"Action": "s3:*", "Effect": "Allow", "Resource": "*"},`, []string{
+			"Who may do what", `~ AWS::IAM::Policy policy PolicyDocument.Statement: without [], with [{"Action":"s3:*","Effect":"Allow","Resource":"*"}]`}},
+		{"open access", `AWS_IAM`, `NONE`, []string{
+			"Who may call the API, and with what", `~ AWS::ApiGateway::Method method AuthorizationType: "AWS_IAM" -> "NONE"`}},
+		{"a table that goes with the stack", `"DeletionPolicy": "Retain"`, `"DeletionPolicy": "Delete"`, []string{
+			"What happens to stored data", `~ AWS::DynamoDB::Table table DeletionPolicy: "Retain" -> "Delete"`}},
+		{"deletion protection gone", `, "DeletionProtectionEnabled": true`, ``, []string{
+			"What happens to stored data", `~ AWS::DynamoDB::Table table DeletionProtectionEnabled: true -> none`}},
+		{"another key", `StreamName`, `Stream`, []string{
+			"What happens to stored data", `~ AWS::DynamoDB::Table table KeySchema.0.AttributeName: "StreamName" -> "Stream"`}},
+		{"shorter retention", `365`, `1`, []string{
+			"What happens to stored data", `~ AWS::Logs::LogGroup logs RetentionInDays: 365 -> 1`}},
+		{"another key of encryption", `"KmsMasterKeyId": "key"`, `"KmsMasterKeyId": "other"`, []string{
+			"Encryption", `~ AWS::SNS::Topic topic KmsMasterKeyId: "key" -> "other"`}},
+		{"another throttle", `50`, `5000`, []string{
+			"Limits and capacity", `~ AWS::ApiGateway::Stage stage MethodSettings.0.ThrottlingRateLimit: 50 -> 5000`}},
+		{"a deafer alarm", `"Threshold": 1`, `"Threshold": 100`, []string{
+			"Alarms, logs and rollback", `~ AWS::CloudWatch::Alarm alarm Threshold: 1 -> 100`}},
+		{"new code and another description", `"a.zip"}, "Description": "x"`, `"b.zip"}, "Description": "y"`, nil},
+		{"nothing", `x`, `x`, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			changed := strings.Replace(template, c.old, c.new, 1)
+			if got := concerns(t, template, changed); !slices.Equal(got, c.want) {
+				t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(c.want, "\n     "))
+			}
+		})
+	}
+
+	t.Run("a resource that is gone or new is named with what it held", func(t *testing.T) {
+		t.Parallel()
+		empty := `{"Resources": {}}`
+		for sign, pair := range map[string][2]string{"-": {template, empty}, "+": {empty, template}} {
+			got := concerns(t, pair[0], pair[1])
+			for _, line := range []string{sign + " AWS::DynamoDB::Table table", sign + " AWS::IAM::Policy policy",
+				sign + " AWS::ApiGateway::Method method", sign + " AWS::CloudWatch::Alarm alarm"} {
+				if !slices.Contains(got, line) {
+					t.Errorf("got %q, want %q among them", got, line)
+				}
+			}
+		}
+	})
+
+	t.Run("the gravest comes first", func(t *testing.T) {
+		t.Parallel()
+		var got []string
+		for _, g := range review.Concerns(changes(t, template, `{"Resources": {}}`)) {
+			got = append(got, g.Title)
+		}
+		want := []string{"Who may do what", "Who may call the API, and with what", "What happens to stored data", "Encryption",
+			"Limits and capacity", "Alarms, logs and rollback"}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func changes(t *testing.T, before, after string) []review.Change {
+	t.Helper()
+	b, err := review.ParseTemplate([]byte(before))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := review.ParseTemplate([]byte(after))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return review.Changes(b, a)
+}
+
+func concerns(t *testing.T, before, after string) []string {
+	t.Helper()
+	var lines []string
+	for _, g := range review.Concerns(changes(t, before, after)) {
+		lines = append(lines, g.Title)
+		for _, c := range g.Changes {
+			lines = append(lines, c.String())
+		}
+	}
+	return lines
+}
+
+// fakeCDK stands in for the CDK's command line: it synthesizes the file
+// template.json of its directory, and shows that it was asked for a diff.
+const fakeCDK = `#!/bin/sh
+set -e
+[ -z "$AWS_ACCESS_KEY_ID" ] || { echo "got credentials"; exit 1; }
+if [ "$1" = diff ]; then echo "diff of $*"; exit; fi
+while [ $# -gt 0 ]; do case $1 in --output) out=$2;; stage=*) stage=${1#stage=};; esac; shift; done
+grep -q Resources template.json || { echo "template.json is broken"; exit 1; }
+mkdir -p $out && cp template.json $out/visitplannr-$stage.template.json
+echo '{"artifacts":{"visitplannr-'$stage'":{"properties":{"terminationProtection":'$(cat protected)'}}}}' >$out/manifest.json
+`
+
+// repository makes one with a commit that holds the template, and returns its
+// directory and a function that writes a file of the work tree.
+func repository(t *testing.T) (dir string, put func(name, text string)) {
+	t.Helper()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("no sh to stand in for the CDK's command line")
+	}
+	dir = t.TempDir()
+	put = func(name, text string) {
+		t.Helper()
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("node_modules/.bin/cdk", fakeCDK)
+	put(".gitignore", "/node_modules/\n")
+	put("README.md", "before there was an app\n")
+	git(t, dir, "init", "-q")
+	commit(t, dir, "empty")
+	put("cdk.json", "{}")
+	put("template.json", template)
+	put("protected", "true")
+	commit(t, dir, "base")
+	return dir, put
+}
+
+func commit(t *testing.T, dir, tag string) {
+	t.Helper()
+	git(t, dir, "add", "-A")
+	git(t, dir, "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false", "commit", "-qm", tag)
+	git(t, dir, "tag", tag)
+}
+
+func git(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+func TestDiff(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "not for the CDK")
+
+	diff := func(t *testing.T, dir, base string) (string, error) {
+		var out bytes.Buffer
+		err := review.Diff(t.Context(), review.Options{Root: dir, Base: base, Stages: []string{"dev", "prod"}}, &out)
+		if trees := strings.TrimSpace(git(t, dir, "worktree", "list")); strings.Contains(trees, "\n") {
+			t.Errorf("got work trees left over:\n%s", trees)
+		}
+		return out.String(), err
+	}
+
+	t.Run("says that nothing changes", func(t *testing.T) {
+		dir, _ := repository(t)
+		got, err := diff(t, dir, "base")
+		if want := "==== visitplannr-dev\nNo changes.\n\n==== visitplannr-prod\nNo changes.\n\n"; err != nil || got != want {
+			t.Errorf("got %q, %v\nwant %q", got, err, want)
+		}
+	})
+
+	t.Run("puts what is dangerous before the whole", func(t *testing.T) {
+		dir, put := repository(t)
+		put("template.json", strings.Replace(template, "AWS_IAM", "NONE", 1))
+		put("protected", "false")
+		got, err := diff(t, dir, "base")
+		if err != nil {
+			t.Fatal(err)
+		}
+		position := -1
+		for _, part := range []string{"==== visitplannr-dev", `AuthorizationType: "AWS_IAM" -> "NONE"`, "DeletionProtection: true -> false",
+			"diff of diff", "==== visitplannr-prod", `AuthorizationType: "AWS_IAM" -> "NONE"`, "diff of diff"} {
+			at := strings.Index(got[position+1:], part)
+			if at < 0 {
+				t.Fatalf("got\n%s\nwant %q after the ones before", got, part)
+			}
+			position += 1 + at
+		}
+	})
+
+	t.Run("a base without an app is said so", func(t *testing.T) {
+		dir, _ := repository(t)
+		if _, err := diff(t, dir, "empty"); !errors.Is(err, review.ErrNoApp) {
+			t.Errorf("got %v, want %v", err, review.ErrNoApp)
+		}
+	})
+
+	t.Run("a base that is no commit is named", func(t *testing.T) {
+		dir, _ := repository(t)
+		for _, base := range []string{"nonsense", "--help", ""} {
+			if _, err := diff(t, dir, base); err == nil || !strings.Contains(err.Error(), `"`+base+`" is no commit`) {
+				t.Errorf("base %q: got %v, want it named", base, err)
+			}
+		}
+	})
+
+	t.Run("sources that do not synthesize end with their own message", func(t *testing.T) {
+		dir, put := repository(t)
+		put("template.json", "{}")
+		if _, err := diff(t, dir, "base"); err == nil || !strings.Contains(err.Error(), "the work tree") || !strings.Contains(err.Error(), "template.json is broken") {
+			t.Errorf("got %v, want the state and what the command line said", err)
+		}
+	})
+
+	t.Run("a command line that is not installed is said so", func(t *testing.T) {
+		dir, _ := repository(t)
+		if err := os.RemoveAll(filepath.Join(dir, "node_modules")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := diff(t, dir, "base"); err == nil || !strings.Contains(err.Error(), "npm ci") {
+			t.Errorf("got %v, want the advice to run npm ci", err)
+		}
+	})
+}

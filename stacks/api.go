@@ -1,0 +1,109 @@
+package stacks
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/jsii-runtime-go"
+
+	"visitplannr/internal/contract"
+)
+
+// api is the REST API that editors call.
+type api struct {
+	rest      awsapigateway.RestApi
+	validator awsapigateway.RequestValidator // nil: the function validates
+	config    Config
+}
+
+// newAPI makes an API without routes: who may call it is decided by route.
+func newAPI(stack awscdk.Stack, c Config) api {
+	options := &awsapigateway.StageOptions{
+		StageName:            jsii.String(string(c.Stage)),
+		ThrottlingRateLimit:  jsii.Number(c.ThrottleRate),
+		ThrottlingBurstLimit: jsii.Number(c.ThrottleBurst),
+		TracingEnabled:       jsii.Bool(true),
+	}
+	if c.AccessLogs {
+		logRequests(options, newLogGroup(stack, c, "api-logs"))
+	}
+	a := api{config: c, rest: awsapigateway.NewRestApi(stack, jsii.String("api"), &awsapigateway.RestApiProps{
+		RestApiName:   jsii.String(apiName(c)),
+		Description:   stack.TemplateOptions().Description(),
+		EndpointTypes: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
+		// The role with which API Gateway writes logs is one for the whole account
+		// and region. It is not this stack's to take (docs/adr/0010).
+		CloudWatchRole: jsii.Bool(false),
+		DeployOptions:  options,
+	})}
+	// The CDK's own output has a generated name; ours has a known one.
+	a.rest.Node().TryRemoveChild(jsii.String("Endpoint"))
+
+	if c.Validation == ByGateway {
+		a.validator = a.rest.AddRequestValidator(jsii.String("body"), &awsapigateway.RequestValidatorOptions{
+			ValidateRequestBody:       jsii.Bool(true),
+			ValidateRequestParameters: jsii.Bool(true), // none is required yet
+		})
+	}
+	answerWithProblems(a.rest, c)
+	return a
+}
+
+// apiName is also the name of the API's metrics in CloudWatch.
+func apiName(c Config) string { return StackName(c.Stage) }
+
+// route leads an endpoint's method and path to its function, and lets that method
+// and path, and nothing else, invoke it.
+func (a api) route(e Endpoint, f function) {
+	resource := a.rest.Root().ResourceForPath(jsii.String(e.Route.Path))
+	options := &awsapigateway.MethodOptions{AuthorizationType: awsapigateway.AuthorizationType_IAM}
+	if a.config.Access == Open {
+		options.AuthorizationType = awsapigateway.AuthorizationType_NONE
+	}
+	if e.Body != nil {
+		model := a.rest.AddModel(jsii.String(e.Function+"-body"), &awsapigateway.ModelOptions{
+			ContentType: jsii.String(contract.MediaTypeJSON),
+			Description: jsii.String("Body of " + e.Route.String()),
+			Schema:      jsonSchema(*e.Body, awsapigateway.JsonSchemaVersion_DRAFT4),
+		})
+		// Without a validator the model is still what the gateway's export of the
+		// API as OpenAPI shows.
+		options.RequestModels = &map[string]awsapigateway.IModel{contract.MediaTypeJSON: model}
+		options.RequestValidator = a.validator
+	}
+	resource.AddMethod(jsii.String(e.Route.Method), awsapigateway.NewLambdaIntegration(f.target(), &awsapigateway.LambdaIntegrationOptions{
+		// The console's test button is no reason for a second permission.
+		AllowTestInvoke: jsii.Bool(false),
+	}), options)
+	if len(a.config.CORSOrigins) > 0 {
+		allowPreflight(resource, e.Route.Method, a.config)
+	}
+}
+
+// jsonSchema is the contract's schema in the CDK's words. version belongs to the
+// outermost schema only.
+func jsonSchema(s contract.Schema, version awsapigateway.JsonSchemaVersion) *awsapigateway.JsonSchema {
+	out := &awsapigateway.JsonSchema{Schema: version, Type: awsapigateway.JsonSchemaType(strings.ToUpper(s.Type))}
+	if s.Description != "" {
+		out.Description = jsii.String(s.Description)
+	}
+	if s.Properties != nil {
+		properties := map[string]*awsapigateway.JsonSchema{}
+		for name, property := range s.Properties {
+			properties[name] = jsonSchema(property, "")
+		}
+		out.Properties = &properties
+	}
+	if s.Required != nil {
+		out.Required = jsii.Strings(s.Required...)
+	}
+	if s.AdditionalProperties != nil {
+		out.AdditionalProperties = *s.AdditionalProperties
+	}
+	if s.MinLength != nil {
+		out.MinLength = jsii.Number(*s.MinLength)
+	}
+	out.Minimum, out.Maximum = s.Minimum, s.Maximum
+	return out
+}

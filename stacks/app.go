@@ -1,0 +1,38 @@
+package stacks
+
+import (
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Context returns what the command line and cdk.json told the app.
+func Context(app awscdk.App) map[string]any {
+	context, _ := app.Node().GetAllContext(nil).(map[string]any)
+	return context
+}
+
+// QuietNode keeps two messages that mean nothing off the standard error output of
+// Node, where the CDK's library runs. Call it before the first construct, and the
+// function it returns after the last, when everything else has been printed.
+//
+// The first is that Node 20 is past its end of life, on every run, unless the
+// user has set the variable to a value of their own. The other says that "waitid:
+// no child processes": jsii waits for Node twice at once, and complains when the
+// wrong one is first.
+func QuietNode() (stop func()) {
+	const variable = "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"
+	if _, set := os.LookupEnv(variable); !set {
+		os.Setenv(variable, "20") // the release to be silent about; "1" is not enough
+		// jsii has copied the environment before main ran. Closed, it copies it
+		// again when it is first used.
+		jsii.Close()
+	}
+	return func() {
+		if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+			os.Stderr = null
+		}
+		jsii.Close()
+	}
+}

@@ -1,0 +1,38 @@
+package stacks
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"visitplannr/internal/gobuild"
+)
+
+// Assets maps a function's name to the directory that is deployed as its code.
+type Assets map[string]string
+
+// BuildAssets builds every function of the stack for Lambda, each into
+// build/<function> below root, the module's directory.
+//
+// Its error is a *gobuild.CompileError when the sources do not build.
+func BuildAssets(ctx context.Context, root string, endpoints []Endpoint) (Assets, error) {
+	assets := Assets{}
+	for _, e := range endpoints {
+		dir := filepath.Join(root, "build", e.Function)
+		// The asset is the whole directory: nothing may be left in it from before.
+		if err := os.RemoveAll(dir); err != nil {
+			return nil, fmt.Errorf("clear the asset of %s: %w", e.Function, err)
+		}
+		binary, err := gobuild.Function(ctx, root, e.Function, dir, gobuild.Lambda)
+		if err != nil {
+			return nil, err
+		}
+		// The archive keeps the mode, and Lambda's user is not its owner.
+		if err := os.Chmod(binary, 0o755); err != nil {
+			return nil, fmt.Errorf("make the asset of %s executable: %w", e.Function, err)
+		}
+		assets[e.Function] = dir
+	}
+	return assets, nil
+}

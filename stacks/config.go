@@ -1,0 +1,182 @@
+package stacks
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Stage is one deployment of the whole system, with settings of its own.
+type Stage string
+
+// The stages. Each is a stack of its own, so both may live in one account.
+const (
+	Dev  Stage = "dev"
+	Prod Stage = "prod"
+)
+
+// Access says who may call the API.
+type Access string
+
+// IAM asks for a signature (AWS Signature Version 4) of somebody who may invoke
+// the API; Open takes a request from anybody.
+const (
+	IAM  Access = "iam"
+	Open Access = "open"
+)
+
+// Validation says who judges a request's body first.
+type Validation string
+
+// ByGateway refuses a malformed body before the function runs, which costs
+// nothing; ByFunction leaves it to the function, whose problem names every error.
+const (
+	ByGateway  Validation = "gateway"
+	ByFunction Validation = "function"
+)
+
+// Capacity says how the table is billed.
+type Capacity string
+
+// Provisioned scales between two bounds and costs by the hour; OnDemand costs by
+// the request. docs/cost.md says where they cross.
+const (
+	Provisioned Capacity = "provisioned"
+	OnDemand    Capacity = "on-demand"
+)
+
+// Removal says what becomes of stored data when the stack is deleted.
+type Removal string
+
+// Destroy deletes the data with the stack; Retain leaves it in the account.
+const (
+	Destroy Removal = "destroy"
+	Retain  Removal = "retain"
+)
+
+// Delivery says how a new version of a function comes into use.
+type Delivery string
+
+// Direct replaces the code at once (and lets hotswap work); Canary gives the new
+// version a share of the requests first, and takes it back when an alarm rings.
+const (
+	Direct Delivery = "direct"
+	Canary Delivery = "canary"
+)
+
+// Config holds every setting of a stage. The table of settings in settings.go
+// says what each means, and docs/configuration.md is written from that table.
+type Config struct {
+	Stage               Stage
+	Access              Access
+	Validation          Validation
+	CORSOrigins         []string
+	ThrottleRate        float64 // requests a second
+	ThrottleBurst       int     // requests
+	AccessLogs          bool
+	Capacity            Capacity
+	CapacityMin         int // read and write units
+	CapacityMax         int // read and write units
+	PointInTimeRecovery bool
+	DeletionProtection  bool
+	Removal             Removal
+	MemoryMiB           int
+	ReservedConcurrency int // 0: none reserved
+	LogRetentionDays    int
+	AlarmEmail          string // empty: nobody is told
+	Delivery            Delivery
+}
+
+// ConfigError says which setting is wrong, and what it may be.
+type ConfigError struct {
+	Key     string
+	Value   string
+	Allowed string
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("context key %q is %q, which is not allowed: it must be %s (set it with -c %s=…; see docs/configuration.md)",
+		e.Key, e.Value, e.Allowed, e.Key)
+}
+
+// LoadConfig reads a stage's settings from the context of a CDK app: the values
+// of -c on the command line and of "context" in cdk.json. What the context does
+// not set has the stage's default; the stage itself is dev by default.
+//
+// It reports every wrong setting at once, as a joined list of *ConfigError. A key
+// that is neither ours nor the CDK's own is wrong too: a misspelt setting must
+// not be silently without effect.
+func LoadConfig(context map[string]any) (Config, error) {
+	c := Config{Stage: Dev}
+	var errs []error
+	if value, given := context[stageSetting.Key]; given {
+		if err := stageSetting.set(&c, value); err != nil {
+			// The other defaults hang off the stage, so nothing else can be judged.
+			return Config{}, err
+		}
+	}
+	for _, s := range settings {
+		var value any = s.defaultFor(c.Stage)
+		if given, ok := context[s.Key]; ok {
+			value = given
+		}
+		if err := s.set(&c, value); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(context)) {
+		if !isSetting(key) && !ownedByCDK(key) {
+			errs = append(errs, &ConfigError{key, text(context[key]), "left out, because there is no such setting; there are " + strings.Join(settingKeys(), ", ")})
+		}
+	}
+	if len(errs) == 0 {
+		errs = append(errs, c.contradictions()...)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// contradictions returns what is wrong between settings that are right alone.
+func (c Config) contradictions() []error {
+	var errs []error
+	if c.CapacityMin > c.CapacityMax {
+		errs = append(errs, &ConfigError{"capacityMax", strconv.Itoa(c.CapacityMax),
+			fmt.Sprintf("at least capacityMin, %d", c.CapacityMin)})
+	}
+	if c.DeletionProtection && c.Removal == Destroy {
+		errs = append(errs, &ConfigError{"removal", string(c.Removal),
+			string(Retain) + " while deletionProtection is true, or deleting the stack would fail half way"})
+	}
+	return errs
+}
+
+// ownedByCDK tells the context keys that the CDK's command line, its feature
+// flags and its look-ups write: all have a colon in them, but for those listed.
+func ownedByCDK(key string) bool {
+	return strings.Contains(key, ":") || slices.Contains([]string{"cli-telemetry", "acknowledged-issue-numbers"}, key)
+}
+
+// text returns a context value as -c would have given it. JSON in cdk.json may
+// also hold booleans, numbers and lists.
+func text(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case []any:
+		parts := make([]string, len(v))
+		for i, part := range v {
+			parts[i] = text(part)
+		}
+		return strings.Join(parts, ",")
+	}
+	return fmt.Sprint(value)
+}

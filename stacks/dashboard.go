@@ -1,0 +1,96 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
+	"github.com/aws/jsii-runtime-go"
+
+	"visitplannr/internal/contract"
+)
+
+// The width of a dashboard, in its own units.
+const dashboardWidth = 24
+
+// showAPI adds what editors see.
+func (m *monitoring) showAPI() {
+	m.row(
+		graph("Requests", m.apiMetric("Count", "Sum"), m.apiMetric("4XXError", "Sum"), m.apiMetric("5XXError", "Sum")),
+		graph("API latency (ms)", m.apiMetric("Latency", "p50"), m.apiMetric("Latency", "p99"), m.apiMetric("IntegrationLatency", "p99")),
+	)
+}
+
+// showFunction adds what the function says of its work, and Lambda of the
+// function.
+func (m *monitoring) showFunction(f function) {
+	own := func(name, statistic string) awscloudwatch.IMetric {
+		return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+			Namespace:     jsii.String(contract.MetricNamespace),
+			MetricName:    jsii.String(name),
+			DimensionsMap: &map[string]*string{contract.MetricDimensionFunction: f.lambda.FunctionName()},
+			Statistic:     jsii.String(statistic),
+			Period:        awscdk.Duration_Minutes(jsii.Number(1)),
+		})
+	}
+	m.row(
+		graph(f.name+": proposals", own(contract.MetricAccepted, "Sum"), own(contract.MetricReplayed, "Sum"),
+			own(contract.MetricRejected, "Sum"), own(contract.MetricFailed, "Sum")),
+		graph(f.name+": store latency (ms)", own(contract.MetricStoreLatency, "p50"), own(contract.MetricStoreLatency, "p99")),
+	)
+	m.row(
+		graph(f.name+": invocations", f.lambda.MetricInvocations(minutely("Sum")), f.lambda.MetricErrors(minutely("Sum")),
+			f.lambda.MetricThrottles(minutely("Sum"))),
+		graph(f.name+": duration (ms)", f.lambda.MetricDuration(minutely("p50")), f.lambda.MetricDuration(minutely("p99")),
+			f.lambda.MetricDuration(minutely("Maximum"))),
+	)
+}
+
+// showTable adds how full the table is.
+func (m *monitoring) showTable(table awsdynamodb.Table) {
+	capacity := func(name, statistic string) awscloudwatch.IMetric {
+		return table.Metric(jsii.String(name), minutely(statistic))
+	}
+	m.row(
+		// Consumption is a sum over the minute; provision is by the second.
+		graph("Table: write units a minute consumed, and a second provisioned",
+			capacity("ConsumedWriteCapacityUnits", "Sum"), capacity("ProvisionedWriteCapacityUnits", "Average")),
+		graph("Table: throttles", capacity("WriteThrottleEvents", "Sum"), capacity("ReadThrottleEvents", "Sum")),
+	)
+}
+
+// showDashboard puts all rows below the state of all alarms.
+func (m *monitoring) showDashboard() {
+	var alarms []interfacesawscloudwatch.IAlarmRef
+	for _, a := range m.alarms {
+		alarms = append(alarms, a)
+	}
+	rows := []*[]awscloudwatch.IWidget{{awscloudwatch.NewAlarmStatusWidget(&awscloudwatch.AlarmStatusWidgetProps{
+		Title:  jsii.String("Alarms"),
+		Width:  jsii.Number(dashboardWidth),
+		Alarms: &alarms,
+	})}}
+	rows = append(rows, m.rows...)
+	awscloudwatch.NewDashboard(m.stack, jsii.String("dashboard"), &awscloudwatch.DashboardProps{
+		DashboardName: jsii.String(StackName(m.config.Stage)),
+		Widgets:       &rows,
+	})
+}
+
+func (m *monitoring) row(graphs ...func(width float64) awscloudwatch.IWidget) {
+	var widgets []awscloudwatch.IWidget
+	for _, graph := range graphs {
+		widgets = append(widgets, graph(dashboardWidth/float64(len(graphs))))
+	}
+	m.rows = append(m.rows, &widgets)
+}
+
+func graph(title string, metrics ...awscloudwatch.IMetric) func(width float64) awscloudwatch.IWidget {
+	return func(width float64) awscloudwatch.IWidget {
+		return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{
+			Title: jsii.String(title),
+			Width: jsii.Number(width),
+			Left:  &metrics,
+		})
+	}
+}

@@ -1,0 +1,69 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodedeploy"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/interfaces/interfacesawscloudwatch"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// aliasName is the version of a function that the API invokes, where versions
+// are published.
+const aliasName = "live"
+
+// newAlias publishes the function's code and settings as a version.
+//
+// Old versions stay: the one that CodeDeploy rolls back to must exist.
+func newAlias(stack awscdk.Stack, name string, lambda awslambda.Function) awslambda.Alias {
+	version := lambda.CurrentVersion()
+	version.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
+	return awslambda.NewAlias(stack, jsii.String(name+"-"+aliasName), &awslambda.AliasProps{
+		AliasName: jsii.String(aliasName),
+		Version:   version,
+	})
+}
+
+// deliverGradually lets a new version take a tenth of the requests for five
+// minutes. When one of the alarms rings meanwhile, or the deployment fails, the
+// old version takes them all again.
+func deliverGradually(stack awscdk.Stack, f function, alarms []awscloudwatch.Alarm) {
+	id := f.name + "-delivery"
+	role := awsiam.NewRole(stack, jsii.String(id+"-role"), &awsiam.RoleProps{
+		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("codedeploy.amazonaws.com"), nil),
+		Description: jsii.String("Shifts requests between versions of " + f.name),
+	})
+	// The actions of AWSCodeDeployRoleForLambdaLimited that this deployment uses;
+	// hooks, triggers and revisions in S3 it does not have.
+	//
+	// The alias's own ARN would make a circle: alias, deployment group, role, alias.
+	alias := awscdk.Fn_Join(jsii.String(":"), &[]*string{f.lambda.FunctionArn(), jsii.String(aliasName)})
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Actions:   jsii.Strings("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"),
+		Resources: &[]*string{f.lambda.FunctionArn(), alias},
+	}))
+	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		// CloudWatch checks this action against all alarms, whichever are asked for.
+		Actions:   jsii.Strings("cloudwatch:DescribeAlarms"),
+		Resources: jsii.Strings("*"),
+	}))
+
+	var rollback []interfacesawscloudwatch.IAlarmRef
+	for _, alarm := range alarms {
+		rollback = append(rollback, alarm)
+	}
+	awscodedeploy.NewLambdaDeploymentGroup(stack, jsii.String(id), &awscodedeploy.LambdaDeploymentGroupProps{
+		Alias:            f.alias,
+		DeploymentConfig: awscodedeploy.LambdaDeploymentConfig_CANARY_10PERCENT_5MINUTES(),
+		Alarms:           &rollback,
+		AutoRollback: &awscodedeploy.AutoRollbackConfig{
+			DeploymentInAlarm: jsii.Bool(true),
+			FailedDeployment:  jsii.Bool(true),
+			StoppedDeployment: jsii.Bool(true),
+		},
+		// The CDK would add a managed policy to a role that may be changed.
+		Role: role.WithoutPolicyUpdates(nil),
+	})
+}

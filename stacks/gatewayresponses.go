@@ -1,0 +1,36 @@
+package stacks
+
+import (
+	"strconv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
+	"github.com/aws/jsii-runtime-go"
+
+	"visitplannr/internal/contract"
+)
+
+// answerWithProblems makes each answer that the gateway gives by itself a problem
+// of the contract, with the headers that a web page needs to read it.
+func answerWithProblems(rest awsapigateway.RestApi, c Config) {
+	for _, g := range contract.GatewayResponses() {
+		headers := corsHeaders(c)
+		headers["Content-Type"] = literal(contract.MediaTypeProblem)
+		if g.Problem.RetryAfter > 0 {
+			headers["Retry-After"] = literal(strconv.Itoa(g.Problem.RetryAfter))
+		}
+		options := &awsapigateway.GatewayResponseOptions{
+			Type:            awsapigateway.ResponseType_Of(jsii.String(g.Type)),
+			ResponseHeaders: &headers,
+			// The gateway has one template for every answer: that of this type.
+			Templates: &map[string]*string{contract.MediaTypeJSON: jsii.String(g.Template())},
+		}
+		if !g.KeepsStatus() {
+			options.StatusCode = jsii.String(strconv.Itoa(g.Problem.Status))
+		}
+		rest.AddGatewayResponse(jsii.String(g.Type), options)
+	}
+}
+
+// literal quotes a header's value as the gateway's templates want it; without the
+// quotes it would be an expression.
+func literal(value string) *string { return jsii.String("'" + value + "'") }

@@ -1,0 +1,151 @@
+package stacks
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// monitoring is what tells an operator that something is wrong, and what they
+// look at then: alarms, and a dashboard whose rows are in dashboard.go.
+type monitoring struct {
+	stack  awscdk.Stack
+	config Config
+	notify awscloudwatch.IAlarmAction // nil: nobody is told
+	alarms []awscloudwatch.Alarm
+	rows   []*[]awscloudwatch.IWidget
+}
+
+func newMonitoring(stack awscdk.Stack, c Config) *monitoring {
+	m := &monitoring{stack: stack, config: c}
+	if c.AlarmEmail != "" {
+		m.notify = awscloudwatchactions.NewSnsAction(newAlarmTopic(stack, c.AlarmEmail))
+	}
+	return m
+}
+
+// alarm says when a metric is a reason to act, and what to do then. It looks at
+// the last five minutes, one by one.
+type alarm struct {
+	heading   string // in docs/runbook.md; also the alarm's name, unless name is set
+	metric    awscloudwatch.IMetric
+	threshold float64 // rings at this value or above
+	minutes   int     // of the last five that have to be as bad
+	advice    string  // what to do first, in a sentence
+	name      string
+}
+
+func (m *monitoring) add(a alarm) awscloudwatch.Alarm {
+	if a.name == "" {
+		a.name = a.heading
+	}
+	created := awscloudwatch.NewAlarm(m.stack, jsii.String(a.name), &awscloudwatch.AlarmProps{
+		AlarmName:          jsii.String(StackName(m.config.Stage) + "-" + a.name),
+		AlarmDescription:   jsii.String(a.advice + " See docs/runbook.md#" + a.heading + "."),
+		Metric:             a.metric,
+		Threshold:          jsii.Number(a.threshold),
+		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+		EvaluationPeriods:  jsii.Number(5),
+		DatapointsToAlarm:  jsii.Number(a.minutes),
+		// Nobody proposes anything at night.
+		TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
+	})
+	if m.notify != nil {
+		created.AddAlarmAction(m.notify)
+		created.AddOkAction(m.notify)
+	}
+	m.alarms = append(m.alarms, created)
+	return created
+}
+
+// minutely are the options of a metric by the minute.
+func minutely(statistic string) *awscloudwatch.MetricOptions {
+	return &awscloudwatch.MetricOptions{
+		Statistic: jsii.String(statistic),
+		Period:    awscdk.Duration_Minutes(jsii.Number(1)),
+	}
+}
+
+// apiMetric is a metric of the API's stage, named by what the stage's settings
+// say. References to the resources would make a circle: alarm, deployment group,
+// alias, method, stage, alarm.
+func (m *monitoring) apiMetric(name, statistic string) awscloudwatch.Metric {
+	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
+		Namespace:  jsii.String("AWS/ApiGateway"),
+		MetricName: jsii.String(name),
+		DimensionsMap: &map[string]*string{
+			"ApiName": jsii.String(apiName(m.config)),
+			"Stage":   jsii.String(string(m.config.Stage)),
+		},
+		Statistic: jsii.String(statistic),
+		Period:    awscdk.Duration_Minutes(jsii.Number(1)),
+	})
+}
+
+// watchAPI rings when editors get failures that are ours, or wait too long.
+func (m *monitoring) watchAPI() {
+	m.add(alarm{heading: "api-5xx", metric: m.apiMetric("5XXError", "Sum"), threshold: 1, minutes: 2,
+		advice: "Editors get 5xx answers: find the request ids in the API's access log, then the cause in the function's log."})
+	m.add(alarm{heading: "api-latency", metric: m.apiMetric("Latency", "p99"), threshold: 3000, minutes: 3,
+		advice: "One request in a hundred takes 3 s or more: look at the traces, and at the table's throttles."})
+	m.showAPI()
+}
+
+// watchFunction rings when a function fails or is about to. It returns the alarms
+// that speak against a new version of it, those of the API included.
+func (m *monitoring) watchFunction(f function) []awscloudwatch.Alarm {
+	against := slices.Clone(m.alarms)
+	for _, a := range []alarm{
+		{heading: "function-errors", metric: f.lambda.MetricErrors(minutely("Sum")), threshold: 1, minutes: 1,
+			advice: "The function crashed or timed out, which no request should make it do: read the stack in its log, roll back if it is new."},
+		{heading: "function-throttles", metric: f.lambda.MetricThrottles(minutely("Sum")), threshold: 1, minutes: 2,
+			advice: "Lambda refuses to start the function: raise its reserved concurrency, or the account's."},
+		{heading: "function-duration", metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: functionTimeout * 1000 * 0.8, minutes: 2,
+			advice: "Requests come near the function's timeout: look for a slow table in the traces."},
+	} {
+		// What to do is the same for each function, so the heading is shared.
+		a.name = f.name + strings.TrimPrefix(a.heading, "function")
+		against = append(against, m.add(a))
+	}
+	m.showFunction(f)
+	return against
+}
+
+// watchTable rings when the table cannot take what is written to it.
+func (m *monitoring) watchTable(table awsdynamodb.Table, endpoints []Endpoint) {
+	m.add(alarm{heading: "table-throttles", threshold: 1, minutes: 3, metric: sum("Throttled requests", map[string]awscloudwatch.IMetric{
+		"reads":  table.Metric(jsii.String("ReadThrottleEvents"), minutely("Sum")),
+		"writes": table.Metric(jsii.String("WriteThrottleEvents"), minutely("Sum")),
+	}), advice: "The table throttles for minutes on end: raise capacityMax, or look for one stream that takes all writes."})
+
+	// System errors are counted by operation, so ask for those that somebody uses.
+	byOperation := map[string]awscloudwatch.IMetric{}
+	for _, e := range endpoints {
+		for _, action := range e.Actions {
+			operation := strings.TrimPrefix(action, "dynamodb:")
+			byOperation[strings.ToLower(operation)] = table.Metric(jsii.String("SystemErrors"), &awscloudwatch.MetricOptions{
+				Statistic:     jsii.String("Sum"),
+				Period:        awscdk.Duration_Minutes(jsii.Number(1)),
+				DimensionsMap: &map[string]*string{"TableName": table.TableName(), "Operation": jsii.String(operation)},
+			})
+		}
+	}
+	m.add(alarm{heading: "table-errors", metric: sum("System errors", byOperation), threshold: 1, minutes: 2,
+		advice: "DynamoDB answers with errors of its own: see the AWS Health Dashboard; editors are told to retry."})
+	m.showTable(table)
+}
+
+// sum adds metrics; each key is the metric's name in the expression.
+func sum(label string, metrics map[string]awscloudwatch.IMetric) awscloudwatch.IMetric {
+	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Expression:   jsii.String("SUM(METRICS())"),
+		UsingMetrics: &metrics,
+		Label:        jsii.String(label),
+		Period:       awscdk.Duration_Minutes(jsii.Number(1)),
+	})
+}

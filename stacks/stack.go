@@ -1,0 +1,90 @@
+// Package stacks is the infrastructure: what AWS CDK makes of one stage's
+// configuration. NewStack tells the story; each part of it is one file.
+package stacks
+
+import (
+	"strings"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"visitplannr/internal/contract"
+)
+
+// Endpoint is one function behind one route, and what it may do to the table.
+type Endpoint struct {
+	Function string // the folder in functions/, the asset and the construct id
+	Route    contract.Route
+	Body     *contract.Schema // nil: the request has none
+	Actions  []string         // single IAM actions on the events table
+}
+
+// Endpoints lists what the API offers. A function more is a line more here.
+func Endpoints() []Endpoint {
+	return []Endpoint{
+		{"propose-destination", contract.ProposeDestination, new(contract.ProposalSchema()), []string{"dynamodb:PutItem"}},
+	}
+}
+
+// Outputs of the stack.
+const (
+	OutputAPIURL       = "ApiUrl"
+	OutputEventsTable  = "EventsTableName"
+	OutputFunctionName = "FunctionName"
+)
+
+// StackName is the name of a stage's stack. It is unique in an account and
+// region, and so are the names that are made of it.
+func StackName(stage Stage) string { return "visitplannr-" + string(stage) }
+
+// NewStack adds a stage's stack to the scope: the events table, and for each
+// endpoint a function that may do its part on the table and a route that leads
+// to it; and what it takes to operate them. assets holds the code of each endpoint's function.
+//
+// The stack knows no account and no region, so its template is the same in all.
+func NewStack(scope constructs.Construct, c Config, endpoints []Endpoint, assets Assets) awscdk.Stack {
+	stack := awscdk.NewStack(scope, jsii.String(StackName(c.Stage)), &awscdk.StackProps{
+		Description:           jsii.String("visitplannr: the command channel through which editors propose destinations (" + string(c.Stage) + ")"),
+		TerminationProtection: jsii.Bool(c.DeletionProtection),
+		Tags:                  &map[string]*string{"project": jsii.String("visitplannr"), "stage": jsii.String(string(c.Stage))},
+	})
+
+	table := newEventsTable(stack, c)
+	api := newAPI(stack, c)
+	operations := newMonitoring(stack, c)
+	operations.watchAPI()
+	var names []string
+	for _, e := range endpoints {
+		function := newFunction(stack, c, e.Function, assets[e.Function], table)
+		function.allow(table, e.Actions)
+		api.route(e, function)
+		alarms := operations.watchFunction(function)
+		if c.Delivery == Canary {
+			deliverGradually(stack, function, alarms)
+		}
+		names = append(names, *function.lambda.FunctionName())
+	}
+	operations.watchTable(table, endpoints)
+	operations.showDashboard()
+
+	output(stack, OutputAPIURL, "Base URL of the API.", *api.rest.Url())
+	output(stack, OutputEventsTable, "Name of the table that holds the events.", *table.TableName())
+	output(stack, OutputFunctionName, "Names of the functions, separated by commas.", strings.Join(names, ","))
+	return stack
+}
+
+func output(stack awscdk.Stack, id, description, value string) {
+	awscdk.NewCfnOutput(stack, jsii.String(id), &awscdk.CfnOutputProps{
+		Description: jsii.String(description),
+		Value:       jsii.String(value),
+	})
+}
+
+// removalPolicy is for what holds data.
+func removalPolicy(c Config) awscdk.RemovalPolicy {
+	if c.Removal == Retain {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return awscdk.RemovalPolicy_DESTROY
+}

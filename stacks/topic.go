@@ -1,0 +1,49 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssnssubscriptions"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// newAlarmTopic carries alarms of this account to an address, encrypted at rest
+// and in transit.
+//
+// The key is our own, because CloudWatch may not use the one that AWS manages for
+// SNS (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html).
+// It holds nothing that outlives a message, so it goes with the stack.
+func newAlarmTopic(stack awscdk.Stack, email string) awssns.Topic {
+	ofThisAccount := &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}}
+	cloudwatch := func(action string, more ...string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+			Actions:    jsii.Strings(append(more, action)...),
+			Conditions: ofThisAccount,
+		})
+	}
+
+	key := awskms.NewKey(stack, jsii.String("alarms-key"), &awskms.KeyProps{
+		Description:       jsii.String("Encrypts the alarms of " + *stack.StackName()),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     awscdk.RemovalPolicy_DESTROY,
+	})
+	use := cloudwatch("kms:Decrypt", "kms:GenerateDataKey")
+	use.AddAllResources() // in a key's policy: this key
+	key.AddToResourcePolicy(use, nil)
+
+	topic := awssns.NewTopic(stack, jsii.String("alarms"), &awssns.TopicProps{
+		DisplayName: jsii.String(*stack.StackName() + " alarms"),
+		MasterKey:   key,
+		EnforceSSL:  jsii.Bool(true),
+	})
+	publish := cloudwatch("sns:Publish")
+	publish.SetSid(jsii.String("AlarmsOfThisAccount"))
+	publish.AddResources(topic.TopicArn())
+	topic.AddToResourcePolicy(publish)
+
+	topic.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(email), nil))
+	return topic
+}

@@ -1,0 +1,217 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"visitplannr/internal/contract"
+)
+
+// method returns the API's one method with that verb.
+func method(t *testing.T, tpl template, verb string) resource {
+	t.Helper()
+	for _, id := range tpl.ids("AWS::ApiGateway::Method") {
+		if tpl.Resources[id].Properties["HttpMethod"] == verb {
+			return tpl.Resources[id]
+		}
+	}
+	t.Fatalf("got no method %s", verb)
+	return resource{}
+}
+
+func TestAPI(t *testing.T) {
+	t.Run("asks for a signature unless it is open by choice", func(t *testing.T) {
+		for access, authorization := range map[string]string{"iam": `"AWS_IAM"`, "open": `"NONE"`} {
+			_, method := synth(t, settings{"stage": "prod", "access": access}).only(t, "AWS::ApiGateway::Method")
+			want(t, "AuthorizationType with access="+access, method.Properties["AuthorizationType"], authorization)
+		}
+	})
+
+	t.Run("takes a bounded rate of requests", func(t *testing.T) {
+		_, stage := synth(t, settings{"stage": "prod"}).only(t, "AWS::ApiGateway::Stage")
+		want(t, "all methods", at(stage.Properties, "MethodSettings.0.HttpMethod"), `"*"`)
+		want(t, "all paths", at(stage.Properties, "MethodSettings.0.ResourcePath"), `"/*"`)
+		want(t, "rate", at(stage.Properties, "MethodSettings.0.ThrottlingRateLimit"), "50")
+		want(t, "burst", at(stage.Properties, "MethodSettings.0.ThrottlingBurstLimit"), "100")
+	})
+
+	t.Run("leaves the account's log role alone", func(t *testing.T) {
+		want(t, "AWS::ApiGateway::Account", len(synth(t, settings{"stage": "prod"}).ids("AWS::ApiGateway::Account")), "0")
+	})
+
+	t.Run("is traced", func(t *testing.T) {
+		_, stage := synth(t, settings{"stage": "prod"}).only(t, "AWS::ApiGateway::Stage")
+		want(t, "TracingEnabled", stage.Properties["TracingEnabled"], "true")
+	})
+
+	t.Run("hands the whole request to the function", func(t *testing.T) {
+		m := method(t, synth(t, settings{"stage": "dev"}), "POST")
+		want(t, "integration", at(m.Properties, "Integration.Type"), `"AWS_PROXY"`)
+	})
+}
+
+func TestValidationAtTheGateway(t *testing.T) {
+	t.Run("uses the contract's schema", func(t *testing.T) {
+		for _, s := range []settings{{"stage": "dev"}, contrary} {
+			tpl := synth(t, s)
+			id, model := tpl.only(t, "AWS::ApiGateway::Model")
+			schema := maps.Clone(model.Properties["Schema"].(map[string]any))
+			want(t, "draft", schema["$schema"], `"http://json-schema.org/draft-04/schema#"`)
+			delete(schema, "$schema")
+			var contracted any
+			if err := json.Unmarshal([]byte(compact(t, contract.ProposalSchema())), &contracted); err != nil {
+				t.Fatal(err)
+			}
+			want(t, "schema in "+variant(s), schema, compact(t, contracted))
+			want(t, "model of the method", method(t, tpl, "POST").Properties["RequestModels"],
+				fmt.Sprintf(`{"%s":{"Ref":"%s"}}`, contract.MediaTypeJSON, id))
+		}
+	})
+
+	t.Run("refuses a malformed body before the function runs", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "prod"})
+		id, validator := tpl.only(t, "AWS::ApiGateway::RequestValidator")
+		want(t, "ValidateRequestBody", validator.Properties["ValidateRequestBody"], "true")
+		want(t, "validator of the method", method(t, tpl, "POST").Properties["RequestValidatorId"], fmt.Sprintf(`{"Ref":"%s"}`, id))
+	})
+
+	t.Run("leaves it to the function by choice", func(t *testing.T) {
+		tpl := synth(t, contrary)
+		want(t, "validators", len(tpl.ids("AWS::ApiGateway::RequestValidator")), "0")
+		want(t, "validator of the method", method(t, tpl, "POST").Properties["RequestValidatorId"], "null")
+	})
+}
+
+func TestGatewayAnswersWithProblems(t *testing.T) {
+	tpl := synth(t, settings{"stage": "prod"})
+	byType := map[string]map[string]any{}
+	for _, id := range tpl.ids("AWS::ApiGateway::GatewayResponse") {
+		p := tpl.Resources[id].Properties
+		byType[p["ResponseType"].(string)] = p
+	}
+	want(t, "responses", len(byType), strconv.Itoa(len(contract.GatewayResponses())))
+
+	const requestID = "5c0a0d3e-1111-4222-8333-944445555666"
+	for _, g := range contract.GatewayResponses() {
+		t.Run(g.Type, func(t *testing.T) {
+			got := byType[g.Type]
+			status, problem := strconv.Quote(strconv.Itoa(g.Problem.Status)), g.Problem.Problem(requestID, "")
+			if g.KeepsStatus() {
+				status, problem.Status = "null", 0
+			}
+			want(t, "StatusCode", got["StatusCode"], status)
+
+			// What the gateway does with the template: it puts the variables in.
+			templates := got["ResponseTemplates"].(map[string]any)
+			want(t, "templates", len(templates), "1")
+			body := strings.ReplaceAll(templates[contract.MediaTypeJSON].(string), "$context.requestId", requestID)
+			if strings.Contains(body, "$") {
+				t.Errorf("got a body with an unknown variable: %s", body)
+			}
+			want(t, "body", json.RawMessage(body), compact(t, problem))
+
+			headers := map[string]string{"gatewayresponse.header.Content-Type": "'" + contract.MediaTypeProblem + "'"}
+			if g.Problem.RetryAfter > 0 {
+				headers["gatewayresponse.header.Retry-After"] = fmt.Sprintf("'%d'", g.Problem.RetryAfter)
+			}
+			want(t, "headers", got["ResponseParameters"], compact(t, headers))
+		})
+	}
+}
+
+func TestAccessLogs(t *testing.T) {
+	t.Run("are one JSON object a request with what an operator needs", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "prod"})
+		_, stage := tpl.only(t, "AWS::ApiGateway::Stage")
+		group := at(stage.Properties, "AccessLogSetting.DestinationArn.Fn::GetAtt.0").(string)
+		want(t, "destination", tpl.Resources[group].Type, `"AWS::Logs::LogGroup"`)
+		format := at(stage.Properties, "AccessLogSetting.Format").(string)
+		if strings.Contains(format, "\n") {
+			t.Errorf("got a format of several lines: %s", format)
+		}
+		var fields map[string]string
+		if err := json.Unmarshal([]byte(format), &fields); err != nil {
+			t.Fatalf("format %s: %v", format, err)
+		}
+		have := slices.Collect(maps.Values(fields))
+		for _, variable := range []string{"requestId", "extendedRequestId", "identity.sourceIp", "identity.userArn", "httpMethod",
+			"resourcePath", "status", "responseLatency", "integration.latency", "integration.status", "integration.error",
+			"error.responseType", "error.message", "xrayTraceId"} {
+			if !slices.Contains(have, "$context."+variable) {
+				t.Errorf("got no field with $context.%s", variable)
+			}
+		}
+	})
+
+	t.Run("can be left out where the account has no role for them", func(t *testing.T) {
+		tpl := synth(t, contrary)
+		_, stage := tpl.only(t, "AWS::ApiGateway::Stage")
+		want(t, "AccessLogSetting", stage.Properties["AccessLogSetting"], "null")
+		want(t, "log groups", len(tpl.ids("AWS::Logs::LogGroup")), "1")
+	})
+}
+
+func TestCORS(t *testing.T) {
+	t.Run("is off unless there are origins", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "prod"})
+		tpl.only(t, "AWS::ApiGateway::Method")
+		if strings.Contains(string(tpl.text), "Access-Control") {
+			t.Error("got a CORS header in the template, want none")
+		}
+	})
+
+	t.Run("answers a preflight by itself and unsigned", func(t *testing.T) {
+		m := method(t, synth(t, guarded), "OPTIONS")
+		want(t, "integration", at(m.Properties, "Integration.Type"), `"MOCK"`)
+		want(t, "authorization", m.Properties["AuthorizationType"], `"NONE"`)
+		headers := at(m.Properties, "Integration.IntegrationResponses.0.ResponseParameters").(map[string]any)
+		want(t, "origin", headers["method.response.header.Access-Control-Allow-Origin"], `"'https://a.example'"`)
+		want(t, "methods", headers["method.response.header.Access-Control-Allow-Methods"], `"'POST'"`)
+		want(t, "credentials", headers["method.response.header.Access-Control-Allow-Credentials"], "null")
+		if allowed := headers["method.response.header.Access-Control-Allow-Headers"].(string); !strings.Contains(allowed, contract.HeaderIdempotencyKey) {
+			t.Errorf("got allowed headers %s, want %s among them", allowed, contract.HeaderIdempotencyKey)
+		}
+	})
+
+	t.Run("lets a page read the gateway's problems", func(t *testing.T) {
+		for _, c := range []struct {
+			settings
+			header string
+		}{{guarded, `"'https://a.example'"`}, {contrary, `"'*'"`}} {
+			tpl := synth(t, c.settings)
+			for _, id := range tpl.ids("AWS::ApiGateway::GatewayResponse") {
+				headers := tpl.Resources[id].Properties["ResponseParameters"].(map[string]any)
+				want(t, id, headers["gatewayresponse.header.Access-Control-Allow-Origin"], c.header)
+			}
+		}
+	})
+
+	t.Run("still asks for a signature on the request itself", func(t *testing.T) {
+		m := method(t, synth(t, guarded), "POST")
+		want(t, "authorization", m.Properties["AuthorizationType"], `"AWS_IAM"`)
+	})
+}
+
+// A stage serves a deployment, which is a copy of the API as it was: what does
+// not give it a new id never reaches an editor.
+func TestEveryChangeOfTheAPIIsDeployed(t *testing.T) {
+	seen := map[string]string{}
+	for _, s := range []settings{
+		{"stage": "dev"},
+		{"stage": "dev", "access": "open"},
+		contrary,
+		{"stage": "prod"},
+		guarded,
+	} {
+		id, _ := synth(t, s).only(t, "AWS::ApiGateway::Deployment")
+		if other, ok := seen[id]; ok {
+			t.Errorf("%s and %s: got the same deployment %s", variant(s), other, id)
+		}
+		seen[id] = variant(s)
+	}
+}

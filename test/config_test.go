@@ -1,0 +1,181 @@
+package test
+
+import (
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"visitplannr/stacks"
+)
+
+func TestConfigOfAStage(t *testing.T) {
+	t.Parallel()
+	dev := stacks.Config{
+		Stage: stacks.Dev, Access: stacks.IAM, Validation: stacks.ByGateway,
+		ThrottleRate: 10, ThrottleBurst: 20, AccessLogs: true,
+		Capacity: stacks.Provisioned, CapacityMin: 5, CapacityMax: 20,
+		Removal: stacks.Destroy, MemoryMiB: 256, LogRetentionDays: 14, Delivery: stacks.Direct,
+	}
+	prod := stacks.Config{
+		Stage: stacks.Prod, Access: stacks.IAM, Validation: stacks.ByGateway,
+		ThrottleRate: 50, ThrottleBurst: 100, AccessLogs: true,
+		Capacity: stacks.Provisioned, CapacityMin: 5, CapacityMax: 100,
+		PointInTimeRecovery: true, DeletionProtection: true, Removal: stacks.Retain,
+		MemoryMiB: 512, LogRetentionDays: 365, Delivery: stacks.Canary,
+	}
+	other := stacks.Config{
+		Stage: stacks.Prod, Access: stacks.Open, Validation: stacks.ByFunction,
+		CORSOrigins:  []string{"https://example.org", "http://localhost:5173"},
+		ThrottleRate: 0.5, ThrottleBurst: 1, AccessLogs: false,
+		Capacity: stacks.OnDemand, CapacityMin: 1, CapacityMax: 2,
+		PointInTimeRecovery: false, DeletionProtection: false, Removal: stacks.Destroy,
+		MemoryMiB: 128, ReservedConcurrency: 3, LogRetentionDays: 1,
+		AlarmEmail: "ops@example.org", Delivery: stacks.Direct,
+	}
+	for _, c := range []struct {
+		name    string
+		context map[string]any
+		want    stacks.Config
+	}{
+		{"dev when nothing is said", nil, dev},
+		{"dev", map[string]any{"stage": "dev"}, dev},
+		{"prod protects what it holds", map[string]any{"stage": "prod"}, prod},
+		{"the CDK's own keys are not ours", map[string]any{
+			"aws:cdk:bundling-stacks": []any{"*"}, "@aws-cdk/core:checkSecretUsage": true, "cli-telemetry": false}, dev},
+		{"every setting can be overridden", map[string]any{
+			"stage": "prod", "access": "open", "validation": "function",
+			"corsOrigins": "https://example.org, http://localhost:5173", "throttleRate": "0.5", "throttleBurst": "1",
+			"accessLogs": "false", "capacity": "on-demand", "capacityMin": "1", "capacityMax": "2",
+			"pointInTimeRecovery": "false", "deletionProtection": "false", "removal": "destroy", "memoryMiB": "128",
+			"reservedConcurrency": "3", "logRetentionDays": "1", "alarmEmail": "ops@example.org", "delivery": "direct"}, other},
+		{"cdk.json may use JSON's own types", map[string]any{
+			"stage": "prod", "access": "open", "validation": "function",
+			"corsOrigins": []any{"https://example.org", "http://localhost:5173"}, "throttleRate": 0.5, "throttleBurst": 1.0,
+			"accessLogs": false, "capacity": "on-demand", "capacityMin": 1.0, "capacityMax": 2.0,
+			"pointInTimeRecovery": false, "deletionProtection": false, "removal": "destroy", "memoryMiB": 128.0,
+			"reservedConcurrency": 3.0, "logRetentionDays": 1.0, "alarmEmail": "ops@example.org", "delivery": "direct"}, other},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := stacks.LoadConfig(c.context)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("\n got %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ key, value, allowed string }{
+		{"stage", "nonsense", "dev or prod"},
+		{"stage", "", "dev or prod"},
+		{"stage", "Prod", "dev or prod"},
+		{"stgae", "prod", "there is no such setting"},
+		{"access", "public", "iam or open"},
+		{"validation", "none", "gateway or function"},
+		{"corsOrigins", "*", "https://example.org"},
+		{"corsOrigins", "https://example.org/", "https://example.org"},
+		{"corsOrigins", "https://a.example,,https://b.example", "https://example.org"},
+		{"corsOrigins", "https://it's.example", "https://example.org"},
+		{"corsOrigins", "https://Example.org", "https://example.org"},
+		{"corsOrigins", "file://x", "https://example.org"},
+		{"throttleRate", "0", "from 0.1 to 10000"},
+		{"throttleRate", "NaN", "from 0.1 to 10000"},
+		{"throttleRate", "+Inf", "from 0.1 to 10000"},
+		{"throttleBurst", "1.5", "from 1 to 5000"},
+		{"accessLogs", "yes", "true or false"},
+		{"capacity", "ondemand", "provisioned or on-demand"},
+		{"capacityMin", "0", "from 1 to 40000"},
+		{"capacityMin", "-5", "from 1 to 40000"},
+		{"capacityMax", "4", "at least capacityMin, 5"},
+		{"pointInTimeRecovery", "1", "true or false"},
+		{"deletionProtection", "TRUE", "true or false"},
+		{"removal", "snapshot", "destroy or retain"},
+		{"memoryMiB", "64", "from 128 to 10240"},
+		{"memoryMiB", "256MiB", "from 128 to 10240"},
+		{"reservedConcurrency", "-1", "from 0 to 1000"},
+		{"logRetentionDays", "10", "7, 14, 30"},
+		{"alarmEmail", "ops", "an e-mail address"},
+		{"alarmEmail", "Ops <ops@example.org>", "an e-mail address"},
+		{"delivery", "linear", "direct or canary"},
+	} {
+		t.Run(c.key+"="+c.value, func(t *testing.T) {
+			t.Parallel()
+			_, err := stacks.LoadConfig(map[string]any{c.key: c.value})
+			var wrong *stacks.ConfigError
+			if !errors.As(err, &wrong) {
+				t.Fatalf("got %v, want a ConfigError", err)
+			}
+			message := err.Error()
+			for _, part := range []string{`"` + c.key + `"`, `"` + c.value + `"`, c.allowed} {
+				if !strings.Contains(message, part) {
+					t.Errorf("got %q, want it to contain %s", message, part)
+				}
+			}
+			if strings.Contains(message, "\n") {
+				t.Errorf("got %q, want one line", message)
+			}
+		})
+	}
+
+	t.Run("all wrong settings are named at once", func(t *testing.T) {
+		t.Parallel()
+		_, err := stacks.LoadConfig(map[string]any{"access": "x", "memoryMiB": "y", "stgae": "z"})
+		if err == nil || strings.Count(err.Error(), "\n") != 2 {
+			t.Errorf("got %v, want three lines", err)
+		}
+	})
+	t.Run("deletion protection and a table that is destroyed contradict each other", func(t *testing.T) {
+		t.Parallel()
+		_, err := stacks.LoadConfig(map[string]any{"stage": "prod", "removal": "destroy"})
+		if err == nil || !strings.Contains(err.Error(), "deletionProtection") {
+			t.Errorf("got %v, want an error that names deletionProtection", err)
+		}
+	})
+}
+
+// docs/configuration.md holds the table of settings between two marks, and it is
+// the stack's own table.
+func TestSettingsAreDocumented(t *testing.T) {
+	t.Parallel()
+	const file, begin, end = "../docs/configuration.md", "<!-- settings -->\n", "<!-- /settings -->\n"
+	var table strings.Builder
+	table.WriteString("| Key | Meaning | Allowed | dev | prod |\n|---|---|---|---|---|\n")
+	for _, s := range stacks.Settings() {
+		for _, cell := range []string{"`" + s.Key + "`", s.Meaning, s.Allowed, code(s.Dev), code(s.Prod)} {
+			table.WriteString("| " + cell + " ")
+		}
+		table.WriteString("|\n")
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(text), begin)
+	got, after, ok2 := strings.Cut(rest, end)
+	if !ok1 || !ok2 {
+		t.Fatalf("%s lacks the marks %q and %q", file, begin, end)
+	}
+	if got == table.String() {
+		return
+	}
+	if !updating() {
+		t.Fatalf("%s does not hold the settings as they are. Run: %s", file, updateCommand)
+	}
+	if err := os.WriteFile(file, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func code(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return "`" + value + "`"
+}

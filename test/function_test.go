@@ -1,0 +1,60 @@
+package test
+
+import (
+	"fmt"
+	"testing"
+
+	"visitplannr/internal/contract"
+)
+
+func TestFunction(t *testing.T) {
+	t.Run("is a Go binary on arm64 that ends before the gateway gives up", func(t *testing.T) {
+		_, f := synth(t, settings{"stage": "prod"}).only(t, "AWS::Lambda::Function")
+		want(t, "Runtime", f.Properties["Runtime"], `"provided.al2023"`)
+		want(t, "Architectures", f.Properties["Architectures"], `["arm64"]`)
+		want(t, "Handler", f.Properties["Handler"], `"bootstrap"`)
+		want(t, "Timeout", f.Properties["Timeout"], "10")
+		want(t, "Tracing", at(f.Properties, "TracingConfig.Mode"), `"Active"`)
+	})
+
+	t.Run("knows its table, and how to use its memory", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "prod"})
+		table, _ := tpl.only(t, "AWS::DynamoDB::Table")
+		_, f := tpl.only(t, "AWS::Lambda::Function")
+		want(t, "environment", at(f.Properties, "Environment.Variables"), fmt.Sprintf(
+			`{"%s":{"Ref":"%s"},"GOGC":"400","GOMAXPROCS":"1","GOMEMLIMIT":"409MiB"}`, contract.EnvEventsTable, table))
+		want(t, "MemorySize", f.Properties["MemorySize"], "512")
+	})
+
+	t.Run("knows the web origins when there are any", func(t *testing.T) {
+		_, f := synth(t, contrary).only(t, "AWS::Lambda::Function")
+		want(t, contract.EnvCORSOrigins, at(f.Properties, "Environment.Variables."+contract.EnvCORSOrigins), `"https://a.example,https://b.example"`)
+	})
+
+	t.Run("logs JSON to a group of its own that forgets", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "dev"})
+		_, f := tpl.only(t, "AWS::Lambda::Function")
+		want(t, "LogFormat", at(f.Properties, "LoggingConfig.LogFormat"), `"JSON"`)
+		group, _ := at(f.Properties, "LoggingConfig.LogGroup.Ref").(string)
+		want(t, "type of "+group, tpl.Resources[group].Type, `"AWS::Logs::LogGroup"`)
+		for _, id := range tpl.ids("AWS::Logs::LogGroup") {
+			want(t, id+" RetentionInDays", tpl.Resources[id].Properties["RetentionInDays"], "14")
+			want(t, id+" DeletionPolicy", tpl.Resources[id].DeletionPolicy, `"Delete"`)
+		}
+	})
+
+	t.Run("prod keeps its logs", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "prod"})
+		for _, id := range tpl.ids("AWS::Logs::LogGroup") {
+			want(t, id+" RetentionInDays", tpl.Resources[id].Properties["RetentionInDays"], "365")
+			want(t, id+" DeletionPolicy", tpl.Resources[id].DeletionPolicy, `"Retain"`)
+		}
+	})
+
+	t.Run("reserves concurrency only when told to", func(t *testing.T) {
+		_, f := synth(t, settings{"stage": "dev"}).only(t, "AWS::Lambda::Function")
+		want(t, "by default", f.Properties["ReservedConcurrentExecutions"], "null")
+		_, f = synth(t, contrary).only(t, "AWS::Lambda::Function")
+		want(t, "reservedConcurrency=7", f.Properties["ReservedConcurrentExecutions"], "7")
+	})
+}

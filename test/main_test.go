@@ -1,0 +1,28 @@
+// Package test states what the whole module promises and no single package can:
+// the synthesized template of each stage (as snapshots, and as intents), the
+// configuration, the reproducible assets, and who may import what.
+//
+// One command updates the snapshots: UPDATE_SNAPS=true go test ./test
+package test
+
+import (
+	"os"
+	"testing"
+
+	"visitplannr/stacks"
+)
+
+const updateCommand = "UPDATE_SNAPS=true go test ./test"
+
+// updating tells that the snapshots shall become what the stacks are now. Ask
+// within a test: the go command remembers a test's result together with the
+// environment that it read, but not with what was read before it began.
+func updating() bool { return os.Getenv("UPDATE_SNAPS") == "true" }
+
+func TestMain(m *testing.M) {
+	quit := stacks.QuietNode()
+	code := m.Run()
+	os.RemoveAll(scratch)
+	quit()
+	os.Exit(code)
+}

@@ -1,0 +1,104 @@
+package test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"visitplannr/internal/contract"
+)
+
+func TestAlarms(t *testing.T) {
+	t.Run("ring for these reasons and no others", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "prod"})
+		var got []string
+		for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
+			p := tpl.Resources[id].Properties
+			statistic := p["Statistic"]
+			if statistic == nil {
+				statistic = p["ExtendedStatistic"]
+			}
+			metric := fmt.Sprint(p["Namespace"], " ", p["MetricName"], " ", statistic)
+			if p["MetricName"] == nil {
+				metric = ""
+				for i := 1; at(p, fmt.Sprintf("Metrics.%d", i)) != nil; i++ {
+					metric += fmt.Sprint(at(p, fmt.Sprintf("Metrics.%d.MetricStat.Metric.MetricName", i)), " ")
+				}
+				metric += fmt.Sprint(at(p, "Metrics.0.Expression"))
+			}
+			want(t, id+" comparison", p["ComparisonOperator"], `"GreaterThanOrEqualToThreshold"`)
+			want(t, id+" missing data", p["TreatMissingData"], `"notBreaching"`)
+			got = append(got, fmt.Sprintf("%s: %s >= %v in %v of %v minutes",
+				p["AlarmName"], metric, p["Threshold"], p["DatapointsToAlarm"], p["EvaluationPeriods"]))
+		}
+		slices.Sort(got)
+		wanted := []string{
+			"visitplannr-prod-api-5xx: AWS/ApiGateway 5XXError Sum >= 1 in 2 of 5 minutes",
+			"visitplannr-prod-api-latency: AWS/ApiGateway Latency p99 >= 3000 in 3 of 5 minutes",
+			"visitplannr-prod-propose-destination-duration: AWS/Lambda Duration Maximum >= 8000 in 2 of 5 minutes",
+			"visitplannr-prod-propose-destination-errors: AWS/Lambda Errors Sum >= 1 in 1 of 5 minutes",
+			"visitplannr-prod-propose-destination-throttles: AWS/Lambda Throttles Sum >= 1 in 2 of 5 minutes",
+			"visitplannr-prod-table-errors: SystemErrors SUM(METRICS()) >= 1 in 2 of 5 minutes",
+			"visitplannr-prod-table-throttles: ReadThrottleEvents WriteThrottleEvents SUM(METRICS()) >= 1 in 3 of 5 minutes",
+		}
+		if !slices.Equal(got, wanted) {
+			t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(wanted, "\n     "))
+		}
+	})
+
+	t.Run("say what to do, and lead to a heading of the runbook", func(t *testing.T) {
+		runbook, err := os.ReadFile("../docs/runbook.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tpl := synth(t, settings{"stage": "prod"})
+		link := regexp.MustCompile(`^[A-Z].{30,}\. See docs/runbook\.md#([a-z0-9-]+)\.$`)
+		for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
+			description, _ := tpl.Resources[id].Properties["AlarmDescription"].(string)
+			m := link.FindStringSubmatch(description)
+			if m == nil {
+				t.Errorf("%s: got description %q, want advice and a link into docs/runbook.md", id, description)
+				continue
+			}
+			if !regexp.MustCompile(`(?m)^#+ ` + m[1] + `$`).Match(runbook) {
+				t.Errorf("%s: docs/runbook.md has no heading %q", id, m[1])
+			}
+		}
+	})
+
+	t.Run("tell somebody when an address is configured", func(t *testing.T) {
+		for actions, s := range []settings{{"stage": "prod"}, guarded} {
+			tpl := synth(t, s)
+			want(t, "topics", len(tpl.ids("AWS::SNS::Topic")), fmt.Sprint(actions))
+			for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
+				for _, kind := range []string{"AlarmActions", "OKActions"} {
+					list, _ := tpl.Resources[id].Properties[kind].([]any)
+					want(t, id+" "+kind, len(list), fmt.Sprint(actions))
+				}
+			}
+		}
+	})
+}
+
+func TestAlarmTopicIsEncrypted(t *testing.T) {
+	tpl := synth(t, guarded)
+	key, k := tpl.only(t, "AWS::KMS::Key")
+	topic, p := tpl.only(t, "AWS::SNS::Topic")
+	want(t, "key of the topic", p.Properties["KmsMasterKeyId"], fmt.Sprintf(`{"Fn::GetAtt":["%s","Arn"]}`, key))
+	want(t, "rotation", k.Properties["EnableKeyRotation"], "true")
+	_, s := tpl.only(t, "AWS::SNS::Subscription")
+	want(t, "subscription", s.Properties, fmt.Sprintf(`{"Endpoint":"ops@example.org","Protocol":"email","TopicArn":{"Ref":"%s"}}`, topic))
+}
+
+func TestDashboardShowsWhatTheFunctionMeasures(t *testing.T) {
+	_, dashboard := synth(t, settings{"stage": "prod"}).only(t, "AWS::CloudWatch::Dashboard")
+	body := compact(t, dashboard.Properties["DashboardBody"])
+	for _, name := range []string{contract.MetricAccepted, contract.MetricReplayed, contract.MetricRejected, contract.MetricFailed, contract.MetricStoreLatency} {
+		if !strings.Contains(body, fmt.Sprintf(`[\"%s\",\"%s\",\"%s\"`, contract.MetricNamespace, name, contract.MetricDimensionFunction)) {
+			t.Errorf("got no metric %s in the dashboard", name)
+		}
+	}
+}

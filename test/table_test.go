@@ -1,0 +1,59 @@
+package test
+
+import (
+	"testing"
+
+	"visitplannr/internal/eventstore"
+)
+
+func TestEventsTable(t *testing.T) {
+	t.Run("is keyed by stream and event", func(t *testing.T) {
+		_, table := synth(t, settings{"stage": "prod"}).only(t, "AWS::DynamoDB::Table")
+		want(t, "KeySchema", table.Properties["KeySchema"],
+			`[{"AttributeName":"`+eventstore.AttrStreamName+`","KeyType":"HASH"},{"AttributeName":"`+eventstore.AttrEventID+`","KeyType":"RANGE"}]`)
+		want(t, "AttributeDefinitions", table.Properties["AttributeDefinitions"],
+			`[{"AttributeName":"`+eventstore.AttrStreamName+`","AttributeType":"S"},{"AttributeName":"`+eventstore.AttrEventID+`","AttributeType":"S"}]`)
+	})
+
+	t.Run("scales reads and writes at 70 % between its bounds", func(t *testing.T) {
+		tpl := synth(t, settings{"stage": "prod"})
+		_, table := tpl.only(t, "AWS::DynamoDB::Table")
+		want(t, "ProvisionedThroughput", table.Properties["ProvisionedThroughput"], `{"ReadCapacityUnits":5,"WriteCapacityUnits":5}`)
+		targets := map[any]bool{}
+		for _, id := range tpl.ids("AWS::ApplicationAutoScaling::ScalableTarget") {
+			p := tpl.Resources[id].Properties
+			targets[p["ScalableDimension"]] = true
+			want(t, id+" MinCapacity", p["MinCapacity"], "5")
+			want(t, id+" MaxCapacity", p["MaxCapacity"], "100")
+		}
+		want(t, "dimensions read and write", len(targets), "2")
+		policies := tpl.ids("AWS::ApplicationAutoScaling::ScalingPolicy")
+		want(t, "policies", len(policies), "2")
+		for _, id := range policies {
+			want(t, id+" target", at(tpl.Resources[id].Properties, "TargetTrackingScalingPolicyConfiguration.TargetValue"), "70")
+		}
+	})
+
+	t.Run("on demand has no capacity to scale", func(t *testing.T) {
+		tpl := synth(t, contrary)
+		_, table := tpl.only(t, "AWS::DynamoDB::Table")
+		want(t, "BillingMode", table.Properties["BillingMode"], `"PAY_PER_REQUEST"`)
+		want(t, "ProvisionedThroughput", table.Properties["ProvisionedThroughput"], "null")
+		want(t, "scalable targets", len(tpl.ids("AWS::ApplicationAutoScaling::ScalableTarget")), "0")
+	})
+
+	t.Run("prod keeps its data", func(t *testing.T) {
+		_, table := synth(t, settings{"stage": "prod"}).only(t, "AWS::DynamoDB::Table")
+		want(t, "point in time recovery", at(table.Properties, "PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled"), "true")
+		want(t, "DeletionProtectionEnabled", table.Properties["DeletionProtectionEnabled"], "true")
+		want(t, "DeletionPolicy", table.DeletionPolicy, `"Retain"`)
+		want(t, "UpdateReplacePolicy", table.UpdateReplacePolicy, `"Retain"`)
+	})
+
+	t.Run("dev goes with its stack", func(t *testing.T) {
+		_, table := synth(t, settings{"stage": "dev"}).only(t, "AWS::DynamoDB::Table")
+		want(t, "DeletionProtectionEnabled", table.Properties["DeletionProtectionEnabled"], "false")
+		want(t, "DeletionPolicy", table.DeletionPolicy, `"Delete"`)
+		want(t, "UpdateReplacePolicy", table.UpdateReplacePolicy, `"Delete"`)
+	})
+}

@@ -1,0 +1,221 @@
+package test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+
+	"visitplannr/internal/gobuild"
+	"visitplannr/stacks"
+)
+
+// template is a synthesized CloudFormation template.
+type template struct {
+	Resources map[string]resource
+	Outputs   map[string]struct{ Value any }
+	text      []byte
+}
+
+type resource struct {
+	Type                string
+	Properties          map[string]any
+	Metadata            map[string]any
+	DependsOn           any
+	DeletionPolicy      string
+	UpdateReplacePolicy string
+	UpdatePolicy        map[string]any
+}
+
+// settings are context keys as -c gives them.
+type settings map[string]string
+
+// contrary turns every switch that no stage turns by default.
+var contrary = settings{
+	"stage": "dev", "validation": "function", "capacity": "on-demand", "accessLogs": "false",
+	"reservedConcurrency": "7", "corsOrigins": "https://a.example,https://b.example",
+}
+
+// guarded is prod with all that it can have.
+var guarded = settings{"stage": "prod", "alarmEmail": "ops@example.org", "corsOrigins": "https://a.example"}
+
+// scratch holds what the tests synthesize. TestMain removes it.
+var scratch = func() string {
+	dir, err := os.MkdirTemp("", "visitplannr-test-")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
+// One Node process serves all, and constructs are not safe for parallel use: each
+// variant is synthesized once, under the lock, and shared as plain values.
+var (
+	synthesis   sync.Mutex
+	synthesized = map[string]template{}
+)
+
+// synth returns the template of the app with these settings, as npx cdk synth
+// writes it, except for the functions' code: a stand-in keeps the tests fast.
+func synth(t *testing.T, s settings) template {
+	t.Helper()
+	synthesis.Lock()
+	defer synthesis.Unlock()
+	name := variant(s)
+	if known, ok := synthesized[name]; ok {
+		return known
+	}
+	app, c := newApp(t, s)
+	stacks.NewStack(app, c, stacks.Endpoints(), standIns(t, stacks.Endpoints()))
+	synthesized[name] = write(t, app, stacks.StackName(c.Stage))
+	return synthesized[name]
+}
+
+// variant names settings: "dev", "prod access=open".
+func variant(s settings) string {
+	parts := []string{s["stage"]}
+	if parts[0] == "" {
+		parts[0] = string(stacks.Dev)
+	}
+	for _, key := range slices.Sorted(maps.Keys(s)) {
+		if key != "stage" {
+			parts = append(parts, key+"="+s[key])
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// newApp makes an app with the context that the command line would give it: that
+// of cdk.json, feature flags and all, and the settings.
+func newApp(t *testing.T, s settings) (awscdk.App, stacks.Config) {
+	t.Helper()
+	var cdk struct {
+		Context map[string]any `json:"context"`
+	}
+	text, err := os.ReadFile("../cdk.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &cdk); err != nil {
+		t.Fatal(err)
+	}
+	for key, value := range s {
+		cdk.Context[key] = value
+	}
+	dir, err := os.MkdirTemp(scratch, "cdk.out-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{
+		Context:            &cdk.Context,
+		Outdir:             jsii.String(dir),
+		AnalyticsReporting: jsii.Bool(false), // as cdk.json's versionReporting
+	})
+	c, err := stacks.LoadConfig(stacks.Context(app))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app, c
+}
+
+// standIns gives each function a directory with a tiny file in place of its code.
+func standIns(t *testing.T, endpoints []stacks.Endpoint) stacks.Assets {
+	t.Helper()
+	assets := stacks.Assets{}
+	for _, e := range endpoints {
+		dir := filepath.Join(scratch, "assets", e.Function)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, gobuild.Bootstrap), []byte(e.Function), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		assets[e.Function] = dir
+	}
+	return assets
+}
+
+// write synthesizes the app and reads one stack's template back.
+func write(t *testing.T, app awscdk.App, stack string) template {
+	t.Helper()
+	dir := *app.Synth(nil).Directory()
+	text, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tpl template
+	if err := json.Unmarshal(text, &tpl); err != nil {
+		t.Fatal(err)
+	}
+	tpl.text = text
+	return tpl
+}
+
+// ids returns the logical ids of the resources of a type, sorted.
+func (tpl template) ids(resourceType string) []string {
+	var ids []string
+	for id, r := range tpl.Resources {
+		if r.Type == resourceType {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// only returns the one resource of a type, and its logical id.
+func (tpl template) only(t *testing.T, resourceType string) (string, resource) {
+	t.Helper()
+	ids := tpl.ids(resourceType)
+	if len(ids) != 1 {
+		t.Fatalf("got %d resources of type %s %v, want 1", len(ids), resourceType, ids)
+	}
+	return ids[0], tpl.Resources[ids[0]]
+}
+
+// at follows a path such as "TracingConfig.Mode" or "Tags.0.Key"; what is not
+// there is nil.
+func at(value any, path string) any {
+	for step := range strings.SplitSeq(path, ".") {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[step]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(step, &i); err != nil || i >= len(v) {
+				return nil
+			}
+			value = v[i]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// compact returns a value as one line of JSON, its keys sorted: what a test
+// compares and prints.
+func compact(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// want fails the test unless the value's JSON is the text.
+func want(t *testing.T, what string, value any, text string) {
+	t.Helper()
+	if got := compact(t, value); got != text {
+		t.Errorf("%s:\n got %s\nwant %s", what, got, text)
+	}
+}
