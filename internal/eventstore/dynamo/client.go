@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"time"
 
@@ -82,6 +83,7 @@ func static(credentials aws.Credentials) aws.CredentialsProvider {
 func Options(region string, credentials aws.CredentialsProvider) dynamodb.Options {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // all go to one host
+	transport.DialTLSContext = dialTLS(&net.Dialer{})      // attemptTimeout bounds it
 	return dynamodb.Options{
 		Region:      region,
 		Credentials: credentials,

@@ -31,12 +31,7 @@ func TestRequestsInARowShareOneConnection(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 
-	client, err := dynamo.NewClient(func(name string) string {
-		return map[string]string{
-			dynamo.EnvEndpoint: server.URL, "AWS_REGION": "local",
-			"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
-		}[name]
-	})
+	client, err := dynamo.NewClient(environment(server.URL))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +47,15 @@ func TestRequestsInARowShareOneConnection(t *testing.T) {
 	if got := connections.Load(); got != 1 {
 		t.Errorf("500 writes and the warm-up used %d connections, want 1", got)
 	}
+}
+
+// environment is what a client of the endpoint reads instead of os.Getenv.
+func environment(endpoint string) func(string) string {
+	values := map[string]string{
+		dynamo.EnvEndpoint: endpoint, "AWS_REGION": "local",
+		"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
+	}
+	return func(name string) string { return values[name] }
 }
 
 func opening(t *testing.T) eventstore.Event {
