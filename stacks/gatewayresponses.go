@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"encoding/json"
 	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigateway"
@@ -23,27 +22,13 @@ func answerWithProblems(rest awsapigateway.RestApi, c Config) {
 			Type:            awsapigateway.ResponseType_Of(jsii.String(g.Type)),
 			ResponseHeaders: &headers,
 			// The gateway has one template for every answer: that of this type.
-			Templates: &map[string]*string{contract.MediaTypeJSON: jsii.String(problemTemplate(g))},
+			Templates: &map[string]*string{contract.MediaTypeJSON: jsii.String(g.Template())},
 		}
 		if !g.KeepsStatus() {
 			options.StatusCode = jsii.String(strconv.Itoa(g.Problem.Status))
 		}
 		rest.AddGatewayResponse(jsii.String(g.Type), options)
 	}
-}
-
-// problemTemplate is the problem's JSON, with a variable that the gateway fills
-// in. Where the gateway keeps its own status, the body does not claim one.
-func problemTemplate(g contract.GatewayResponse) string {
-	problem := g.Problem.Problem("$context.requestId", "")
-	if g.KeepsStatus() {
-		problem.Status = 0
-	}
-	body, err := json.Marshal(problem)
-	if err != nil {
-		panic(err) // a struct of strings and numbers
-	}
-	return string(body)
 }
 
 // literal quotes a header's value as the gateway's templates want it; without the

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -98,7 +99,8 @@ func (c *cli) flags(about string) *flag.FlagSet {
 	set := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
 	set.SetOutput(c.stderr)
 	set.Usage = func() {
-		fmt.Fprintf(set.Output(), "Usage: visitplannr %s [flags] %s\n\n%s\n\nFlags:\n", c.command.name, c.command.args, about)
+		fmt.Fprintf(set.Output(), "Usage: visitplannr %s\n\n%s\n\nFlags:\n",
+			strings.TrimSpace(c.command.name+" [flags] "+c.command.args), about)
 		set.PrintDefaults()
 	}
 	return set
@@ -118,7 +120,8 @@ func (c *cli) parse(set *flag.FlagSet, args []string, positional int) error {
 		return errUsage
 	}
 	if set.NArg() != positional {
-		return c.misuse(set, "takes %d arguments besides its flags, got %d", positional, set.NArg())
+		return c.misuse(set, "got %q after the flags; write: visitplannr %s",
+			set.Args(), strings.TrimSpace(c.command.name+" [flags] "+c.command.args))
 	}
 	return nil
 }

@@ -90,8 +90,8 @@ func TestWrongCommandLines(t *testing.T) {
 	}{
 		"a command that does not exist is named":      {[]string{"locale"}, `"locale"`},
 		"a flag that does not exist is named":         {[]string{"local", "-adr", "x"}, "-adr"},
-		"an argument too many is counted":             {[]string{"local", "now"}, "got 1"},
-		"an argument too few is counted":              {[]string{"stream"}, "got 0"},
+		"an argument too many is shown":               {[]string{"local", "now"}, `got ["now"]`},
+		"an argument too few is named":                {[]string{"stream"}, "[flags] NAME"},
 		"a validation that does not exist is named":   {[]string{"local", "-validation", "none"}, `-validation is "none"`},
 		"no concurrency is refused":                   {[]string{"local", "-concurrency", "0"}, "-concurrency is 0"},
 		"what is no stream name is named":             {[]string{"stream", "brockholes"}, `"brockholes"`},

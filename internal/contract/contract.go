@@ -34,6 +34,11 @@ const (
 	// characters, without the quotes of its structured-field form.
 	IdempotencyKeyMaxBytes = 255
 
+	// IdempotencyKeyPattern matches the values of a valid Idempotency-Key header:
+	// the key itself, or the string of RFC 8941, section 3.3.3, that holds it. It
+	// reads the same in Go and in JavaScript, as JSON Schema asks.
+	IdempotencyKeyPattern = `^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$`
+
 	LatitudeMin, LatitudeMax   = -90, 90
 	LongitudeMin, LongitudeMax = -180, 180
 )
@@ -46,6 +51,10 @@ const (
 
 	// HeaderIdempotencyReplayed is "true" on an answer that repeats an earlier one.
 	HeaderIdempotencyReplayed = "Idempotency-Replayed"
+
+	// HeaderRequestID carries the id that API Gateway gives a request, the one in a
+	// problem's instance and in the logs.
+	HeaderRequestID = "x-amzn-RequestId"
 )
 
 // Media types that the API takes and gives.

@@ -43,6 +43,10 @@ const (
 	// MaxBodyBytes is the largest request that a REST API takes.
 	MaxBodyBytes = 10 << 20
 
+	// maxEventBytes is the largest event that Lambda takes, and the gateway answers
+	// 413 for it: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+	maxEventBytes = 6 << 20
+
 	// IntegrationTimeout is how long a REST API waits for a function.
 	IntegrationTimeout = 29 * time.Second
 )
@@ -102,7 +106,7 @@ func New(cfg Config) (*Gateway, error) {
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := uuid.NewString()
-	w.Header().Set("x-amzn-RequestId", id)
+	w.Header().Set(contract.HeaderRequestID, id)
 	route := contract.ProposeDestination
 	if r.URL.Path != route.Path || r.Method != route.Method {
 		g.refuse(w, id, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
@@ -126,6 +130,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	event, err := json.Marshal(NewEvent(r, body, id))
 	if err != nil {
 		g.refuse(w, id, contract.GatewayDefault5XX, fmt.Errorf("encode event: %w", err))
+		return
+	}
+	if len(event) > maxEventBytes {
+		g.refuse(w, id, contract.GatewayRequestTooLarge, fmt.Errorf("the event has %d bytes, Lambda takes %d", len(event), maxEventBytes))
 		return
 	}
 	// Lambda finishes an invocation whose client has gone; so does the gateway.

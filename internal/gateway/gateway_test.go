@@ -266,14 +266,23 @@ func TestBodiesAreValidatedWhereAModelIs(t *testing.T) {
 	}
 }
 
-func TestBodyOf10MiBReachesTheFunction(t *testing.T) {
+func TestBodiesThatLambdaTakesReachTheFunction(t *testing.T) {
 	t.Parallel()
-	function := newFunction()
-	server := serve(t, Config{Invoker: function.invoker(), ValidateBodies: true})
-	response, body := post(t, server, goodBody+strings.Repeat(" ", MaxBodyBytes-len(goodBody)))
-	problem := parseProblem(t, response.StatusCode, response.Header.Get("Content-Type"), body)
-	if problem.Type != contract.ProblemTooLarge.Type || !strings.Contains(problem.Detail, strconv.Itoa(MaxBodyBytes)) {
-		t.Errorf("got %+v, want the function's own %s with the size", problem, contract.ProblemTooLarge.Type)
+	for size, reaches := range map[int]bool{5 << 20: true, 7 << 20: false, MaxBodyBytes: false} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			t.Parallel()
+			function := newFunction()
+			server := serve(t, Config{Invoker: function.invoker(), ValidateBodies: true})
+			response, body := post(t, server, goodBody+strings.Repeat(" ", size-len(goodBody)))
+			problem := parseProblem(t, response.StatusCode, response.Header.Get("Content-Type"), body)
+			if problem.Type != contract.ProblemTooLarge.Type {
+				t.Errorf("got %+v, want %s", problem, contract.ProblemTooLarge.Type)
+			}
+			// Only the function's own problem says the size.
+			if got := strings.Contains(problem.Detail, strconv.Itoa(size)); got != reaches {
+				t.Errorf("got %q, reached the function: %t, want %t", problem.Detail, got, reaches)
+			}
+		})
 	}
 }
 

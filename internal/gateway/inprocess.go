@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/google/uuid"
 )
 
 // InProcess runs a function's handler in this process. Event and answer cross in
@@ -32,6 +34,7 @@ func (f InProcess) Invoke(ctx context.Context, event []byte) (answer []byte, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.Timeout)
 	defer cancel()
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: uuid.NewString()})
 	response, err := f.Handle(ctx, request)
 	if err != nil {
 		return nil, err

@@ -34,8 +34,12 @@ const conditionNew = "attribute_not_exists(" + eventstore.AttrStreamName + ")"
 // Open stores the event that opens a stream, once. When the stream exists it
 // returns an *eventstore.StreamExistsError with the event that opened it and
 // changes nothing. That event may be this one, if a reply was lost on the way.
-// Other errors are those of package eventstore.
+// Other errors are those of package eventstore, ErrInvalid among them for an event
+// that does not share its stream's id: its key would be free in any case.
 func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
+	if opening.ID != opening.StreamName.ID() {
+		return fmt.Errorf("%w: event %s does not open stream %s", eventstore.ErrInvalid, opening.ID, opening.StreamName)
+	}
 	item, err := encode(opening)
 	if err != nil {
 		return err
@@ -84,23 +88,25 @@ func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (
 // that was never opened yields nothing. It stops after the first error, which is
 // one of package eventstore.
 func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
-	pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
-		TableName:              &s.table,
-		KeyConditionExpression: aws.String("#stream = :stream"),
-		ExpressionAttributeNames: map[string]string{
-			"#stream": eventstore.AttrStreamName,
-		},
-		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":stream": &types.AttributeValueMemberS{Value: name.String()},
-		},
-		ConsistentRead: aws.Bool(true),
-	})
-	return s.events("query", pages.HasMorePages, func() ([]map[string]types.AttributeValue, error) {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return page.Items, nil
+	return s.events("query", func() pager {
+		pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
+			TableName:              &s.table,
+			KeyConditionExpression: aws.String("#stream = :stream"),
+			ExpressionAttributeNames: map[string]string{
+				"#stream": eventstore.AttrStreamName,
+			},
+			ExpressionAttributeValues: map[string]types.AttributeValue{
+				":stream": &types.AttributeValueMemberS{Value: name.String()},
+			},
+			ConsistentRead: aws.Bool(true),
+		})
+		return pager{pages.HasMorePages, func() ([]map[string]types.AttributeValue, error) {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return page.Items, nil
+		}}
 	})
 }
 
@@ -108,23 +114,34 @@ func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq
 // for development and repair, not for serving. It stops after the first error,
 // which is one of package eventstore.
 func (s *Store) All(ctx context.Context) iter.Seq2[eventstore.Event, error] {
-	pages := dynamodb.NewScanPaginator(s.client, &dynamodb.ScanInput{
-		TableName:      &s.table,
-		ConsistentRead: aws.Bool(true),
-	})
-	return s.events("scan", pages.HasMorePages, func() ([]map[string]types.AttributeValue, error) {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return page.Items, nil
+	return s.events("scan", func() pager {
+		pages := dynamodb.NewScanPaginator(s.client, &dynamodb.ScanInput{
+			TableName:      &s.table,
+			ConsistentRead: aws.Bool(true),
+		})
+		return pager{pages.HasMorePages, func() ([]map[string]types.AttributeValue, error) {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return page.Items, nil
+		}}
 	})
 }
 
-func (s *Store) events(op string, more func() bool, next func() ([]map[string]types.AttributeValue, error)) iter.Seq2[eventstore.Event, error] {
+// pager is what a query's and a scan's paginator have in common. It reads once,
+// from the first page to the last.
+type pager struct {
+	more func() bool
+	next func() ([]map[string]types.AttributeValue, error)
+}
+
+// events yields what a fresh pager reads, each time it is ranged over.
+func (s *Store) events(op string, open func() pager) iter.Seq2[eventstore.Event, error] {
 	return func(yield func(eventstore.Event, error) bool) {
-		for more() {
-			items, err := next()
+		pages := open()
+		for pages.more() {
+			items, err := pages.next()
 			if err != nil {
 				yield(eventstore.Event{}, s.translate(op, err))
 				return

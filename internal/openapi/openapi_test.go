@@ -1,0 +1,279 @@
+package openapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/pb33f/libopenapi/datamodel"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/contract/corpus"
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/httpapi"
+)
+
+const committed = "../../docs/openapi.yaml"
+
+func TestCommittedDescriptionIsUpToDate(t *testing.T) {
+	t.Parallel()
+	want, err := YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(committed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("docs/openapi.yaml is not what package contract says; run go generate ./internal/openapi")
+	}
+}
+
+func TestDescriptionIsValidOpenAPI31(t *testing.T) {
+	t.Parallel()
+	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(datamodel.OpenAPI31SchemaData))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const url = "https://spec.openapis.org/oas/3.1/schema/2022-10-07"
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource(url, schema); err != nil {
+		t.Fatal(err)
+	}
+	official, err := compiler.Compile(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := official.Validate(readCommitted(t)); err != nil {
+		t.Error(err)
+	}
+
+	t.Run("and a broken one is not", func(t *testing.T) {
+		t.Parallel()
+		broken := readCommitted(t)
+		delete(at(t, broken, "info"), "title")
+		if err := official.Validate(broken); err == nil {
+			t.Error("the official schema accepts a description without a title")
+		}
+	})
+}
+
+// The committed file, and not the values behind it, is what others read.
+func readCommitted(t *testing.T) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(committed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document map[string]any
+	if err := yaml.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decoded.(map[string]any)
+}
+
+// at descends along names.
+func at(t *testing.T, object map[string]any, path ...string) map[string]any {
+	t.Helper()
+	for _, name := range path {
+		inner, ok := object[name].(map[string]any)
+		if !ok {
+			t.Fatalf("there is no object %s of %q", name, path)
+		}
+		object = inner
+	}
+	return object
+}
+
+func TestEveryExampleFitsItsSchema(t *testing.T) {
+	t.Parallel()
+	document := readCommitted(t)
+	const url = "urn:visitplannr:openapi"
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020) // the dialect of OpenAPI 3.1
+	compiler.AssertFormat()
+	if err := compiler.AddResource(url, document); err != nil {
+		t.Fatal(err)
+	}
+	examples, references := 0, 0
+	var walk func(value any, pointer string)
+	walk = func(value any, pointer string) {
+		switch v := value.(type) {
+		case []any:
+			for i, inner := range v {
+				walk(inner, pointer+"/"+strconv.Itoa(i))
+			}
+		case map[string]any:
+			if ref, found := v["$ref"].(string); found {
+				references++
+				name, local := strings.CutPrefix(ref, "#/components/")
+				kind, name, _ := strings.Cut(name, "/")
+				if _, there := at(t, document, "components", kind)[name]; !local || !there {
+					t.Errorf("%s refers to %s, which is not there", pointer, ref)
+				}
+			}
+			if v["schema"] != nil && v["examples"] != nil {
+				schema, err := compiler.Compile(url + "#" + pointer + "/schema")
+				if err != nil {
+					t.Errorf("%s: %v", pointer, err)
+					return
+				}
+				for name, example := range v["examples"].(map[string]any) {
+					examples++
+					if err := schema.Validate(example.(map[string]any)["value"]); err != nil {
+						t.Errorf("%s, example %s: %v", pointer, name, err)
+					}
+				}
+			}
+			for name, inner := range v {
+				walk(inner, pointer+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
+			}
+		}
+	}
+	walk(document, "")
+	if examples < len(contract.ProblemTypes())+7 || references < 20 {
+		t.Errorf("found %d examples and %d references; the description has more", examples, references)
+	}
+}
+
+func TestEveryProblemIsDescribed(t *testing.T) {
+	t.Parallel()
+	responses := at(t, readCommitted(t), "paths", "/destination", "post", "responses")
+	for _, problem := range contract.ProblemTypes() {
+		response := at(t, responses, strconv.Itoa(problem.Status))
+		example := at(t, response, "content", contract.MediaTypeProblem, "examples", slug(problem), "value")
+		if example["type"] != problem.Type || example["title"] != problem.Title || example["detail"] != problem.Detail {
+			t.Errorf("the example of %s is %v", problem.Type, example)
+		}
+		if _, found := at(t, response, "headers")[headerRetryAfter]; found != (problem.RetryAfter > 0) {
+			t.Errorf("status %d describes Retry-After: %t; %s has it: %t", problem.Status, found, problem.Type, problem.RetryAfter > 0)
+		}
+	}
+}
+
+func jsonOf(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// What the description shows, the function does.
+func TestFunctionKeepsToTheDescription(t *testing.T) {
+	t.Parallel()
+	document := readCommitted(t)
+	operation := at(t, document, "paths", "/destination", "post")
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.AssertFormat()
+	const url = "urn:visitplannr:openapi"
+	if err := compiler.AddResource(url, document); err != nil {
+		t.Fatal(err)
+	}
+	check := func(t *testing.T, schema, body string) {
+		t.Helper()
+		compiled, err := compiler.Compile(url + "#/components/schemas/" + schema)
+		if err != nil {
+			t.Fatal(err)
+		}
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
+		if err != nil {
+			t.Fatalf("%s: %v", body, err)
+		}
+		if err := compiled.Validate(value); err != nil {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+
+	for name, example := range at(t, operation, "requestBody", "content", contract.MediaTypeJSON, "examples") {
+		body := jsonOf(example.(map[string]any)["value"])
+		response := call(t, body, "application/json", "")
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("request example %s is answered %d: %s", name, response.StatusCode, response.Body)
+			continue
+		}
+		check(t, schemaReceipt, response.Body)
+		if response := call(t, body, "", ""); response.Body != contract.StatusOK {
+			t.Errorf("request example %s is answered %q in text", name, response.Body)
+		}
+	}
+
+	for _, body := range corpus.Bodies() {
+		if body.Verdict == corpus.Accepted {
+			check(t, schemaReceipt, call(t, body.Bytes, "application/json", "").Body)
+		} else {
+			check(t, schemaProblem, call(t, body.Bytes, "", "").Body)
+		}
+	}
+
+	t.Run("the example of errors is the function's answer", func(t *testing.T) {
+		t.Parallel()
+		want := at(t, operation, "responses", "400", "content", contract.MediaTypeProblem, "examples", "invalid-body-errors", "value")
+		response := call(t, `{"nmae":"x","name":"Brockholes","geolocation":{"latitude":91,"longitude":-2.63}}`, "", "")
+		var got map[string]any
+		if err := json.Unmarshal([]byte(response.Body), &got); err != nil {
+			t.Fatal(err)
+		}
+		if jsonOf(got) != jsonOf(want) {
+			t.Errorf("got %s, want %s", jsonOf(got), jsonOf(want))
+		}
+	})
+
+	t.Run("the pattern of keys is the function's", func(t *testing.T) {
+		t.Parallel()
+		pattern := regexp.MustCompile(at(t, operation["parameters"].([]any)[0].(map[string]any), "schema")["pattern"].(string))
+		for _, key := range []string{
+			"a", "~", "!", "a b", " a", `"`, `""`, `"a"`, `"a`, `a"`, `a"b`, `"a"b`, `"a\"b"`, `"a\\b"`, `"a\b"`, `"a\"`, `\`, `"a b"`,
+			"é", "\x7f", "a\tb", strings.Repeat("k", 255), strings.Repeat("k", 256), `"` + strings.Repeat("k", 255) + `"`,
+			`"` + strings.Repeat("k", 256) + `"`, `"` + strings.Repeat(`\"`, 255) + `"`, `"` + strings.Repeat(`\"`, 256) + `"`,
+		} {
+			status := call(t, `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`, "", key).StatusCode
+			if got, want := status == http.StatusOK, pattern.MatchString(key); got != want {
+				t.Errorf("key %.40q (%d bytes): accepted %t, matches the pattern %t", key, len(key), got, want)
+			}
+		}
+	})
+}
+
+// call calls the function with a body and, unless they are empty, those headers.
+func call(t *testing.T, body, accept, key string) events.APIGatewayProxyResponse {
+	t.Helper()
+	event := events.APIGatewayProxyRequest{HTTPMethod: "POST", Path: "/destination", Body: body, Headers: map[string]string{}}
+	event.RequestContext.RequestID = exampleRequestID
+	if accept != "" {
+		event.Headers["Accept"] = accept
+	}
+	if key != "" {
+		event.Headers[contract.HeaderIdempotencyKey] = key
+	}
+	response, err := httpapi.New(httpapi.Config{Store: accepting{}, Output: io.Discard}).Handle(t.Context(), event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+// accepting is a store that takes every event and keeps none.
+type accepting struct{}
+
+func (accepting) Open(context.Context, eventstore.Event) error { return nil }
