@@ -1,7 +1,6 @@
 package stacks
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -81,16 +80,10 @@ func (f function) target() awslambda.IFunction {
 func environment(c Config, table awsdynamodb.Table) *map[string]*string {
 	env := map[string]*string{
 		contract.EnvEventsTable: table.TableName(),
-
-		// One request at a time, on a fraction of a core: more threads only take
-		// turns, and cost 30 % of the CPU.
-		"GOMAXPROCS": jsii.String("1"),
-		// A request leaves little garbage and the live heap is a few MiB, so
-		// collecting at five times its size is still small, and rare.
-		"GOGC": jsii.String("400"),
-		// Before the memory runs out the collector works harder. A fifth is left
-		// for what the limit does not count: the binary, the kernel's share.
-		"GOMEMLIMIT": jsii.String(fmt.Sprintf("%dMiB", c.MemoryMiB*4/5)),
+	}
+	for _, setting := range gobuild.Environment(c.MemoryMiB) {
+		name, value, _ := strings.Cut(setting, "=")
+		env[name] = jsii.String(value)
 	}
 	if len(c.CORSOrigins) > 0 {
 		env[contract.EnvCORSOrigins] = jsii.String(strings.Join(c.CORSOrigins, ","))

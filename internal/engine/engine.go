@@ -11,6 +11,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,13 +37,31 @@ func Start(addr string) (*Engine, error) {
 	}
 	e := &Engine{listener: listener, unused: map[net.Conn]bool{}}
 	e.server = &http.Server{
-		Handler:           server.NewServer(),
+		Handler:           serializeTables(server.NewServer()),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(log.Writer(), "embedded DynamoDB engine: ", 0),
 		ConnState:         e.track,
 	}
 	go func() { _ = e.server.Serve(listener) }() // ends with Close
 	return e, nil
+}
+
+// serializeTables lets a request that makes, changes or drops a table be the only
+// one: minidyn guards its tables' items, and not its map of tables.
+func serializeTables(engine http.Handler) http.Handler {
+	var tables sync.RWMutex
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		switch operation {
+		case "CreateTable", "UpdateTable", "DeleteTable":
+			tables.Lock()
+			defer tables.Unlock()
+		default:
+			tables.RLock()
+			defer tables.RUnlock()
+		}
+		engine.ServeHTTP(w, r)
+	})
 }
 
 // URL returns the engine's endpoint.

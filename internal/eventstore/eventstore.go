@@ -4,6 +4,7 @@
 package eventstore
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -76,8 +77,7 @@ func (e Event) Validate() error {
 	case e.CausationID == "":
 		return fmt.Errorf("%w: no %s", ErrInvalid, AttrCausationID)
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(e.Data, &object); err != nil || object == nil {
+	if !bytes.HasPrefix(bytes.TrimLeft(e.Data, " \t\r\n"), []byte("{")) || !json.Valid(e.Data) {
 		return fmt.Errorf("%w: %s is not a JSON object", ErrInvalid, AttrData)
 	}
 	return nil

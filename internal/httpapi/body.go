@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -95,6 +94,9 @@ func (p *parser) problem(pointer, detail string) {
 	p.problems = append(p.problems, contract.FieldError{Pointer: pointer, Detail: detail})
 }
 
+// proposalSchema is made once: nothing changes it.
+var proposalSchema = contract.ProposalSchema()
+
 // maxProblems bounds an answer. A body of 16 KiB has room for thousands of
 // unknown members, and nobody reads more than a screen of them.
 const maxProblems = 20
@@ -102,7 +104,7 @@ const maxProblems = 20
 // document reads the one value of a body. Its error means that the body is not
 // JSON.
 func (p *parser) document(body []byte) error {
-	if err := p.value(contract.ProposalSchema(), contract.PointerRoot); err != nil {
+	if err := p.value(proposalSchema, contract.PointerRoot); err != nil {
 		return err
 	}
 	end := int(p.decoder.InputOffset())
@@ -196,12 +198,16 @@ func (p *parser) object(schema contract.Schema, pointer string) error {
 // a URI fragment (RFC 6901, sections 3 and 6), cut where nobody would read on.
 func escapePointer(name string) string {
 	name = strings.ToValidUTF8(shorten(name), "")
-	name = strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 	var escaped strings.Builder
 	for _, c := range []byte(name) {
-		if isFragment(c) {
+		switch {
+		case c == '~':
+			escaped.WriteString("~0")
+		case c == '/':
+			escaped.WriteString("~1")
+		case isFragment(c):
 			escaped.WriteByte(c)
-		} else {
+		default:
 			fmt.Fprintf(&escaped, "%%%02X", c)
 		}
 	}
@@ -212,5 +218,5 @@ func escapePointer(name string) string {
 // section 3.5).
 func isFragment(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-		slices.Contains([]byte("-._~!$&'()*+,;=:@/?"), c)
+		strings.IndexByte("-._~!$&'()*+,;=:@/?", c) >= 0
 }

@@ -1,0 +1,72 @@
+package dynamo_test
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/eventstore/dynamo"
+)
+
+// A new connection costs a TLS handshake. A server that answers as soon as it
+// has the body makes the SDK's own request reader lose connections.
+func TestRequestsInARowShareOneConnection(t *testing.T) {
+	t.Parallel()
+	var connections atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_, _ = io.WriteString(w, "{}")
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+
+	client, err := dynamo.NewClient(environment(server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dynamo.Warm(t.Context(), client); err != nil {
+		t.Fatal(err)
+	}
+	store := dynamo.New(client, "events")
+	for range 500 {
+		if err := store.Open(t.Context(), opening(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := connections.Load(); got != 1 {
+		t.Errorf("500 writes and the warm-up used %d connections, want 1", got)
+	}
+}
+
+// environment is what a client of the endpoint reads instead of os.Getenv.
+func environment(endpoint string) func(string) string {
+	values := map[string]string{
+		dynamo.EnvEndpoint: endpoint, "AWS_REGION": "local",
+		"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret",
+	}
+	return func(name string) string { return values[name] }
+}
+
+func opening(t *testing.T) eventstore.Event {
+	t.Helper()
+	id, err := eventstore.NewID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	event, err := eventstore.Opening("destination", id, "destinationProposed", 1, time.Now(), "cause", []byte(`{"name":"Brockholes"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return event
+}
