@@ -70,9 +70,9 @@ func TestFaultsThatPass(t *testing.T) {
 	})
 }
 
-// brief is a function timeout that leaves the store 1.5 s: many retries, also on
-// a machine that is busy with other things.
-const brief = 2 * time.Second
+// brief is a function timeout that leaves the store half a second: several retries, also
+// on a machine that is busy with other things.
+const brief = time.Second
 
 func TestFaultsThatStay(t *testing.T) {
 	t.Parallel()
