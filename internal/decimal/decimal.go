@@ -8,19 +8,27 @@ import (
 	"strings"
 )
 
-// beyond is a power of ten that no float64 reaches, upwards or downwards.
-const beyond = 400
+const (
+	// beyond is a power of ten that no float64 reaches, upwards or downwards.
+	beyond = 400
 
-// Normalize returns another spelling of a JSON number (RFC 8259, section 6),
-// of the same value: an optional minus, 0.digits without superfluous zeros, and
-// an exponent. What is closer to zero than any float64 becomes 0, and what is
-// farther away becomes 1e400 or -1e400, so the exponent is always a small one.
-// What is no JSON number is returned as it is.
+	// enough digits decide how a number rounds: halfway between two float64 there
+	// is none of more than 767. All that matters of further ones is whether there
+	// are any.
+	enough = 800
+)
+
+// Normalize returns a short spelling of a JSON number (RFC 8259, section 6): an
+// optional minus, 0.digits without superfluous zeros, and an exponent. It rounds
+// to the same float64 as the number does, and compares in the same way with every
+// number that has at most 800 digits. What is closer to zero than any float64
+// becomes 0, and what is farther away becomes 1e400 or -1e400. What is no JSON
+// number is returned as it is.
 //
 // It is needed because strconv.ParseFloat misreads some long numbers without an
 // error: it counts at most 800 digits in front of the exponent, and 5 digits of
 // the exponent (https://go.dev/issue/42436). math/big reads all, but takes
-// seconds and gigabytes for 1e999999999.
+// seconds for a million digits, and gigabytes for 1e999999999.
 func Normalize(number string) string {
 	sign, whole, fraction, exponent, ok := split(number)
 	if !ok {
@@ -30,6 +38,9 @@ func Normalize(number string) string {
 	digits := strings.TrimLeft(all, "0")
 	exponent += len(whole) - (len(all) - len(digits))
 	digits = strings.TrimRight(digits, "0")
+	if len(digits) > enough {
+		digits = digits[:enough] + "1" // what is cut off is not zero
+	}
 	switch {
 	case digits == "" || exponent < -beyond:
 		return "0"

@@ -10,7 +10,7 @@ import (
 
 func TestNormalize(t *testing.T) {
 	t.Parallel()
-	zeros := strings.Repeat("0", 15000)
+	zeros, nines := strings.Repeat("0", 15000), strings.Repeat("9", 15000)
 	for number, want := range map[string]string{
 		"0":                            "0",
 		"-0.000e7":                     "0",
@@ -22,6 +22,9 @@ func TestNormalize(t *testing.T) {
 		"0.009e4":                      "0.9e2",
 		"9" + zeros + "e-14999":        "0.9e2",
 		"0." + zeros + "9e15002":       "0.9e2",
+		"90." + zeros + "1":            "0.90" + zeros[:798] + "1e2",
+		"89." + nines:                  "0.89" + nines[:798] + "1e2",
+		"-1" + nines + "e-15000":       "-0.1" + nines[:799] + "1e1",
 		"1e-399":                       "0.1e-398",
 		"1e-402":                       "0",
 		"-1e-1000001":                  "0",
@@ -45,7 +48,8 @@ func TestNormalize(t *testing.T) {
 // ParseFloat must find the float64 nearest to the exact value, which math/big
 // knows, whatever the spelling.
 func FuzzNormalize(f *testing.F) {
-	for _, number := range []string{"0", "-0", "90", "1E1", "0.1e1", "1e-300", "90.00000000000000000001", "123456789012345678901234567890"} {
+	for _, number := range []string{"0", "-0", "90", "1E1", "0.1e1", "1e-300", "90.00000000000000000001", "123456789012345678901234567890",
+		"1.00000000000000011102230246251565404236316680908203125", "1.00000000000000011102230246251565404236316680908203124"} { // around halfway
 		f.Add(number, uint16(0))
 		f.Add(number, uint16(900))
 	}

@@ -2,9 +2,11 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -57,5 +59,41 @@ func TestEngine(t *testing.T) {
 		if err := e.Close(ctx); err != nil {
 			t.Error(err)
 		}
+	})
+
+	// Under -race this fails as soon as two of them meet unguarded.
+	t.Run("makes tables while others are used", func(t *testing.T) {
+		t.Parallel()
+		e := start(t)
+		t.Cleanup(func() { _ = e.Close(context.Background()) })
+		call := func(operation, input string) {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.URL(), strings.NewReader(input))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer response.Body.Close()
+			if response.StatusCode != http.StatusOK {
+				t.Errorf("%s %s: %s", operation, input, response.Status)
+			}
+		}
+		create := func(name string) {
+			call("CreateTable", `{"TableName":"`+name+`","BillingMode":"PAY_PER_REQUEST",`+
+				`"KeySchema":[{"AttributeName":"K","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"K","AttributeType":"S"}]}`)
+		}
+		create("used")
+		var group sync.WaitGroup
+		for i := range 20 {
+			group.Go(func() { create(fmt.Sprint("made-", i)) })
+			group.Go(func() { call("PutItem", `{"TableName":"used","Item":{"K":{"S":"k"}}}`) })
+			group.Go(func() { call("GetItem", `{"TableName":"used","Key":{"K":{"S":"k"}}}`) })
+		}
+		group.Wait()
 	})
 }

@@ -31,6 +31,8 @@ type Change struct {
 	Path   string // of the value, such as Properties.Timeout; "" for the whole resource
 	Before any    // nil: there was none
 	After  any    // nil: there is none
+
+	partOfNew bool // a value of a resource that was not there
 }
 
 // String returns the change as one line.
@@ -75,8 +77,8 @@ func short(v any) string {
 
 // Changes lists what differs between two templates, by resource and then by
 // path. Lists of the same length are compared element by element; others are one
-// value each, and so is whatever a function such as Ref computes. A resource that is new or gone also gets a
-// change for each of its values, after the one for the whole.
+// value each, and so is whatever a function such as Ref computes. A resource that
+// is gone is one change; one that is new is one, and one more for each value.
 func Changes(before, after Template) []Change {
 	var changes []Change
 	ids := slices.Collect(maps.Keys(before.Resources))
@@ -95,9 +97,12 @@ func Changes(before, after Template) []Change {
 		if a == nil || b == nil {
 			changes = append(changes, Change{ID: id, Type: kind, Before: whole(b), After: whole(a)})
 		}
-		compare(map[string]any(b), map[string]any(a), "", func(path string, before, after any) {
+		if a == nil {
+			continue
+		}
+		compare(b, a, "", func(path string, before, after any) {
 			if path != "Type" {
-				changes = append(changes, Change{id, kind, path, before, after})
+				changes = append(changes, Change{id, kind, path, before, after, b == nil})
 			}
 		})
 	}
@@ -158,23 +163,29 @@ type concern struct {
 	title string
 	types *regexp.Regexp // of resources
 	paths *regexp.Regexp // of values; nil: any, and the resource itself
+	ofNew bool           // whether a value of a new resource counts too
 }
 
 // concerns are in the order in which a reviewer should worry. A change belongs to
 // the first that takes it.
 var concerns = []concern{
-	{"Who may do what", regexp.MustCompile(`^AWS::(IAM|Lambda::(Permission|Url)|S3::BucketPolicy|SNS::TopicPolicy|SQS::QueuePolicy)`), nil},
-	{"Who may do what", anything, regexp.MustCompile(`(?i)(PolicyDocument|KeyPolicy|ResourcePolicy|^Properties\.(Policy|Role)\b|RoleArn)`)},
-	{"Who may call the API, and with what", regexp.MustCompile(`^AWS::(ApiGateway::(RequestValidator|Authorizer|Account)|WAFv2::)`), nil},
-	{"Who may call the API, and with what", anything, regexp.MustCompile(`(AuthorizationType|AuthorizerId|ApiKeyRequired|RequestValidatorId|RequestModels|EndpointConfiguration|Access-Control-|CORS_ORIGINS)`)},
-	{"Who may call the API, and with what", regexp.MustCompile(`^AWS::ApiGateway::(Model|Method)$`), regexp.MustCompile(`^(Properties\.Schema\b.*|)$`)},
-	{"What happens to stored data", anything, regexp.MustCompile(`^(DeletionPolicy|UpdateReplacePolicy)$|DeletionProtection|PointInTimeRecovery|RetentionInDays|KeySchema|AttributeDefinitions|^Properties\.(TableName|LogGroupName)$`)},
-	{"What happens to stored data", regexp.MustCompile(`^AWS::(DynamoDB|Logs|S3|Backup)::`), regexp.MustCompile(`^$`)},
-	{"Encryption", regexp.MustCompile(`^AWS::KMS::`), nil},
-	{"Encryption", anything, regexp.MustCompile(`(?i)(kms|encrypt|SSESpecification|SecureTransport)`)},
-	{"Limits and capacity", anything, regexp.MustCompile(`(MethodSettings|ReservedConcurrentExecutions|ProvisionedThroughput|BillingMode|(Min|Max)Capacity|Properties\.(Timeout|MemorySize))`)},
-	{"Alarms, logs and rollback", regexp.MustCompile(`^AWS::(CloudWatch::Alarm|SNS::|CodeDeploy::)`), nil},
-	{"Alarms, logs and rollback", anything, regexp.MustCompile(`(AccessLogSetting|LoggingConfig|Tracing|UpdatePolicy)`)},
+	{title: "Who may do what", types: regexp.MustCompile(`^AWS::(IAM|Lambda::(Permission|Url)|S3::BucketPolicy|SNS::TopicPolicy|SQS::QueuePolicy)`), ofNew: true},
+	{title: "Who may do what", types: anything, ofNew: true,
+		paths: regexp.MustCompile(`(?i)(PolicyDocument|KeyPolicy|ResourcePolicy|^Properties\.(Policy|Role)\b|RoleArn)`)},
+	{title: "Who may call the API, and with what", types: regexp.MustCompile(`^AWS::(ApiGateway::(RequestValidator|Authorizer|Account)|WAFv2::)`)},
+	{title: "Who may call the API, and with what", types: anything, ofNew: true,
+		paths: regexp.MustCompile(`(AuthorizationType|AuthorizerId|ApiKeyRequired|RequestValidatorId|RequestModels|EndpointConfiguration|Access-Control-|CORS_ORIGINS)`)},
+	{title: "Who may call the API, and with what", types: regexp.MustCompile(`^AWS::ApiGateway::(Model|Method)$`),
+		paths: regexp.MustCompile(`^(Properties\.Schema\b.*|)$`)},
+	{title: "What happens to stored data", types: anything,
+		paths: regexp.MustCompile(`^(DeletionPolicy|UpdateReplacePolicy)$|DeletionProtection|PointInTimeRecovery|RetentionInDays|KeySchema|AttributeDefinitions|^Properties\.(TableName|LogGroupName)$`)},
+	{title: "What happens to stored data", types: regexp.MustCompile(`^AWS::(DynamoDB|Logs|S3|Backup)::`), paths: regexp.MustCompile(`^$`)},
+	{title: "Encryption", types: regexp.MustCompile(`^AWS::KMS::`)},
+	{title: "Encryption", types: anything, paths: regexp.MustCompile(`(?i)(kms|encrypt|SSESpecification|SecureTransport)`)},
+	{title: "Limits and capacity", types: anything,
+		paths: regexp.MustCompile(`(MethodSettings|ReservedConcurrentExecutions|ProvisionedThroughput|BillingMode|(Min|Max)Capacity|Properties\.(Timeout|MemorySize))`)},
+	{title: "Alarms, logs and rollback", types: regexp.MustCompile(`^AWS::(CloudWatch::Alarm|SNS::|CodeDeploy::)`)},
+	{title: "Alarms, logs and rollback", types: anything, paths: regexp.MustCompile(`(AccessLogSetting|LoggingConfig|Tracing|UpdatePolicy)`)},
 }
 
 var anything = regexp.MustCompile(``)
@@ -191,7 +202,7 @@ func Concerns(changes []Change) []Group {
 	var groups []Group
 	for _, c := range changes {
 		for _, concern := range concerns {
-			if !concern.types.MatchString(c.Type) || concern.paths != nil && !concern.paths.MatchString(c.Path) {
+			if !concern.types.MatchString(c.Type) || concern.paths != nil && !concern.paths.MatchString(c.Path) || c.partOfNew && !concern.ofNew {
 				continue
 			}
 			groups = add(groups, concern.title, c)

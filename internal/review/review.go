@@ -132,7 +132,8 @@ func report(ctx context.Context, old, work states, stage string, out io.Writer) 
 	fmt.Fprintf(out, "==== %s\n", stack)
 	changes := Changes(before.template, after.template)
 	if before.protected != after.protected {
-		changes = append(changes, Change{stack, "AWS::CloudFormation::Stack", "DeletionProtection", before.protected, after.protected})
+		changes = append(changes, Change{ID: stack, Type: "AWS::CloudFormation::Stack", Path: "DeletionProtection",
+			Before: before.protected, After: after.protected})
 	}
 	if len(changes) == 0 && bytes.Equal(before.text, after.text) {
 		fmt.Fprint(out, "No changes.\n\n")

@@ -64,24 +64,41 @@ func TestConcerns(t *testing.T) {
 		})
 	}
 
-	t.Run("a resource that is gone or new is named with what it held", func(t *testing.T) {
+	const empty = `{"Resources": {}}`
+
+	t.Run("a resource that is gone is one line", func(t *testing.T) {
 		t.Parallel()
-		empty := `{"Resources": {}}`
-		for sign, pair := range map[string][2]string{"-": {template, empty}, "+": {empty, template}} {
-			got := concerns(t, pair[0], pair[1])
-			for _, line := range []string{sign + " AWS::DynamoDB::Table table", sign + " AWS::IAM::Policy policy",
-				sign + " AWS::ApiGateway::Method method", sign + " AWS::CloudWatch::Alarm alarm"} {
-				if !slices.Contains(got, line) {
-					t.Errorf("got %q, want %q among them", got, line)
-				}
-			}
+		want := []string{
+			"Who may do what", "- AWS::IAM::Policy policy",
+			"Who may call the API, and with what", "- AWS::ApiGateway::Method method",
+			"What happens to stored data", "- AWS::Logs::LogGroup logs", "- AWS::DynamoDB::Table table",
+			"Alarms, logs and rollback", "- AWS::CloudWatch::Alarm alarm", "- AWS::SNS::Topic topic",
+		}
+		if got := concerns(t, template, empty); !slices.Equal(got, want) {
+			t.Errorf("\n got %q\nwant %q", got, want)
+		}
+	})
+
+	t.Run("a resource that is new is one line, and what it lets anybody do", func(t *testing.T) {
+		t.Parallel()
+		want := []string{
+			"Who may do what", "+ AWS::IAM::Policy policy",
+			`~ AWS::IAM::Policy policy PolicyDocument.Statement: none -> [{"Action":"dynamodb:PutItem","Effect":"Allow","Resource":{"Fn::GetAtt":["table","Arn"]}}]`,
+			"Who may call the API, and with what", "+ AWS::ApiGateway::Method method",
+			`~ AWS::ApiGateway::Method method AuthorizationType: none -> "AWS_IAM"`,
+			"What happens to stored data", "+ AWS::Logs::LogGroup logs", "+ AWS::DynamoDB::Table table",
+			"Alarms, logs and rollback", "+ AWS::CloudWatch::Alarm alarm", "+ AWS::SNS::Topic topic",
+		}
+		if got := concerns(t, empty, template); !slices.Equal(got, want) {
+			t.Errorf("\n got %q\nwant %q", got, want)
 		}
 	})
 
 	t.Run("the gravest comes first", func(t *testing.T) {
 		t.Parallel()
 		var got []string
-		for _, g := range review.Concerns(changes(t, template, `{"Resources": {}}`)) {
+		other := strings.NewReplacer("PutItem", "*", "AWS_IAM", "NONE", "Retain", "Delete", `"key"`, `"other"`, "50", "5", `"Threshold": 1`, `"Threshold": 9`)
+		for _, g := range review.Concerns(changes(t, template, other.Replace(template))) {
 			got = append(got, g.Title)
 		}
 		want := []string{"Who may do what", "Who may call the API, and with what", "What happens to stored data", "Encryption",

@@ -144,6 +144,7 @@ func startDynoxide(t testing.TB) string {
 // writes to output.
 func run(t testing.TB, command *exec.Cmd, output io.Reader) (string, error) {
 	t.Helper()
+	endWithUs(command)
 	if err := command.Start(); err != nil {
 		return "", err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
 )
 
 // Names of the environment variables that NewClient reads: those that Lambda
@@ -88,10 +89,11 @@ func Options(region string, credentials aws.CredentialsProvider) dynamodb.Option
 		Region:      region,
 		Credentials: credentials,
 		HTTPClient:  bodyInMemory{&http.Client{Transport: transport, Timeout: attemptTimeout}},
-		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+		Retryer: retryer{retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = maxAttempts
 			o.Backoff = retry.BackoffDelayerFunc(backoff)
-		}),
+			o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(unreadable))
+		})},
 	}
 }
 
@@ -114,6 +116,47 @@ func (c bodyInMemory) Do(request *http.Request) (*http.Response, error) {
 		request.Body = io.NopCloser(bytes.NewReader(body))
 	}
 	return c.client.Do(request)
+}
+
+// unreadable makes an answer that was cut, or is not DynamoDB's, be asked for
+// again. Whether the request was done is then unknown, as after a lost connection,
+// and every request of a store may be repeated.
+func unreadable(err error) aws.Ternary {
+	var answer *smithy.DeserializationError
+	return aws.BoolTernary(errors.As(err, &answer))
+}
+
+// retryer is the SDK's, which forgets why it tried again when the caller's time
+// runs out before the next answer. The log should tell that.
+type retryer struct {
+	*retry.Standard
+}
+
+// GetRetryToken is called with the failure of each attempt but the last.
+func (r retryer) GetRetryToken(ctx context.Context, failure error) (func(error) error, error) {
+	if last, ok := ctx.Value(lastFailure{}).(*error); ok {
+		*last = failure
+	}
+	return r.Standard.GetRetryToken(ctx, failure)
+}
+
+// lastFailure is the context key under which a call keeps its *error.
+type lastFailure struct{}
+
+// remembering returns a context for one call, whose retries leave their reason in
+// it for because.
+func remembering(ctx context.Context) context.Context {
+	return context.WithValue(ctx, lastFailure{}, new(error))
+}
+
+// because adds the reason of the last retry to the error of a call that ended
+// because its context did.
+func because(ctx context.Context, err error) error {
+	last, ok := ctx.Value(lastFailure{}).(*error)
+	if !ok || *last == nil || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("%w, while trying again after: %w", err, *last)
 }
 
 // backoff doubles with each attempt and is jittered over its upper half, so

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"visitplannr/internal/eventstore"
 )
@@ -15,10 +17,11 @@ import (
 // translate gives a driver's error its meaning in eventstore's terms, and keeps
 // it as the cause. It reads types and error codes, never message texts. nil
 // stays nil.
-func (s *Store) translate(op string, err error) error {
+func (s *Store) translate(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = because(ctx, err)
 	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(err), err)
 }
 
@@ -30,6 +33,7 @@ func meaning(err error) error {
 		throttled  *types.ThrottlingException
 		internal   *types.InternalServerError
 		api        smithy.APIError
+		response   *smithyhttp.ResponseError
 		network    net.Error
 	)
 	switch {
@@ -39,8 +43,12 @@ func meaning(err error) error {
 		return eventstore.ErrThrottled
 	case errors.As(err, &internal):
 		return eventstore.ErrUnavailable
+	case errors.As(err, &api) && meaningOfCode(api.ErrorCode()) != nil:
+		return meaningOfCode(api.ErrorCode())
+	case errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError:
+		return eventstore.ErrUnavailable // also without a code, from what stands between us and the store
 	case errors.As(err, &api):
-		return meaningOfCode(api)
+		return eventstore.ErrRefused
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return eventstore.ErrTimeout
 	default:
@@ -48,10 +56,11 @@ func meaning(err error) error {
 	}
 }
 
-// meaningOfCode knows the codes that the SDK has no Go type for:
+// meaningOfCode knows the codes that the SDK has no Go type for, and gives nil for
+// all others:
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CommonErrors.html
-func meaningOfCode(err smithy.APIError) error {
-	switch err.ErrorCode() {
+func meaningOfCode(code string) error {
+	switch code {
 	case "AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidSignatureException",
 		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature",
 		"ExpiredTokenException", "NotAuthorized", "OptInRequired", "InvalidClientTokenId":
@@ -63,8 +72,5 @@ func meaningOfCode(err smithy.APIError) error {
 	case "RequestTimeout", "RequestTimeoutException":
 		return eventstore.ErrTimeout
 	}
-	if err.ErrorFault() == smithy.FaultServer {
-		return eventstore.ErrUnavailable
-	}
-	return eventstore.ErrRefused
+	return nil
 }

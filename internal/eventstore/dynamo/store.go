@@ -44,6 +44,7 @@ func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 	if err != nil {
 		return err
 	}
+	ctx = remembering(ctx)
 	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                           &s.table,
 		Item:                                item,
@@ -52,7 +53,7 @@ func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 	})
 	var refused *types.ConditionalCheckFailedException
 	if !errors.As(err, &refused) {
-		return s.translate("put", err)
+		return s.translate(ctx, "put", err)
 	}
 	existing := refused.Item
 	if len(existing) == 0 {
@@ -79,7 +80,7 @@ func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return nil, s.translate("get", err)
+		return nil, s.translate(ctx, "get", err)
 	}
 	return out.Item, nil
 }
@@ -88,7 +89,7 @@ func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (
 // that was never opened yields nothing. It stops after the first error, which is
 // one of package eventstore.
 func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
-	return s.events("query", func() pager {
+	return s.events(ctx, "query", func(ctx context.Context) pager {
 		pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
 			TableName:              &s.table,
 			KeyConditionExpression: aws.String("#stream = :stream"),
@@ -114,7 +115,7 @@ func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq
 // for development and repair, not for serving. It stops after the first error,
 // which is one of package eventstore.
 func (s *Store) All(ctx context.Context) iter.Seq2[eventstore.Event, error] {
-	return s.events("scan", func() pager {
+	return s.events(ctx, "scan", func(ctx context.Context) pager {
 		pages := dynamodb.NewScanPaginator(s.client, &dynamodb.ScanInput{
 			TableName:      &s.table,
 			ConsistentRead: aws.Bool(true),
@@ -137,13 +138,14 @@ type pager struct {
 }
 
 // events yields what a fresh pager reads, each time it is ranged over.
-func (s *Store) events(op string, open func() pager) iter.Seq2[eventstore.Event, error] {
+func (s *Store) events(ctx context.Context, op string, open func(context.Context) pager) iter.Seq2[eventstore.Event, error] {
 	return func(yield func(eventstore.Event, error) bool) {
-		pages := open()
+		ctx := remembering(ctx)
+		pages := open(ctx)
 		for pages.more() {
 			items, err := pages.next()
 			if err != nil {
-				yield(eventstore.Event{}, s.translate(op, err))
+				yield(eventstore.Event{}, s.translate(ctx, op, err))
 				return
 			}
 			for _, item := range items {

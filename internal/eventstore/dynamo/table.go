@@ -22,6 +22,7 @@ const (
 // keys the deployed one, and reports whether it was there already. Deployed
 // tables are the stack's work.
 func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
+	ctx = remembering(ctx)
 	out, err := s.client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: &s.table,
 		AttributeDefinitions: []types.AttributeDefinition{
@@ -39,7 +40,7 @@ func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
 		return true, nil
 	}
 	if err != nil {
-		return false, s.translate("create", err)
+		return false, s.translate(ctx, "create", err)
 	}
 	if out.TableDescription == nil || out.TableDescription.TableStatus != types.TableStatusCreating {
 		return false, nil
@@ -48,12 +49,13 @@ func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
 		o.MinDelay, o.MaxDelay = tablePoll, tablePoll
 	})
 	err = ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.table}, tableTimeout)
-	return false, s.translate("await", err)
+	return false, s.translate(ctx, "await", err)
 }
 
 // CheckTable reports whether the store's table can be used: nil,
 // eventstore.ErrNoTable, or another error of that package.
 func (s *Store) CheckTable(ctx context.Context) error {
+	ctx = remembering(ctx)
 	_, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &s.table})
-	return s.translate("describe", err)
+	return s.translate(ctx, "describe", err)
 }

@@ -1,0 +1,302 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"visitplannr/internal/engine/enginetest"
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/faults"
+)
+
+// impatient returns a client that makes one attempt.
+func impatient(t *testing.T, endpoint string) *dynamodb.Client {
+	t.Helper()
+	options := Options("eu-west-1", aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+	}))
+	options.BaseEndpoint = &endpoint
+	options.Retryer = aws.NopRetryer{}
+	return dynamodb.New(options)
+}
+
+// kinds are the errors of package eventstore that stand for a failing store.
+var kinds = []error{
+	eventstore.ErrThrottled, eventstore.ErrTimeout, eventstore.ErrUnavailable,
+	eventstore.ErrRefused, eventstore.ErrNoTable, eventstore.ErrForbidden,
+}
+
+// wantOnly checks that an error is one of the kinds and none of the others.
+func wantOnly(t *testing.T, err, want error) {
+	t.Helper()
+	for _, kind := range kinds {
+		if errors.Is(err, kind) != (kind == want) {
+			t.Errorf("got %v, want an error that is %v alone", err, want)
+			return
+		}
+	}
+}
+
+func TestFailuresAreToldApart(t *testing.T) {
+	t.Parallel()
+
+	for kind, want := range map[faults.Kind]error{
+		faults.Throttled:          eventstore.ErrThrottled,
+		faults.InternalError:      eventstore.ErrUnavailable,
+		faults.InternalErrorAfter: eventstore.ErrUnavailable,
+		faults.Unavailable:        eventstore.ErrUnavailable,
+		faults.BadGateway:         eventstore.ErrUnavailable,
+		faults.DropBefore:         eventstore.ErrUnavailable,
+		faults.DropAfter:          eventstore.ErrUnavailable,
+		faults.Cut:                eventstore.ErrUnavailable,
+		faults.Invalid:            eventstore.ErrRefused,
+		faults.NoTable:            eventstore.ErrNoTable,
+		faults.Denied:             eventstore.ErrForbidden,
+	} {
+		t.Run(fmt.Sprintf("%s is %v", kind, want), func(t *testing.T) {
+			t.Parallel()
+			engine := enginetest.Embedded.Start(t)
+			table := newTable(t, clientOf(t, engine)).table
+			proxy, err := faults.Start(engine, faults.Always(kind))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = proxy.Close() })
+			store := New(impatient(t, proxy.URL()), table)
+			event := brockholes(t)
+			wantOnly(t, store.Open(t.Context(), event), want)
+			wantOnly(t, store.CheckTable(t.Context()), want)
+			for _, err := range store.Stream(t.Context(), event.StreamName) {
+				wantOnly(t, err, want)
+			}
+			for _, err := range store.All(t.Context()) {
+				wantOnly(t, err, want)
+			}
+		})
+	}
+
+	for want, codes := range map[error][]string{
+		eventstore.ErrNoTable:   {"ResourceNotFoundException"},
+		eventstore.ErrThrottled: {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"},
+		eventstore.ErrForbidden: {
+			"AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException", "MissingAuthenticationTokenException",
+			"IncompleteSignature", "ExpiredTokenException", "NotAuthorized", "OptInRequired", "InvalidClientTokenId",
+		},
+		eventstore.ErrRefused: {"ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException", "UnheardOf"},
+	} {
+		for _, code := range codes {
+			t.Run(fmt.Sprintf("code %s is %v", code, want), func(t *testing.T) {
+				t.Parallel()
+				wantOnly(t, openAt(t, http.StatusBadRequest, code), want)
+			})
+		}
+	}
+	for want, codes := range map[error][]string{
+		eventstore.ErrUnavailable: {"InternalServerError", "InternalFailure", "ServiceUnavailable", "ServiceUnavailableException", "UnheardOf"},
+		eventstore.ErrTimeout:     {"RequestTimeout"},
+		eventstore.ErrThrottled:   {"ThrottlingException"},
+	} {
+		for _, code := range codes {
+			t.Run(fmt.Sprintf("code %s with status 503 is %v", code, want), func(t *testing.T) {
+				t.Parallel()
+				wantOnly(t, openAt(t, http.StatusServiceUnavailable, code), want)
+			})
+		}
+	}
+
+	t.Run("an address where nobody listens is unavailable", func(t *testing.T) {
+		t.Parallel()
+		wantOnly(t, New(impatient(t, "http://127.0.0.1:1"), "events").Open(t.Context(), brockholes(t)), eventstore.ErrUnavailable)
+	})
+
+	t.Run("what cannot be stored is not sent", func(t *testing.T) {
+		t.Parallel()
+		event := brockholes(t)
+		event.Type = ""
+		err := New(impatient(t, "http://127.0.0.1:1"), "events").Open(t.Context(), event)
+		wantOnly(t, err, nil)
+		if !errors.Is(err, eventstore.ErrInvalid) {
+			t.Errorf("got %v, want ErrInvalid", err)
+		}
+	})
+}
+
+// openAt opens a stream at a store that fails with a status and code.
+func openAt(t *testing.T, status int, code string) error {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"text that nobody may match on"}`, code)
+	}))
+	t.Cleanup(server.Close)
+	return New(impatient(t, server.URL), "events").Open(t.Context(), brockholes(t))
+}
+
+func TestRetries(t *testing.T) {
+	t.Parallel()
+
+	t.Run("pause longer and longer, up to a second, each time by chance", func(t *testing.T) {
+		t.Parallel()
+		for attempt := range 70 {
+			most := maxBackoff
+			if attempt < 6 {
+				most = min(firstBackoff<<attempt, maxBackoff)
+			}
+			seen := map[time.Duration]bool{}
+			for range 20 {
+				pause, err := backoff(attempt, nil)
+				if err != nil || pause < most/2 || pause > most {
+					t.Fatalf("backoff(%d) = %v, %v; want %v to %v", attempt, pause, err, most/2, most)
+				}
+				seen[pause] = true
+			}
+			if len(seen) < 2 {
+				t.Errorf("backoff(%d) is always the same", attempt)
+			}
+		}
+	})
+
+	// The time runs out while the store's client waits for the next attempt, or for
+	// the answer to it.
+	for outcome, last := range map[string]faults.Kind{
+		"tell why they were made when the time runs out between them": faults.Throttled,
+		"tell why they were made when the last one hangs":             faults.Hang,
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			engine := enginetest.Embedded.Start(t)
+			table := newTable(t, clientOf(t, engine)).table
+			first := true
+			proxy, err := faults.Start(engine, func(string) faults.Kind {
+				if first {
+					first = false
+					return faults.Throttled
+				}
+				return last
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = proxy.Close() })
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			defer cancel()
+			err = New(clientOf(t, proxy.URL()), table).Open(ctx, brockholes(t))
+			wantOnly(t, err, eventstore.ErrThrottled)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v, want an error that is also %v", err, context.DeadlineExceeded)
+			}
+		})
+	}
+
+	t.Run("are not made for what they cannot mend", func(t *testing.T) {
+		t.Parallel()
+		for _, kind := range []faults.Kind{faults.Invalid, faults.NoTable, faults.Denied} {
+			engine := enginetest.Embedded.Start(t)
+			proxy, err := faults.Start(engine, faults.Always(kind))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = proxy.Close() })
+			_ = New(clientOf(t, proxy.URL()), "events").Open(t.Context(), brockholes(t))
+			if asked := proxy.Counts("PutItem")[kind]; asked != 1 {
+				t.Errorf("%s: asked %d times, want once", kind, asked)
+			}
+		}
+	})
+}
+
+func TestNewClient(t *testing.T) {
+	t.Parallel()
+	environment := func(changes ...string) func(string) string {
+		all := map[string]string{envRegion: "eu-west-1", envAccessKey: "key", envSecretKey: "S3CRET", envSessionToken: "T0KEN"}
+		for i := 0; i < len(changes); i += 2 {
+			all[changes[i]] = changes[i+1]
+		}
+		return func(name string) string { return all[name] }
+	}
+
+	for _, missing := range []string{envRegion, envAccessKey, envSecretKey} {
+		t.Run("names "+missing+" when it is not set, and no secret", func(t *testing.T) {
+			t.Parallel()
+			_, err := NewClient(environment(missing, ""))
+			if err == nil || !strings.Contains(err.Error(), missing) || strings.Contains(err.Error(), "S3CRET") {
+				t.Errorf("got %v, want an error that names %s", err, missing)
+			}
+		})
+	}
+
+	for outcome, c := range map[string]struct {
+		getenv func(string) string
+		want   string
+	}{
+		"goes to AWS by default":                    {environment(), ""},
+		"goes to the endpoint of DynamoDB":          {environment(EnvEndpoint, "http://127.0.0.1:1"), "http://127.0.0.1:1"},
+		"goes to the endpoint of all services":      {environment(envEndpointAll, "http://127.0.0.1:2"), "http://127.0.0.1:2"},
+		"goes to that of DynamoDB before the other": {environment(envEndpointAll, "http://127.0.0.1:2", EnvEndpoint, "http://127.0.0.1:1"), "http://127.0.0.1:1"},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			client, err := NewClient(c.getenv)
+			if err != nil {
+				t.Fatal(err)
+			}
+			options := client.Options()
+			if got := aws.ToString(options.BaseEndpoint); got != c.want || options.Region != "eu-west-1" {
+				t.Errorf("endpoint %q in %s, want %q in eu-west-1", got, options.Region, c.want)
+			}
+			credentials, err := options.Credentials.Retrieve(t.Context())
+			if err != nil || credentials.AccessKeyID != "key" || credentials.SecretAccessKey != "S3CRET" || credentials.SessionToken != "T0KEN" {
+				t.Errorf("credentials of %s, %v; want those of the environment", credentials.AccessKeyID, err)
+			}
+		})
+	}
+}
+
+func TestWarm(t *testing.T) {
+	t.Parallel()
+
+	t.Run("opens the connection that the first write uses", func(t *testing.T) {
+		t.Parallel()
+		var connections atomic.Int32
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, `{}`)
+		}))
+		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				connections.Add(1)
+			}
+		}
+		server.Start()
+		t.Cleanup(server.Close)
+		client := clientOf(t, server.URL)
+		if err := Warm(t.Context(), client); err != nil {
+			t.Fatal(err)
+		}
+		if err := New(client, "events").Open(t.Context(), brockholes(t)); err != nil {
+			t.Fatal(err)
+		}
+		if got := connections.Load(); got != 1 {
+			t.Errorf("%d connections, want 1", got)
+		}
+	})
+
+	t.Run("tells that the store does not answer", func(t *testing.T) {
+		t.Parallel()
+		if err := Warm(t.Context(), clientOf(t, "http://127.0.0.1:1")); err == nil {
+			t.Error("got no error")
+		}
+	})
+}

@@ -1,0 +1,193 @@
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"visitplannr/internal/faults"
+)
+
+// answered is what a client sees of one request.
+type answered struct {
+	status int
+	body   string
+	err    error
+}
+
+const engineBody = `{"Attributes":{}}`
+
+// ask sends one request for an operation through a proxy with a plan, and tells
+// whether the engine was asked.
+func ask(t *testing.T, plan faults.Plan, operation string) (answered, bool) {
+	t.Helper()
+	var asked atomic.Bool
+	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(true)
+		_, _ = io.WriteString(w, engineBody)
+	}))
+	t.Cleanup(engine.Close)
+	proxy, err := faults.Start(engine.URL, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = proxy.Close() })
+	return send(t.Context(), t, proxy.URL(), operation), asked.Load()
+}
+
+func send(ctx context.Context, t *testing.T, url, operation string) answered {
+	t.Helper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if operation != "" {
+		request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return answered{err: err}
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return answered{response.StatusCode, string(body), err}
+}
+
+func TestKinds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind   faults.Kind
+		status int // 0: no answer
+		body   string
+		asked  bool
+	}{
+		{faults.None, 200, engineBody, true},
+		{faults.Slow, 200, engineBody, true},
+		{faults.Throttled, 400, "ProvisionedThroughputExceededException", false},
+		{faults.InternalError, 500, "InternalServerError", false},
+		{faults.InternalErrorAfter, 500, "InternalServerError", true},
+		{faults.Unavailable, 503, "", false},
+		{faults.BadGateway, 502, "<html>", false},
+		{faults.Invalid, 400, "ValidationException", false},
+		{faults.NoTable, 400, "ResourceNotFoundException", false},
+		{faults.Denied, 400, "AccessDeniedException", false},
+		{faults.DropBefore, 0, "", false},
+		{faults.DropAfter, 0, "", true},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			t.Parallel()
+			got, asked := ask(t, faults.Always(c.kind), "PutItem")
+			if c.status == 0 && got.err == nil || c.status != 0 && got.err != nil || got.status != c.status || !strings.Contains(got.body, c.body) {
+				t.Errorf("got %d %q, %v; want %d with %q", got.status, got.body, got.err, c.status, c.body)
+			}
+			if asked != c.asked {
+				t.Errorf("the engine was asked: %t, want %t", asked, c.asked)
+			}
+		})
+	}
+
+	t.Run("an answer is cut in its middle", func(t *testing.T) {
+		t.Parallel()
+		got, asked := ask(t, faults.Always(faults.Cut), "PutItem")
+		if !errors.Is(got.err, io.ErrUnexpectedEOF) || got.body == engineBody || !asked {
+			t.Errorf("got %q, %v, asked %t; want half a body, and an engine that was asked", got.body, got.err, asked)
+		}
+	})
+
+	t.Run("a request hangs until its client goes, after the engine has done it", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() }))
+		t.Cleanup(engine.Close)
+		proxy, err := faults.Start(engine.URL, faults.Always(faults.Hang))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = proxy.Close() })
+		if got := send(ctx, t, proxy.URL(), "PutItem"); !errors.Is(got.err, context.Canceled) {
+			t.Errorf("got %+v, want no answer", got)
+		}
+	})
+
+	t.Run("a request that is for no operation is left alone", func(t *testing.T) {
+		t.Parallel()
+		if got, _ := ask(t, faults.Always(faults.DropBefore), ""); got.status != 200 {
+			t.Errorf("got %+v, want 200", got)
+		}
+	})
+}
+
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	take := func(plan faults.Plan, n int) map[faults.Kind]int {
+		counts := map[faults.Kind]int{}
+		for range n {
+			counts[plan("PutItem")]++
+		}
+		return counts
+	}
+
+	t.Run("a sequence ends", func(t *testing.T) {
+		t.Parallel()
+		plan := faults.Sequence(faults.Throttled, faults.DropAfter)
+		for i, want := range []faults.Kind{faults.Throttled, faults.DropAfter, faults.None, faults.None} {
+			if got := plan("PutItem"); got != want {
+				t.Errorf("request %d: %s, want %s", i, got, want)
+			}
+		}
+	})
+
+	t.Run("one operation's plan leaves the others alone", func(t *testing.T) {
+		t.Parallel()
+		plan := faults.On("PutItem", faults.Sequence(faults.Throttled))
+		if got := plan("GetItem"); got != faults.None {
+			t.Errorf("GetItem: %s, want none", got)
+		}
+		if got := plan("PutItem"); got != faults.Throttled {
+			t.Errorf("PutItem: %s, want %s", got, faults.Throttled)
+		}
+	})
+
+	t.Run("random faults come at their rates, and again under their seed", func(t *testing.T) {
+		t.Parallel()
+		rates := []faults.Rate{{Kind: faults.Throttled, Rate: 0.2}, {Kind: faults.DropAfter, Rate: 0.1}}
+		counts := take(faults.Random(7, rates...), 10000)
+		if n := counts[faults.Throttled]; n < 1800 || n > 2200 {
+			t.Errorf("%d of 10000 throttled, want about 2000", n)
+		}
+		if n := counts[faults.DropAfter]; n < 850 || n > 1150 {
+			t.Errorf("%d of 10000 dropped, want about 1000", n)
+		}
+		if again := take(faults.Random(7, rates...), 10000); !maps.Equal(again, counts) {
+			t.Errorf("got %v, then %v", counts, again)
+		}
+	})
+
+	t.Run("what was done is counted by operation, and the plan can change", func(t *testing.T) {
+		t.Parallel()
+		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		t.Cleanup(engine.Close)
+		proxy, err := faults.Start(engine.URL, faults.Always(faults.Throttled))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = proxy.Close() })
+		send(t.Context(), t, proxy.URL(), "PutItem")
+		proxy.Use(faults.Always(faults.None))
+		send(t.Context(), t, proxy.URL(), "PutItem")
+		send(t.Context(), t, proxy.URL(), "GetItem")
+		if got, want := proxy.Counts("PutItem"), (map[faults.Kind]int{faults.Throttled: 1, faults.None: 1}); !maps.Equal(got, want) {
+			t.Errorf("PutItem: %v, want %v", got, want)
+		}
+		if got, want := proxy.Counts("GetItem"), (map[faults.Kind]int{faults.None: 1}); !maps.Equal(got, want) {
+			t.Errorf("GetItem: %v, want %v", got, want)
+		}
+	})
+}

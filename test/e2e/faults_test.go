@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/engine/enginetest"
+	"visitplannr/internal/faults"
+)
+
+// Engines that differ in how the function learns of the event in the way: one
+// returns it, the other has to be asked.
+func eachWayToLearn(t *testing.T, test func(t *testing.T, engine string)) {
+	for _, engine := range []enginetest.Engine{enginetest.Embedded, enginetest.Dynoxide} {
+		t.Run(engine.Name, func(t *testing.T) {
+			t.Parallel()
+			test(t, engine.Start(t))
+		})
+	}
+}
+
+// long is the deployed function's timeout; what does not last needs none of it.
+const long = 10 * time.Second
+
+// Each fault is met by a proposal without a key, and by one with a key.
+func TestFaultsThatPass(t *testing.T) {
+	t.Parallel()
+	eachWayToLearn(t, func(t *testing.T, engine string) {
+		for outcome, kinds := range map[string][]faults.Kind{
+			"throttling is waited for":                               {faults.Throttled, faults.Throttled},
+			"an internal error is tried again":                       {faults.InternalError, faults.InternalError},
+			"an internal error after the write is success":           {faults.InternalErrorAfter},
+			"a 503 without a body is tried again":                    {faults.Unavailable},
+			"a 502 with HTML is tried again":                         {faults.BadGateway},
+			"a connection dropped before the write is made again":    {faults.DropBefore, faults.DropBefore},
+			"a connection dropped after the write is success":        {faults.DropAfter},
+			"replies dropped one after the other are success":        {faults.DropAfter, faults.DropAfter, faults.DropAfter},
+			"an answer that is cut is success":                       {faults.Cut},
+			"an answer that is slow is waited for":                   {faults.Slow},
+			"all of it in one request is success":                    {faults.Throttled, faults.InternalErrorAfter, faults.DropAfter, faults.Slow},
+			"a lost reply and then throttling is success":            {faults.DropAfter, faults.Throttled, faults.Throttled},
+			"a lost reply, then a connection dropped before is, too": {faults.DropAfter, faults.DropBefore},
+		} {
+			t.Run(outcome, func(t *testing.T) {
+				t.Parallel()
+				s := newSlice(t, engine, long, faults.On("PutItem", faults.Sequence(append(kinds, kinds...)...)))
+				s.wantStored(s.mustPost(brockholes, ""), false)
+				s.wantEvents(1)
+				receipt := s.wantStored(s.mustPost(brockholes, "key-1"), false)
+				s.wantEvents(2)
+				if again := s.wantStored(s.mustPost(brockholes, "key-1"), true); again != receipt {
+					t.Errorf("then got receipt %+v, want %+v", again, receipt)
+				}
+				s.wantEvents(2)
+				if len(s.failures()) != 0 {
+					t.Errorf("logged %q although nothing failed", s.failures())
+				}
+				for _, kind := range kinds {
+					if s.proxy.Counts("PutItem")[kind] < 2 {
+						t.Errorf("injected %v, want each of %v for both proposals", s.proxy.Counts("PutItem"), kinds)
+					}
+				}
+			})
+		}
+	})
+}
+
+// brief is a function timeout that leaves the store half a second: several retries, also
+// on a machine that is busy with other things.
+const brief = time.Second
+
+func TestFaultsThatStay(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		outcome string
+		kind    faults.Kind
+		want    contract.ProblemType
+		cause   string // what the log must tell
+		stored  int    // all the same
+		once    bool   // a retry cannot mend it, and is not made
+	}{
+		{"throttling gets 503", faults.Throttled, contract.ProblemUnavailable, "throttled", 0, false},
+		{"internal errors get 503", faults.InternalError, contract.ProblemUnavailable, "unavailable", 0, false},
+		{"internal errors after the write get 503", faults.InternalErrorAfter, contract.ProblemUnavailable, "unavailable", 1, false},
+		{"503s without a body get 503", faults.Unavailable, contract.ProblemUnavailable, "503", 0, false},
+		{"502s with HTML get 503", faults.BadGateway, contract.ProblemUnavailable, "502", 0, false},
+		{"dropped connections get 503", faults.DropBefore, contract.ProblemUnavailable, "EOF", 0, false},
+		{"lost replies get 503", faults.DropAfter, contract.ProblemUnavailable, "EOF", 1, false},
+		{"answers that are cut get 503", faults.Cut, contract.ProblemUnavailable, "EOF", 1, false},
+		{"a store that hangs gets 503", faults.Hang, contract.ProblemUnavailable, "timed out", 1, false},
+		{"a missing table gets 500", faults.NoTable, contract.ProblemInternal, "no such table", 0, true},
+		{"a request that is called invalid gets 500", faults.Invalid, contract.ProblemInternal, "refused", 0, true},
+		{"a lost permission gets 500", faults.Denied, contract.ProblemInternal, "forbids", 0, true},
+	} {
+		t.Run(c.outcome, func(t *testing.T) {
+			t.Parallel()
+			s := newSlice(t, enginetest.Embedded.Start(t), brief, faults.Always(c.kind))
+			s.wantProblem(s.mustPost(brockholes, "key-1"), c.want)
+			s.wantEvents(c.stored)
+			if failures := s.failures(); len(failures) != 1 || !strings.HasPrefix(failures[0], "failed: ") || !strings.Contains(failures[0], c.cause) {
+				t.Errorf("logged %q, want one failure that tells %q", failures, c.cause)
+			}
+			if attempts := s.proxy.Counts("PutItem")[c.kind]; (attempts == 1) != (c.once || c.kind == faults.Hang) {
+				t.Errorf("the store was asked %d times, want once: %t", attempts, c.once)
+			}
+
+			s.proxy.Use(faults.Always(faults.None))
+			s.wantStored(s.mustPost(brockholes, "key-1"), c.stored == 1)
+			s.wantEvents(1)
+		})
+	}
+
+	t.Run("an event in the way that cannot be read gets 503, and is found later", func(t *testing.T) {
+		t.Parallel()
+		s := newSlice(t, enginetest.Embedded.Start(t), brief, faults.On("GetItem", faults.Always(faults.Throttled)))
+		s.wantStored(s.mustPost(brockholes, "key-1"), false)
+		s.wantProblem(s.mustPost(brockholes, "key-1"), contract.ProblemUnavailable)
+		s.proxy.Use(faults.Always(faults.None))
+		s.wantStored(s.mustPost(brockholes, "key-1"), true)
+		s.wantEvents(1)
+	})
+
+	// This is why keys exist.
+	t.Run("a proposal without a key that is sent again after a 503 may be stored twice", func(t *testing.T) {
+		t.Parallel()
+		s := newSlice(t, enginetest.Embedded.Start(t), brief, faults.Always(faults.DropAfter))
+		s.wantProblem(s.mustPost(brockholes, ""), contract.ProblemUnavailable)
+		s.proxy.Use(faults.Always(faults.None))
+		s.wantStored(s.mustPost(brockholes, ""), false)
+		s.wantEvents(2)
+	})
+}
+
+func TestConcurrentDuplicatesAreStoredOnce(t *testing.T) {
+	t.Parallel()
+	eachWayToLearn(t, func(t *testing.T, engine string) {
+		const requests = 200
+		s := newSlice(t, engine, long, faults.Always(faults.None))
+		answers := make([]answer, requests)
+		var group sync.WaitGroup
+		for i := range requests {
+			group.Go(func() {
+				var err error
+				if answers[i], err = s.post(brockholes, "key-1"); err != nil {
+					t.Errorf("no answer: %v", err)
+				}
+			})
+		}
+		group.Wait()
+
+		s.wantEvents(1)
+		replayed := 0
+		for _, got := range answers {
+			if got.replayed {
+				replayed++
+			}
+			if got.status != http.StatusOK || got.body != answers[0].body {
+				t.Errorf("got %d %s, want 200 %s", got.status, got.body, answers[0].body)
+			}
+		}
+		if replayed != requests-1 {
+			t.Errorf("%d of %d answers are replays, want %d", replayed, requests, requests-1)
+		}
+		first := slices.IndexFunc(answers, func(a answer) bool { return !a.replayed })
+		if event := s.stored()[0]; event.CausationID != answers[first].requestID {
+			t.Errorf("the event was caused by %s, want the one request that was no replay, %s", event.CausationID, answers[first].requestID)
+		}
+	})
+}

@@ -1,0 +1,237 @@
+// Package e2e tests the whole slice over HTTP: the local gateway, the function,
+// the store's adapter, and an engine behind a proxy that injects faults.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/faults"
+	"visitplannr/internal/gateway"
+	"visitplannr/internal/httpapi"
+)
+
+const brockholes = `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`
+
+// tables numbers the tables, so that tests can share an engine.
+var tables atomic.Int64
+
+// storeOn returns the store of a table at an endpoint.
+func storeOn(t *testing.T, endpoint, table string) *dynamo.Store {
+	t.Helper()
+	client, err := dynamo.NewClient(func(name string) string { return environment(endpoint, table)[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dynamo.New(client, table)
+}
+
+// environment is what the function finds in its environment.
+func environment(endpoint, table string) map[string]string {
+	return map[string]string{
+		contract.EnvEventsTable: table,
+		"AWS_REGION":            "local",
+		"AWS_ACCESS_KEY_ID":     "local",
+		"AWS_SECRET_ACCESS_KEY": "local",
+		dynamo.EnvEndpoint:      endpoint,
+	}
+}
+
+// slice is the system under test.
+type slice struct {
+	t      *testing.T
+	url    string // of POST /destination
+	table  string
+	proxy  *faults.Proxy // between the function and its engine
+	direct *dynamo.Store // past the proxy
+	logs   *lockedBuffer // of the function and the gateway
+}
+
+// newSlice starts the slice on an engine's URL, with the handler in this process.
+func newSlice(t *testing.T, engine string, timeout time.Duration, plan faults.Plan) *slice {
+	t.Helper()
+	s := behindProxy(t, engine, plan)
+	handler := httpapi.New(httpapi.Config{Store: storeOn(t, s.proxy.URL(), s.table), Output: s.logs, FunctionName: "e2e"})
+	s.serve(gateway.InProcess{Handle: handler.Handle, Timeout: timeout})
+	return s
+}
+
+// behindProxy makes the table on an engine and puts a proxy in front of it.
+func behindProxy(t *testing.T, engine string, plan faults.Plan) *slice {
+	t.Helper()
+	table := fmt.Sprint("events-", tables.Add(1))
+	s := &slice{t: t, table: table, direct: storeOn(t, engine, table), logs: &lockedBuffer{}}
+	if _, err := s.direct.CreateTable(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.proxy, err = faults.Start(engine, plan); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.proxy.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// serve serves the API with a function.
+func (s *slice) serve(function gateway.Invoker) {
+	s.t.Helper()
+	api, err := gateway.New(gateway.Config{Invoker: function, ValidateBodies: true, Logger: httpapi.NewLogger(s.logs)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server := httptest.NewServer(api)
+	s.t.Cleanup(server.Close)
+	s.url = server.URL + contract.ProposeDestination.Path
+}
+
+// answer is the API's answer to one request.
+type answer struct {
+	status     int
+	requestID  string
+	replayed   bool
+	retryAfter string
+	body       string
+}
+
+// post sends one request, and repeats nothing.
+func (s *slice) post(body, key string) (answer, error) {
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	request.Header.Set("Content-Type", contract.MediaTypeJSON)
+	request.Header.Set("Accept", contract.MediaTypeJSON)
+	if key != "" {
+		request.Header.Set(contract.HeaderIdempotencyKey, key)
+		// net/http repeats requests with this header on its own when a kept
+		// connection breaks; here every attempt is counted.
+		request.GetBody = nil
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return answer{
+		status:     response.StatusCode,
+		requestID:  response.Header.Get(contract.HeaderRequestID),
+		replayed:   response.Header.Get(contract.HeaderIdempotencyReplayed) == "true",
+		retryAfter: response.Header.Get("Retry-After"),
+		body:       string(text),
+	}, err
+}
+
+var client = func() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
+	return &http.Client{Transport: transport}
+}()
+
+func (s *slice) mustPost(body, key string) answer {
+	s.t.Helper()
+	got, err := s.post(body, key)
+	if err != nil {
+		s.t.Fatalf("no answer: %v", err)
+	}
+	return got
+}
+
+// wantStored checks an answer of success and returns its receipt.
+func (s *slice) wantStored(got answer, replayed bool) contract.Receipt {
+	s.t.Helper()
+	var receipt contract.Receipt
+	if got.status != http.StatusOK || json.Unmarshal([]byte(got.body), &receipt) != nil || receipt.Status != contract.StatusOK {
+		s.t.Fatalf("got %d %s, want 200 and a receipt; logs:\n%s", got.status, got.body, s.logs)
+	}
+	if got.replayed != replayed {
+		s.t.Errorf("%s is %t, want %t", contract.HeaderIdempotencyReplayed, got.replayed, replayed)
+	}
+	return receipt
+}
+
+// wantProblem checks an answer of failure.
+func (s *slice) wantProblem(got answer, want contract.ProblemType) {
+	s.t.Helper()
+	var problem contract.Problem
+	if err := json.Unmarshal([]byte(got.body), &problem); err != nil || got.status != want.Status || problem.Type != want.Type {
+		s.t.Errorf("got %d %s, want %d %s; logs:\n%s", got.status, got.body, want.Status, want.Type, s.logs)
+	}
+	if problem.Instance != contract.Instance(got.requestID) {
+		s.t.Errorf("instance is %q, want that of request %s", problem.Instance, got.requestID)
+	}
+	if asked := got.retryAfter != ""; asked != (want.RetryAfter > 0) {
+		s.t.Errorf("Retry-After is %q, want %d", got.retryAfter, want.RetryAfter)
+	}
+}
+
+// stored returns every event of the table.
+func (s *slice) stored() []eventstore.Event {
+	s.t.Helper()
+	var events []eventstore.Event
+	for event, err := range s.direct.All(context.WithoutCancel(s.t.Context())) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		events = append(events, event)
+	}
+	return events
+}
+
+func (s *slice) wantEvents(want int) {
+	s.t.Helper()
+	if got := len(s.stored()); got != want {
+		s.t.Errorf("%d events are stored, want %d", got, want)
+	}
+}
+
+// failures returns the causes of the failures that the function logged.
+func (s *slice) failures() []string {
+	s.t.Helper()
+	var causes []string
+	for text := range strings.Lines(s.logs.String()) {
+		var line struct{ Level, Message, Cause string }
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			s.t.Fatalf("log line %q: %v", text, err)
+		}
+		if line.Level == "ERROR" {
+			causes = append(causes, line.Message+": "+line.Cause)
+		}
+	}
+	return causes
+}
+
+// lockedBuffer is a buffer for many writers.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
