@@ -21,8 +21,30 @@ func (s *Store) translate(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = because(ctx, err)
+	err = conceal(because(ctx, err))
 	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(err), err)
+}
+
+// concealed is an error whose text may hold a secret.
+type concealed struct {
+	code string
+	err  error
+}
+
+func (e concealed) Error() string {
+	return e.code + " (its message is left out: it repeats the signed headers, the session token among them)"
+}
+
+func (e concealed) Unwrap() error { return e.err }
+
+// conceal keeps the function's session token out of the log: AWS explains a wrong
+// signature with the canonical request that it expected.
+func conceal(err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "InvalidSignatureException" {
+		return concealed{api.ErrorCode(), err}
+	}
+	return err
 }
 
 func meaning(err error) error {

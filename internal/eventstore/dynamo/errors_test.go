@@ -116,6 +116,21 @@ func TestFailuresAreToldApart(t *testing.T) {
 		}
 	}
 
+	t.Run("a wrong signature's message, which repeats the session token, is not told", func(t *testing.T) {
+		t.Parallel()
+		err := openAt(t, http.StatusBadRequest, "InvalidSignatureException")
+		if strings.Contains(err.Error(), message) || !strings.Contains(err.Error(), "InvalidSignatureException") {
+			t.Errorf("got %v, want the code without %q", err, message)
+		}
+	})
+
+	t.Run("any other failure's message is told", func(t *testing.T) {
+		t.Parallel()
+		if err := openAt(t, http.StatusBadRequest, "ValidationException"); !strings.Contains(err.Error(), message) {
+			t.Errorf("got %v, want one with %q", err, message)
+		}
+	})
+
 	t.Run("an address where nobody listens is unavailable", func(t *testing.T) {
 		t.Parallel()
 		wantOnly(t, New(impatient(t, "http://127.0.0.1:1"), "events").Open(t.Context(), brockholes(t)), eventstore.ErrUnavailable)
@@ -133,13 +148,16 @@ func TestFailuresAreToldApart(t *testing.T) {
 	})
 }
 
+// message is the text of those failures. Nobody may match on it.
+const message = "x-amz-security-token:T0KEN"
+
 // openAt opens a stream at a store that fails with a status and code.
 func openAt(t *testing.T, status int, code string) error {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		w.WriteHeader(status)
-		_, _ = fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"text that nobody may match on"}`, code)
+		_, _ = fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":%q}`, code, message)
 	}))
 	t.Cleanup(server.Close)
 	return New(impatient(t, server.URL), "events").Open(t.Context(), brockholes(t))
