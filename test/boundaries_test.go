@@ -56,6 +56,8 @@ var rules = []rule{
 	// signer, and no service.
 	{packages: "functions/*", own: []string{"internal/**"}, others: []string{sdk + "config", sdk + "aws", sdk + "credentials", lambdaGo}},
 	{packages: "cmd/*", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
+	{packages: "bench", own: []string{"internal/**"}, others: []string{""}}, // fills tables with the SDK
+	{packages: "bench/*", others: []string{lambdaGo}},
 	{packages: "internal/**", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
 }
 

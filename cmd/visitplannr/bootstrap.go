@@ -21,6 +21,9 @@ import (
 // function is the folder below functions/ that answers the one route.
 const function = "propose-destination"
 
+// functionMemory is what the function is told it has, in MiB: as in the stage dev.
+const functionMemory = 256
+
 // bootstrap is the function as Lambda runs it: built, and started behind the
 // Runtime API.
 type bootstrap struct {
@@ -46,7 +49,8 @@ func startBootstrap(ctx context.Context, db database, table string, concurrency 
 	if err == nil {
 		b.Runtime, err = runtimeapi.New(runtimeapi.Config{
 			Bootstrap:    path,
-			Env:          db.environment(table),
+			Env:          append(db.environment(table), gobuild.Environment(functionMemory)...),
+			MemoryMB:     functionMemory,
 			Concurrency:  concurrency,
 			Timeout:      functionTimeout,
 			Grace:        stopTimeout,

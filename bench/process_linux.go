@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// processCPU returns the time that all threads of a process have run, in user
+// and in kernel mode, as the scheduler counts it: to the nanosecond, where
+// /proc/PID/stat counts in hundredths of a second.
+func processCPU(pid int) (time.Duration, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil || len(threads) == 0 {
+		return 0, errors.Join(fmt.Errorf("process %d has no schedstat", pid), err)
+	}
+	var total time.Duration
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // the thread has just ended
+		}
+		if err != nil {
+			return 0, err
+		}
+		running, _, _ := strings.Cut(string(stat), " ")
+		ran, err := strconv.ParseInt(running, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", thread, err)
+		}
+		total += time.Duration(ran)
+	}
+	return total, nil
+}
+
+// processPeak returns the most memory that a process has had resident, in MiB.
+func processPeak(pid int) (float64, error) {
+	name := fmt.Sprintf("/proc/%d/status", pid)
+	status, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kib, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", name, err)
+			}
+			return kib / 1024, nil
+		}
+	}
+	return 0, fmt.Errorf("%s has no VmHWM", name)
+}
