@@ -15,14 +15,18 @@ import (
 )
 
 // translate gives a driver's error its meaning in eventstore's terms, and keeps
-// it as the cause. It reads types and error codes, never message texts. nil
-// stays nil.
+// it as the cause. It reads types and error codes, never message texts. When the
+// caller's time ran out between two attempts, the failure of the first gives the
+// meaning. nil stays nil.
 func (s *Store) translate(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = conceal(because(ctx, err))
-	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(err), err)
+	why := err
+	if reason := retryReason(ctx); reason != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		why, err = reason, fmt.Errorf("%w, while trying again after: %w", err, reason)
+	}
+	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(why), conceal(err))
 }
 
 // concealed is an error whose text may hold a secret.

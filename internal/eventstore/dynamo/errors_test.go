@@ -187,34 +187,35 @@ func TestRetries(t *testing.T) {
 		}
 	})
 
-	// The time runs out while the store's client waits for the next attempt, or for
-	// the answer to it.
+	// The second attempt ends the caller's context: while it is under way, or before
+	// the third.
 	for outcome, last := range map[string]faults.Kind{
-		"tell why they were made when the time runs out between them": faults.Throttled,
-		"tell why they were made when the last one hangs":             faults.Hang,
+		"tell why they were made when the call ends between them":    faults.Throttled,
+		"tell why they were made when the call ends as one hangs":    faults.Hang,
+		"tell why they were made when the call ends as one is tried": faults.DropBefore,
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			t.Parallel()
 			engine := enginetest.Embedded.Start(t)
 			table := newTable(t, clientOf(t, engine)).table
-			first := true
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			attempts := 0
 			proxy, err := faults.Start(engine, func(string) faults.Kind {
-				if first {
-					first = false
+				if attempts++; attempts == 1 {
 					return faults.Throttled
 				}
+				cancel()
 				return last
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = proxy.Close() })
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			defer cancel()
 			err = New(clientOf(t, proxy.URL()), table).Open(ctx, brockholes(t))
 			wantOnly(t, err, eventstore.ErrThrottled)
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("got %v, want an error that is also %v", err, context.DeadlineExceeded)
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want an error that is also %v", err, context.Canceled)
 			}
 		})
 	}
