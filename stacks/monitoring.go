@@ -18,6 +18,7 @@ type monitoring struct {
 	config Config
 	notify awscloudwatch.IAlarmAction // nil: nobody is told
 	alarms []awscloudwatch.Alarm
+	ofAPI  []awscloudwatch.Alarm
 	rows   []*[]awscloudwatch.IWidget
 }
 
@@ -40,27 +41,31 @@ type alarm struct {
 	name      string
 }
 
-func (m *monitoring) add(a alarm) awscloudwatch.Alarm {
-	if a.name == "" {
-		a.name = a.heading
+func (m *monitoring) add(alarms ...alarm) []awscloudwatch.Alarm {
+	var added []awscloudwatch.Alarm
+	for _, a := range alarms {
+		if a.name == "" {
+			a.name = a.heading
+		}
+		created := awscloudwatch.NewAlarm(m.stack, jsii.String(a.name), &awscloudwatch.AlarmProps{
+			AlarmName:          jsii.String(StackName(m.config.Stage) + "-" + a.name),
+			AlarmDescription:   jsii.String(a.advice + " See docs/runbook.md#" + a.heading + "."),
+			Metric:             a.metric,
+			Threshold:          jsii.Number(a.threshold),
+			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+			EvaluationPeriods:  jsii.Number(5),
+			DatapointsToAlarm:  jsii.Number(a.minutes),
+			// Nobody proposes anything at night.
+			TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
+		})
+		if m.notify != nil {
+			created.AddAlarmAction(m.notify)
+			created.AddOkAction(m.notify)
+		}
+		added = append(added, created)
 	}
-	created := awscloudwatch.NewAlarm(m.stack, jsii.String(a.name), &awscloudwatch.AlarmProps{
-		AlarmName:          jsii.String(StackName(m.config.Stage) + "-" + a.name),
-		AlarmDescription:   jsii.String(a.advice + " See docs/runbook.md#" + a.heading + "."),
-		Metric:             a.metric,
-		Threshold:          jsii.Number(a.threshold),
-		ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-		EvaluationPeriods:  jsii.Number(5),
-		DatapointsToAlarm:  jsii.Number(a.minutes),
-		// Nobody proposes anything at night.
-		TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
-	})
-	if m.notify != nil {
-		created.AddAlarmAction(m.notify)
-		created.AddOkAction(m.notify)
-	}
-	m.alarms = append(m.alarms, created)
-	return created
+	m.alarms = append(m.alarms, added...)
+	return added
 }
 
 // minutely are the options of a metric by the minute.
@@ -89,31 +94,27 @@ func (m *monitoring) apiMetric(name, statistic string) awscloudwatch.Metric {
 
 // watchAPI rings when editors get failures that are ours, or wait too long.
 func (m *monitoring) watchAPI() {
-	m.add(alarm{heading: "api-5xx", metric: m.apiMetric("5XXError", "Sum"), threshold: 1, minutes: 2,
-		advice: "Editors get 5xx answers: find the request ids in the API's access log, then the cause in the function's log."})
-	m.add(alarm{heading: "api-latency", metric: m.apiMetric("Latency", "p99"), threshold: 3000, minutes: 3,
-		advice: "One request in a hundred takes 3 s or more: look at the traces, and at the table's throttles."})
+	m.ofAPI = m.add(
+		alarm{heading: "api-5xx", metric: m.apiMetric("5XXError", "Sum"), threshold: 1, minutes: 2,
+			advice: "Editors get 5xx answers: find the request ids in the API's access log, then the cause in the function's log."},
+		alarm{heading: "api-latency", metric: m.apiMetric("Latency", "p99"), threshold: 3000, minutes: 3,
+			advice: "One request in a hundred takes 3 s or more: look at the traces, and at the table's throttles."})
 	m.showAPI()
 }
 
 // watchFunction rings when a function fails or is about to. It returns the alarms
 // that speak against a new version of it, those of the API included.
 func (m *monitoring) watchFunction(f function) []awscloudwatch.Alarm {
-	against := slices.Clone(m.alarms)
-	for _, a := range []alarm{
-		{heading: "function-errors", metric: f.lambda.MetricErrors(minutely("Sum")), threshold: 1, minutes: 1,
+	name := func(kind string) string { return f.name + "-" + kind }
+	own := m.add(
+		alarm{heading: "function-errors", name: name("errors"), metric: f.lambda.MetricErrors(minutely("Sum")), threshold: 1, minutes: 1,
 			advice: "The function crashed or timed out, which no request should make it do: read the stack in its log, roll back if it is new."},
-		{heading: "function-throttles", metric: f.lambda.MetricThrottles(minutely("Sum")), threshold: 1, minutes: 2,
+		alarm{heading: "function-throttles", name: name("throttles"), metric: f.lambda.MetricThrottles(minutely("Sum")), threshold: 1, minutes: 2,
 			advice: "Lambda refuses to start the function: raise its reserved concurrency, or the account's."},
-		{heading: "function-duration", metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: functionTimeout * 1000 * 0.8, minutes: 2,
-			advice: "Requests come near the function's timeout: look for a slow table in the traces."},
-	} {
-		// What to do is the same for each function, so the heading is shared.
-		a.name = f.name + strings.TrimPrefix(a.heading, "function")
-		against = append(against, m.add(a))
-	}
+		alarm{heading: "function-duration", name: name("duration"), metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: functionTimeout * 1000 * 0.8, minutes: 2,
+			advice: "Requests come near the function's timeout: look for a slow table in the traces."})
 	m.showFunction(f)
-	return against
+	return slices.Concat(m.ofAPI, own)
 }
 
 // watchTable rings when the table cannot take what is written to it.

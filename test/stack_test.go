@@ -41,6 +41,10 @@ func TestStack(t *testing.T) {
 		want(t, "functions", len(tpl.ids("AWS::Lambda::Function")), "2")
 		want(t, "permissions to invoke", len(tpl.ids("AWS::Lambda::Permission")), "2")
 		want(t, "tables", len(tpl.ids("AWS::DynamoDB::Table")), "1")
+		for _, id := range tpl.ids("AWS::CodeDeploy::DeploymentGroup") {
+			// The API's two and the function's own three, not the other function's.
+			want(t, "alarms of "+id, len(at(tpl.Resources[id].Properties, "AlarmConfiguration.Alarms").([]any)), "5")
+		}
 		var actions []string
 		for _, s := range statements(t, tpl) {
 			if strings.Contains(s.action, "dynamodb:") {

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // command is one subcommand. Its run function gets the arguments after its name.
@@ -42,6 +43,7 @@ type cli struct {
 	stdout  io.Writer
 	stderr  io.Writer
 	getenv  func(string) string
+	sleep   func(context.Context, time.Duration) error // returns early, with its error, when the context ends
 }
 
 // errUsage says that the arguments were wrong and that the reason is printed.
@@ -51,7 +53,16 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, cli{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}, os.Args[1:]))
+	os.Exit(run(ctx, cli{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, sleep: sleep}, os.Args[1:]))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // run runs one command line and returns its exit code: 0 for success, 1 for

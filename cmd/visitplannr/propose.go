@@ -130,10 +130,8 @@ func send(ctx context.Context, c *cli, endpoint *url.URL, key string, body []byt
 			pause = time.Duration(min(seconds, 60)) * time.Second
 		}
 		fmt.Fprintf(c.stderr, "attempt %d of %d: %s; trying again in %v\n", attempt, proposeAttempts, reason, pause)
-		select {
-		case <-ctx.Done():
-			return answer{}, ctx.Err()
-		case <-time.After(pause):
+		if err := c.sleep(ctx, pause); err != nil {
+			return answer{}, err
 		}
 	}
 }

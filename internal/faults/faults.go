@@ -135,6 +135,7 @@ type Proxy struct {
 	listener net.Listener
 	server   *http.Server
 	client   *http.Client
+	hanging  chan struct{}
 
 	mu     sync.Mutex
 	plan   Plan
@@ -155,6 +156,7 @@ func Start(target string, plan Plan) (*Proxy, error) {
 		target:   target,
 		listener: listener,
 		client:   &http.Client{Transport: transport},
+		hanging:  make(chan struct{}, 1),
 		plan:     plan,
 		counts:   map[string]map[Kind]int{},
 		random:   rand.New(rand.NewPCG(1, 0)),
@@ -172,6 +174,10 @@ func (p *Proxy) Close() error {
 	defer p.client.CloseIdleConnections()
 	return p.server.Close()
 }
+
+// Hanging gets a value when the engine has done a request that now hangs. Those
+// that nobody receives are dropped, but for the first.
+func (p *Proxy) Hanging() <-chan struct{} { return p.hanging }
 
 // Use replaces the plan.
 func (p *Proxy) Use(plan Plan) {
@@ -228,6 +234,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		failures[kind].write(w)
 		return
 	case Hang:
+		select {
+		case p.hanging <- struct{}{}:
+		default:
+		}
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler)
 	case Slow:

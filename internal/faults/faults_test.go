@@ -102,17 +102,22 @@ func TestKinds(t *testing.T) {
 
 	t.Run("a request hangs until its client goes, after the engine has done it", func(t *testing.T) {
 		t.Parallel()
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { cancel() }))
+		var asked atomic.Bool
+		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
 		t.Cleanup(engine.Close)
 		proxy, err := faults.Start(engine.URL, faults.Always(faults.Hang))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = proxy.Close() })
-		if got := send(ctx, t, proxy.URL(), "PutItem"); !errors.Is(got.err, context.Canceled) {
-			t.Errorf("got %+v, want no answer", got)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			<-proxy.Hanging()
+			cancel()
+		}()
+		if got := send(ctx, t, proxy.URL(), "PutItem"); !errors.Is(got.err, context.Canceled) || !asked.Load() {
+			t.Errorf("got %+v, asked %t; want no answer, and an engine that was asked", got, asked.Load())
 		}
 	})
 

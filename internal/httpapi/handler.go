@@ -86,6 +86,7 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayProxyReques
 	response := result.response(request)
 	if origin := request.header("Origin"); origin != "" && slices.Contains(h.corsOrigins, origin) {
 		response.Headers["Access-Control-Allow-Origin"] = origin
+		response.Headers["Access-Control-Expose-Headers"] = contract.HeaderIdempotencyReplayed + ", Retry-After"
 		response.Headers["Vary"] = "Origin"
 	}
 	return response, nil

@@ -344,6 +344,10 @@ func TestCORS(t *testing.T) {
 				if found != c.allowed || c.allowed && (got != c.origin || response.Headers["Vary"] != "Origin") {
 					t.Errorf("%s: headers %v for origin %q, want allowed %t", what, response.Headers, c.origin, c.allowed)
 				}
+				// Without it a page could not see that an answer is a replay, or when to retry.
+				if got, found := response.Headers["Access-Control-Expose-Headers"]; found != c.allowed || c.allowed && got != "Idempotency-Replayed, Retry-After" {
+					t.Errorf("%s: exposes %q for origin %q, want allowed %t", what, got, c.origin, c.allowed)
+				}
 			}
 		})
 	}

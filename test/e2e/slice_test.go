@@ -6,15 +6,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
@@ -25,6 +29,18 @@ import (
 )
 
 const brockholes = `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`
+
+// sideBySide is how many tests run at once. They wait for pauses and processes far
+// more than they compute, so the number of processors is no measure.
+const sideBySide = "8"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", sideBySide); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 // tables numbers the tables, so that tests can share an engine.
 var tables atomic.Int64
@@ -58,15 +74,54 @@ type slice struct {
 	proxy  *faults.Proxy // between the function and its engine
 	direct *dynamo.Store // past the proxy
 	logs   *lockedBuffer // of the function and the gateway
+
+	// expire ends the time of the invocations that are under way.
+	expire func()
 }
 
+// timeout is an invocation's, of handlers in this process. It is not what ends
+// them in these tests, however slow the machine; expire is.
+const timeout = time.Minute
+
 // newSlice starts the slice on an engine's URL, with the handler in this process.
-func newSlice(t *testing.T, engine string, timeout time.Duration, plan faults.Plan) *slice {
+func newSlice(t *testing.T, engine string, plan faults.Plan) *slice {
 	t.Helper()
 	s := behindProxy(t, engine, plan)
 	handler := httpapi.New(httpapi.Config{Store: storeOn(t, s.proxy.URL(), s.table), Output: s.logs, FunctionName: "e2e"})
-	s.serve(gateway.InProcess{Handle: handler.Handle, Timeout: timeout})
+	var (
+		mu      sync.Mutex
+		expired = make(chan struct{})
+	)
+	s.expire = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		close(expired)
+		expired = make(chan struct{})
+	}
+	s.serve(gateway.InProcess{Timeout: timeout, Handle: func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+		mu.Lock()
+		limited := limitedContext{ctx, expired}
+		mu.Unlock()
+		return handler.Handle(limited, event)
+	}})
 	return s
+}
+
+// limitedContext is a context whose deadline passes when a channel is closed.
+type limitedContext struct {
+	context.Context
+	expired chan struct{}
+}
+
+func (c limitedContext) Done() <-chan struct{} { return c.expired }
+
+func (c limitedContext) Err() error {
+	select {
+	case <-c.expired:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
 }
 
 // behindProxy makes the table on an engine and puts a proxy in front of it.

@@ -132,9 +132,10 @@ type retryer struct {
 	*retry.Standard
 }
 
-// GetRetryToken is called with the failure of each attempt but the last.
+// GetRetryToken is called with the failure of each attempt that may be repeated.
+// One that failed because the call has ended is no reason of its own.
 func (r retryer) GetRetryToken(ctx context.Context, failure error) (func(error) error, error) {
-	if last, ok := ctx.Value(lastFailure{}).(*error); ok {
+	if last, ok := ctx.Value(lastFailure{}).(*error); ok && ctx.Err() == nil {
 		*last = failure
 	}
 	return r.Standard.GetRetryToken(ctx, failure)
@@ -143,20 +144,18 @@ func (r retryer) GetRetryToken(ctx context.Context, failure error) (func(error) 
 // lastFailure is the context key under which a call keeps its *error.
 type lastFailure struct{}
 
-// remembering returns a context for one call, whose retries leave their reason in
-// it for because.
+// remembering returns a context for one call, in which its retries leave their
+// reason for retryReason.
 func remembering(ctx context.Context) context.Context {
 	return context.WithValue(ctx, lastFailure{}, new(error))
 }
 
-// because adds the reason of the last retry to the error of a call that ended
-// because its context did.
-func because(ctx context.Context, err error) error {
-	last, ok := ctx.Value(lastFailure{}).(*error)
-	if !ok || *last == nil || ctx.Err() == nil || !errors.Is(err, ctx.Err()) {
-		return err
+// retryReason returns why the call of a context was last tried again, or nil.
+func retryReason(ctx context.Context) error {
+	if last, ok := ctx.Value(lastFailure{}).(*error); ok {
+		return *last
 	}
-	return fmt.Errorf("%w, while trying again after: %w", err, *last)
+	return nil
 }
 
 // backoff doubles with each attempt and is jittered over its upper half, so

@@ -15,14 +15,40 @@ import (
 )
 
 // translate gives a driver's error its meaning in eventstore's terms, and keeps
-// it as the cause. It reads types and error codes, never message texts. nil
-// stays nil.
+// it as the cause. It reads types and error codes, never message texts. When the
+// caller's time ran out between two attempts, the failure of the first gives the
+// meaning. nil stays nil.
 func (s *Store) translate(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = because(ctx, err)
-	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(err), err)
+	why := err
+	if reason := retryReason(ctx); reason != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		why, err = reason, fmt.Errorf("%w, while trying again after: %w", err, reason)
+	}
+	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(why), conceal(err))
+}
+
+// concealed is an error whose text may hold a secret.
+type concealed struct {
+	code string
+	err  error
+}
+
+func (e concealed) Error() string {
+	return e.code + " (its message is left out: it repeats the signed headers, the session token among them)"
+}
+
+func (e concealed) Unwrap() error { return e.err }
+
+// conceal keeps the function's session token out of the log: AWS explains a wrong
+// signature with the canonical request that it expected.
+func conceal(err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "InvalidSignatureException" {
+		return concealed{api.ErrorCode(), err}
+	}
+	return err
 }
 
 func meaning(err error) error {

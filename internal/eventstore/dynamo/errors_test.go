@@ -116,6 +116,21 @@ func TestFailuresAreToldApart(t *testing.T) {
 		}
 	}
 
+	t.Run("a wrong signature's message, which repeats the session token, is not told", func(t *testing.T) {
+		t.Parallel()
+		err := openAt(t, http.StatusBadRequest, "InvalidSignatureException")
+		if strings.Contains(err.Error(), message) || !strings.Contains(err.Error(), "InvalidSignatureException") {
+			t.Errorf("got %v, want the code without %q", err, message)
+		}
+	})
+
+	t.Run("any other failure's message is told", func(t *testing.T) {
+		t.Parallel()
+		if err := openAt(t, http.StatusBadRequest, "ValidationException"); !strings.Contains(err.Error(), message) {
+			t.Errorf("got %v, want one with %q", err, message)
+		}
+	})
+
 	t.Run("an address where nobody listens is unavailable", func(t *testing.T) {
 		t.Parallel()
 		wantOnly(t, New(impatient(t, "http://127.0.0.1:1"), "events").Open(t.Context(), brockholes(t)), eventstore.ErrUnavailable)
@@ -133,13 +148,16 @@ func TestFailuresAreToldApart(t *testing.T) {
 	})
 }
 
+// message is the text of those failures. Nobody may match on it.
+const message = "x-amz-security-token:T0KEN"
+
 // openAt opens a stream at a store that fails with a status and code.
 func openAt(t *testing.T, status int, code string) error {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 		w.WriteHeader(status)
-		_, _ = fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"text that nobody may match on"}`, code)
+		_, _ = fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":%q}`, code, message)
 	}))
 	t.Cleanup(server.Close)
 	return New(impatient(t, server.URL), "events").Open(t.Context(), brockholes(t))
@@ -169,34 +187,35 @@ func TestRetries(t *testing.T) {
 		}
 	})
 
-	// The time runs out while the store's client waits for the next attempt, or for
-	// the answer to it.
+	// The second attempt ends the caller's context: while it is under way, or before
+	// the third.
 	for outcome, last := range map[string]faults.Kind{
-		"tell why they were made when the time runs out between them": faults.Throttled,
-		"tell why they were made when the last one hangs":             faults.Hang,
+		"tell why they were made when the call ends between them":    faults.Throttled,
+		"tell why they were made when the call ends as one hangs":    faults.Hang,
+		"tell why they were made when the call ends as one is tried": faults.DropBefore,
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			t.Parallel()
 			engine := enginetest.Embedded.Start(t)
 			table := newTable(t, clientOf(t, engine)).table
-			first := true
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			attempts := 0
 			proxy, err := faults.Start(engine, func(string) faults.Kind {
-				if first {
-					first = false
+				if attempts++; attempts == 1 {
 					return faults.Throttled
 				}
+				cancel()
 				return last
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = proxy.Close() })
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			defer cancel()
 			err = New(clientOf(t, proxy.URL()), table).Open(ctx, brockholes(t))
 			wantOnly(t, err, eventstore.ErrThrottled)
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("got %v, want an error that is also %v", err, context.DeadlineExceeded)
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want an error that is also %v", err, context.Canceled)
 			}
 		})
 	}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/eventstore/dynamo"
+)
+
+// pipe runs one command line with input on its standard input.
+func pipe(t *testing.T, input string, args ...string) ended {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), cli{
+		stdin: strings.NewReader(input), stdout: &stdout, stderr: &stderr,
+		getenv: func(string) string { return "" },
+	}, args)
+	return ended{code, stdout.String(), stderr.String()}
+}
+
+func (e ended) mustSucceed(t *testing.T) ended {
+	t.Helper()
+	if e.code != 0 {
+		t.Fatalf("got exit code %d and %s, want success", e.code, e.stderr)
+	}
+	return e
+}
+
+func decode[T any](t *testing.T, text string) T {
+	t.Helper()
+	var value T
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return value
+}
+
+func TestEvent(t *testing.T) {
+	t.Parallel()
+	event := func(input string, args ...string) events.APIGatewayProxyRequest {
+		return decode[events.APIGatewayProxyRequest](t, pipe(t, input, append([]string{"event"}, args...)...).mustSucceed(t).stdout)
+	}
+
+	t.Run("is a proposal as the gateway would hand it over", func(t *testing.T) {
+		t.Parallel()
+		got := event("")
+		if got.HTTPMethod != http.MethodPost || got.Path != "/destination" || got.Body != sampleBody ||
+			got.Headers["Content-Type"] != contract.MediaTypeJSON || got.RequestContext.RequestID == "" {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("has the headers that are asked for, in place of the sample's", func(t *testing.T) {
+		t.Parallel()
+		got := event("", "-header", "content-type: text/plain", "-header", "X-A: 1", "-header", "X-A:2")
+		if !slices.Equal(got.MultiValueHeaders["Content-Type"], []string{"text/plain"}) ||
+			!slices.Equal(got.MultiValueHeaders["X-A"], []string{"1", "2"}) || got.Headers["X-A"] != "2" {
+			t.Errorf("got headers %v and %v", got.Headers, got.MultiValueHeaders)
+		}
+	})
+	t.Run("carries a body from standard input, in base64 when asked", func(t *testing.T) {
+		t.Parallel()
+		got := event("{}\n", "-body", "-", "-base64")
+		if want := base64.StdEncoding.EncodeToString([]byte("{}\n")); got.Body != want || !got.IsBase64Encoded {
+			t.Errorf("got body %q, base64 %t; want %q, true", got.Body, got.IsBase64Encoded, want)
+		}
+	})
+	t.Run("refuses a header without a colon", func(t *testing.T) {
+		t.Parallel()
+		if got := pipe(t, "", "event", "-header", "nonsense"); got.code != 2 || !strings.Contains(got.stderr, "Name: value") {
+			t.Errorf("got %+v, want exit code 2 and the form of a header", got)
+		}
+	})
+}
+
+func TestInvoke(t *testing.T) {
+	t.Parallel()
+	sample := pipe(t, "", "event").mustSucceed(t).stdout
+	for name, flags := range map[string][]string{"in this process": nil, "as a bootstrap": {"-bootstrap"}} {
+		t.Run("answers a sample event "+name, func(t *testing.T) {
+			t.Parallel()
+			if len(flags) > 0 && testing.Short() {
+				t.Skip("builds the function")
+			}
+			file := filepath.Join(t.TempDir(), "event.json")
+			writeFile(t, file, sample)
+			got := pipe(t, "", append(append([]string{"invoke"}, flags...), file)...).mustSucceed(t)
+			answer := decode[events.APIGatewayProxyResponse](t, got.stdout)
+			if answer.StatusCode != http.StatusOK || answer.Body != contract.StatusOK {
+				t.Errorf("got %+v, want 200 OK", answer)
+			}
+			if !strings.Contains(got.stderr, `"message":"stored"`) {
+				t.Errorf("got logs %s, want the function's on standard error", got.stderr)
+			}
+		})
+	}
+	t.Run("succeeds when the function refuses", func(t *testing.T) {
+		t.Parallel()
+		answer := decode[events.APIGatewayProxyResponse](t, pipe(t, "{}", "invoke", "-").mustSucceed(t).stdout)
+		if answer.StatusCode != http.StatusBadRequest {
+			t.Errorf("got status %d for an empty event, want 400", answer.StatusCode)
+		}
+	})
+	for outcome, c := range map[string]struct{ input, file, want string }{
+		"says that the event is no JSON":     {"{", "-", "is not JSON"},
+		"says that the file is not there":    {"", filepath.Join(t.TempDir(), "none.json"), "no such file"},
+		"says that the event is of no shape": {"[1]", "-", "event"},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			if got := pipe(t, c.input, "invoke", c.file); got.code != 1 || !strings.Contains(got.stderr, c.want) {
+				t.Errorf("got %+v, want exit code 1 and %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A session of an editor and a developer at the local run.
+func TestProposalsAreSentAndShown(t *testing.T) {
+	t.Parallel()
+	api, dynamoDB := runningSlice(t)
+	environment := map[string]string{dynamo.EnvEndpoint: dynamoDB}
+	propose := func(name string) ended {
+		return visitplannr(t.Context(), nil, "propose", "-url", api, "-key", "key-1",
+			"-name", name, "-latitude", "53.2", "-longitude", "-4.2")
+	}
+
+	first := propose("Ynys Môn").mustSucceed(t)
+	receipt := decode[contract.Receipt](t, first.stdout)
+	if again := propose("Ynys Môn").mustSucceed(t); again.stdout != first.stdout {
+		t.Errorf("proposed again with its key, got %s, want the first receipt %s", again.stdout, first.stdout)
+	}
+	if other := propose("Anglesey"); other.code != 1 || other.stdout != "" ||
+		!strings.Contains(other.stderr, contract.ProblemKeyReused.Type) {
+		t.Errorf("a different proposal with the key gave %+v, want exit code 1 and the problem", other)
+	}
+
+	for _, args := range [][]string{{"events", "-json"}, {"stream", "-json", receipt.StreamName}} {
+		got := visitplannr(t.Context(), environment, args...).mustSucceed(t)
+		event := decode[map[string]any](t, got.stdout)
+		data, _ := event[eventstore.AttrData].(map[string]any)
+		if event[eventstore.AttrEventID] != receipt.EventID || data[contract.MemberName] != "Ynys Môn" {
+			t.Errorf("%v printed %s, want the event of %s", args, got.stdout, receipt.EventID)
+		}
+	}
+	if got := visitplannr(t.Context(), environment, "events").mustSucceed(t); strings.Count(got.stdout, "\n") != 1 ||
+		!strings.Contains(got.stdout, receipt.StreamName) {
+		t.Errorf("events printed %q, want one line of stream %s", got.stdout, receipt.StreamName)
+	}
+	const unknown = "destination-01a20853-7103-7f3a-a566-15258458ad7e"
+	for outcome, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"an unknown stream":   {[]string{"stream", unknown}, 1, "there is no stream " + unknown},
+		"no name of a stream": {[]string{"stream", "destination"}, 2, "<category>-<id>"},
+		"an unknown table":    {[]string{"events", "-table", "other"}, 1, "table other is not at"},
+	} {
+		if got := visitplannr(t.Context(), environment, c.args...); got.code != c.code || !strings.Contains(got.stderr, c.want) {
+			t.Errorf("%s gave %+v, want exit code %d and %q", outcome, got, c.code, c.want)
+		}
+	}
+}
+
+func TestEventsFollowsWhatIsStored(t *testing.T) {
+	t.Parallel()
+	api, dynamoDB := runningSlice(t)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, stdout := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, cli{
+			stdout: stdout, stderr: io.Discard,
+			getenv: func(name string) string { return map[string]string{dynamo.EnvEndpoint: dynamoDB}[name] },
+		}, []string{"events", "-follow", "-every", "5ms"})
+		stdout.Close()
+	}()
+	for range 3 {
+		stream := post(t, api, []byte(sampleBody)).StreamName
+		if got := readUntil(t, out, "\n"); strings.Count(got, "\n") != 1 || !strings.Contains(got, stream) {
+			t.Errorf("got %q, want one line of stream %s", got, stream)
+		}
+	}
+	stop()
+	if rest, _ := io.ReadAll(out); len(rest) != 0 {
+		t.Errorf("then got %q, want each event once", rest)
+	}
+	if got := <-code; got != 0 {
+		t.Errorf("ended by Ctrl-C with exit code %d, want 0", got)
+	}
+}
+
+func TestProposeTriesAgainWhenItIsAskedTo(t *testing.T) {
+	t.Parallel()
+	for outcome, c := range map[string]struct {
+		answers []int // the last one is repeated
+		pauses  []time.Duration
+		code    int
+	}{
+		"until it is stored":            {[]int{503, 429, 200}, []time.Duration{7 * time.Second, 7 * time.Second}, 0},
+		"and gives up after five times": {[]int{503}, []time.Duration{7 * time.Second, 7 * time.Second, 7 * time.Second, 7 * time.Second}, 1},
+		"and not when it is refused":    {[]int{400}, nil, 1},
+		"and not when nothing can help": {[]int{500}, nil, 1},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			var keys []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Retry-After", "7")
+				w.WriteHeader(c.answers[min(len(keys), len(c.answers)-1)])
+				keys = append(keys, r.Header.Get(contract.HeaderIdempotencyKey))
+				_, _ = io.WriteString(w, "{}")
+			}))
+			t.Cleanup(server.Close)
+			var pauses []time.Duration
+			code := run(t.Context(), cli{
+				stdout: io.Discard, stderr: io.Discard,
+				sleep: func(_ context.Context, d time.Duration) error { pauses = append(pauses, d); return nil },
+			}, []string{"propose", "-url", server.URL, "-name", "x", "-latitude", "1", "-longitude", "2"})
+			if code != c.code || !slices.Equal(pauses, c.pauses) {
+				t.Errorf("got exit code %d after pauses %v, want %d after %v", code, pauses, c.code, c.pauses)
+			}
+			if len(keys) != len(c.pauses)+1 || keys[0] == "" || len(slices.Compact(keys)) != 1 {
+				t.Errorf("sent the keys %q, want one key %d times", keys, len(c.pauses)+1)
+			}
+		})
+	}
+}
+
+// Not parallel: the AWS configuration is the process's environment.
+func TestDeployedAPIsGetSignedRequests(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token",
+		"AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
+	} {
+		t.Setenv(name, value)
+	}
+	for host, region := range map[string]string{
+		"abc.execute-api.eu-west-1.amazonaws.com": "eu-west-1",
+		"api.example.org":                         "us-east-1",
+	} {
+		endpoint := &url.URL{Scheme: "https", Host: host, Path: "/dev/destination"}
+		sign, err := signer(t.Context(), endpoint, []byte(sampleBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint.String(), strings.NewReader(sampleBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sign(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		authorization := request.Header.Get("Authorization")
+		if want := "/" + region + "/execute-api/aws4_request"; !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") ||
+			!strings.Contains(authorization, want) || !strings.Contains(authorization, "x-amz-security-token") {
+			t.Errorf("%s: got Authorization %q, want a signature for %s with the session token", host, authorization, want)
+		}
+	}
+}
