@@ -127,7 +127,7 @@ func measureLocal(ctx context.Context, b *bench, o localOptions) (report, error)
 	for _, connections := range o.connections {
 		for _, name := range servers {
 			fmt.Fprintf(b.progress, "%s, %d connections\n", name, connections)
-			load, err := b.loadServer(ctx, name, server, connections, o.duration)
+			load, err := b.loadServer(ctx, name, server, connections, o)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %d connections: %w", name, connections, err)
 			}
@@ -138,7 +138,7 @@ func measureLocal(ctx context.Context, b *bench, o localOptions) (report, error)
 }
 
 // loadServer starts a server, loads it, and checks what it stored.
-func (b *bench) loadServer(ctx context.Context, name, executable string, connections int, duration time.Duration) (_ localLoad, err error) {
+func (b *bench) loadServer(ctx context.Context, name, executable string, connections int, o localOptions) (_ localLoad, err error) {
 	command := exec.CommandContext(ctx, executable, "local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0")
 	command.Env = os.Environ()
 	switch name {
@@ -156,13 +156,13 @@ func (b *bench) loadServer(ctx context.Context, name, executable string, connect
 		defer func() { err = errors.Join(err, engine.close()) }()
 		command.Env = append(command.Env, dynamo.EnvEndpoint+"="+engine.url())
 	}
-	running, err := startServer(command)
+	running, err := startServer(command, o.race)
 	if err != nil {
 		return localLoad{}, err
 	}
 	defer func() { err = errors.Join(err, running.stop()) }()
 
-	results := load(ctx, running.api, connections, duration, name != serverFloor)
+	results := load(ctx, running.api, connections, o.duration, name != serverFloor)
 	if ctx.Err() != nil {
 		return localLoad{}, context.Cause(ctx)
 	}
@@ -190,9 +190,13 @@ type localServer struct {
 	api, dynamoDB, table string
 }
 
-func startServer(command *exec.Cmd) (*localServer, error) {
+// startServer starts a server whose log goes nowhere, but for what the race
+// detector says.
+func startServer(command *exec.Cmd, race bool) (*localServer, error) {
 	s := &localServer{command: command, log: &bytes.Buffer{}}
-	command.Stderr = raceReports{s.log}
+	if race {
+		command.Stderr = raceReports{s.log}
+	}
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = 5 * time.Second
 	stdout, err := command.StdoutPipe()

@@ -18,7 +18,7 @@ const (
 	defaultTable    = "visitplannr-events"
 	defaultAPI      = "127.0.0.1:3000"
 	defaultDynamoDB = "127.0.0.1:8000"
-	localRegion     = "local"
+	localRegion     = "us-east-1" // any; of a name that it does not know the SDK compiles regular expressions, for each request
 	localCredential = "local"
 )
 
