@@ -275,3 +275,30 @@ func TestDeployedAPIsGetSignedRequests(t *testing.T) {
 		}
 	}
 }
+
+// Not parallel: the AWS configuration is the process's environment.
+func TestProposeWithoutCredentialsEndsAtOnce(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_REGION": "us-east-1", "AWS_PROFILE": "",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "",
+	} {
+		t.Setenv(name, value)
+	}
+	got := visitplannr(t.Context(), nil, "propose", "-url", "https://api.invalid/destination",
+		"-name", "B", "-latitude", "1", "-longitude", "2")
+	if got.code != 1 || !strings.Contains(got.stderr, "no AWS credentials") || strings.Contains(got.stderr, "attempt") {
+		t.Errorf("got %+v, want exit code 1, the missing credentials, and no second attempt", got)
+	}
+}
+
+func TestAnInterruptedCommandSaysSo(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	got := visitplannr(ctx, nil, "propose", "-url", "http://127.0.0.1:1/destination",
+		"-name", "B", "-latitude", "1", "-longitude", "2")
+	if want := "visitplannr propose: stopped before it was done"; got.code != 1 || !strings.Contains(got.stderr, want) {
+		t.Errorf("got %+v, want exit code 1 and %q", got, want)
+	}
+}
