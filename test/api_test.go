@@ -25,6 +25,7 @@ func method(t *testing.T, tpl template, verb string) resource {
 }
 
 func TestAPI(t *testing.T) {
+	t.Parallel()
 	t.Run("asks for a signature unless it is open by choice", func(t *testing.T) {
 		for access, authorization := range map[string]string{"iam": `"AWS_IAM"`, "open": `"NONE"`} {
 			_, method := synth(t, settings{"stage": "prod", "access": access}).only(t, "AWS::ApiGateway::Method")
@@ -56,6 +57,7 @@ func TestAPI(t *testing.T) {
 }
 
 func TestValidationAtTheGateway(t *testing.T) {
+	t.Parallel()
 	t.Run("uses the contract's schema", func(t *testing.T) {
 		for _, s := range []settings{{"stage": "dev"}, contrary} {
 			tpl := synth(t, s)
@@ -88,6 +90,7 @@ func TestValidationAtTheGateway(t *testing.T) {
 }
 
 func TestGatewayAnswersWithProblems(t *testing.T) {
+	t.Parallel()
 	tpl := synth(t, settings{"stage": "prod"})
 	byType := map[string]map[string]any{}
 	for _, id := range tpl.ids("AWS::ApiGateway::GatewayResponse") {
@@ -125,6 +128,7 @@ func TestGatewayAnswersWithProblems(t *testing.T) {
 }
 
 func TestAccessLogs(t *testing.T) {
+	t.Parallel()
 	t.Run("are one JSON object a request with what an operator needs", func(t *testing.T) {
 		tpl := synth(t, settings{"stage": "prod"})
 		_, stage := tpl.only(t, "AWS::ApiGateway::Stage")
@@ -157,6 +161,7 @@ func TestAccessLogs(t *testing.T) {
 }
 
 func TestCORS(t *testing.T) {
+	t.Parallel()
 	t.Run("is off unless there are origins", func(t *testing.T) {
 		tpl := synth(t, settings{"stage": "prod"})
 		tpl.only(t, "AWS::ApiGateway::Method")
@@ -200,6 +205,7 @@ func TestCORS(t *testing.T) {
 // A stage serves a deployment, which is a copy of the API as it was: what does
 // not give it a new id never reaches an editor.
 func TestEveryChangeOfTheAPIIsDeployed(t *testing.T) {
+	t.Parallel()
 	seen := map[string]string{}
 	for _, s := range []settings{
 		{"stage": "dev"},

@@ -12,6 +12,7 @@ import (
 )
 
 func TestDelivery(t *testing.T) {
+	t.Parallel()
 	t.Run("prod shifts requests to a new version while the alarms are silent", func(t *testing.T) {
 		tpl := synth(t, settings{"stage": "prod"})
 		group, g := tpl.only(t, "AWS::CodeDeploy::DeploymentGroup")

@@ -8,6 +8,7 @@ import (
 )
 
 func TestFunction(t *testing.T) {
+	t.Parallel()
 	t.Run("is a Go binary on arm64 that ends before the gateway gives up", func(t *testing.T) {
 		_, f := synth(t, settings{"stage": "prod"}).only(t, "AWS::Lambda::Function")
 		want(t, "Runtime", f.Properties["Runtime"], `"provided.al2023"`)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestAlarms(t *testing.T) {
+	t.Parallel()
 	t.Run("ring for these reasons and no others", func(t *testing.T) {
 		tpl := synth(t, settings{"stage": "prod"})
 		var got []string
@@ -84,6 +85,7 @@ func TestAlarms(t *testing.T) {
 }
 
 func TestAlarmTopicIsEncrypted(t *testing.T) {
+	t.Parallel()
 	tpl := synth(t, guarded)
 	key, k := tpl.only(t, "AWS::KMS::Key")
 	topic, p := tpl.only(t, "AWS::SNS::Topic")
@@ -94,6 +96,7 @@ func TestAlarmTopicIsEncrypted(t *testing.T) {
 }
 
 func TestDashboardShowsWhatTheFunctionMeasures(t *testing.T) {
+	t.Parallel()
 	_, dashboard := synth(t, settings{"stage": "prod"}).only(t, "AWS::CloudWatch::Dashboard")
 	body := compact(t, dashboard.Properties["DashboardBody"])
 	for _, name := range []string{contract.MetricAccepted, contract.MetricReplayed, contract.MetricRejected, contract.MetricFailed, contract.MetricStoreLatency} {

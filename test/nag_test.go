@@ -51,6 +51,7 @@ var declined = []finding{
 
 // Nothing is found that is not declined, and nothing is declined that is not found.
 func TestNagFindsOnlyWhatIsDeclined(t *testing.T) {
+	t.Parallel()
 	for _, s := range []settings{
 		{"stage": "dev"},
 		{"stage": "prod", "access": "open", "validation": "function"},

@@ -41,6 +41,7 @@ func statements(t *testing.T, tpl template) []statement {
 // The whole of what anything in the stack may do, statement by statement: one
 // more action, wildcard or principal fails this test.
 func TestPrivilegesAreExactlyThese(t *testing.T) {
+	t.Parallel()
 	t.Run("in dev", func(t *testing.T) {
 		tpl := synth(t, settings{"stage": "dev"})
 		compareStatements(t, statements(t, tpl), privilegesOfTheFunction(t, tpl))
@@ -131,6 +132,7 @@ func compareStatements(t *testing.T, got []statement, wanted [][2]string) {
 var everyVariant = []settings{{"stage": "dev"}, {"stage": "prod"}, {"stage": "prod", "access": "open"}, guarded, contrary}
 
 func TestNoRoleHasAManagedPolicy(t *testing.T) {
+	t.Parallel()
 	for _, s := range everyVariant {
 		t.Run(variant(s), func(t *testing.T) {
 			tpl := synth(t, s)
@@ -143,6 +145,7 @@ func TestNoRoleHasAManagedPolicy(t *testing.T) {
 }
 
 func TestNoActionHasAWildcard(t *testing.T) {
+	t.Parallel()
 	for _, s := range everyVariant {
 		t.Run(variant(s), func(t *testing.T) {
 			for _, s := range statements(t, synth(t, s)) {
@@ -157,6 +160,7 @@ func TestNoActionHasAWildcard(t *testing.T) {
 }
 
 func TestOnlyTheRouteMayInvokeTheFunction(t *testing.T) {
+	t.Parallel()
 	for _, s := range everyVariant {
 		t.Run(variant(s), func(t *testing.T) {
 			tpl := synth(t, s)

@@ -42,6 +42,7 @@ func snapshotName(s settings) string { return strings.ReplaceAll(variant(s), " a
 
 // A reviewer reads these files: they are the templates that are deployed.
 func TestTemplateIsAsReviewed(t *testing.T) {
+	t.Parallel()
 	for _, s := range reviewed {
 		t.Run(variant(s), func(t *testing.T) {
 			snaps.WithConfig(
@@ -60,6 +61,7 @@ func TestTemplateIsAsReviewed(t *testing.T) {
 
 // A snapshot that no test asks for says something that is no longer so.
 func TestNoSnapshotIsObsolete(t *testing.T) {
+	t.Parallel()
 	wanted := map[string]bool{}
 	for _, s := range reviewed {
 		wanted[snapshotName(s)+"_1.snap.json"] = true

@@ -11,6 +11,7 @@ import (
 )
 
 func TestStack(t *testing.T) {
+	t.Parallel()
 	t.Run("tells where the API, the table and the function are", func(t *testing.T) {
 		got := slices.Sorted(maps.Keys(synth(t, settings{"stage": "dev"}).Outputs))
 		want(t, "outputs", got, `["`+stacks.OutputAPIURL+`","`+stacks.OutputEventsTable+`","`+stacks.OutputFunctionName+`"]`)

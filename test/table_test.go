@@ -7,6 +7,7 @@ import (
 )
 
 func TestEventsTable(t *testing.T) {
+	t.Parallel()
 	t.Run("is keyed by stream and event", func(t *testing.T) {
 		_, table := synth(t, settings{"stage": "prod"}).only(t, "AWS::DynamoDB::Table")
 		want(t, "KeySchema", table.Properties["KeySchema"],

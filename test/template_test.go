@@ -56,8 +56,9 @@ var scratch = func() string {
 	return dir
 }()
 
-// One Node process serves all, and constructs are not safe for parallel use: each
-// variant is synthesized once, under the lock, and shared as plain values.
+// One Node process serves all, and constructs are not safe for parallel use, unlike
+// the tests that look at what comes of them: each variant is synthesized once,
+// under the lock, and shared as plain values.
 var (
 	synthesis   sync.Mutex
 	synthesized = map[string]template{}

@@ -9,8 +9,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/destination"
 	"visitplannr/internal/engine"
+	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/httpapi"
 )
 
 // complete is an environment as Lambda and the stack make it, on an engine.
@@ -56,6 +59,9 @@ func TestBuild(t *testing.T) {
 		handler, err := build(getenv(environment))
 		if err != nil {
 			t.Fatal(err)
+		}
+		for event, err := range store.All(t.Context()) {
+			t.Errorf("before any proposal: stored %v, %v; want nothing", event, err)
 		}
 		response, err := handler.Handle(t.Context(), events.APIGatewayProxyRequest{
 			Body: `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`,
@@ -129,4 +135,33 @@ func TestBuild(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A rehearsal that ends early would prepare nothing, and nobody would notice.
+func TestRehearsalGoesThroughToTheStore(t *testing.T) {
+	t.Parallel()
+	client, err := dynamo.NewClient(getenv(map[string]string{
+		"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := &counting{store: dynamo.New(client, "events").Rehearsal()}
+	rehearse(httpapi.Config{Output: t.Output()}, store)
+	if store.opened != 1 || store.err != nil {
+		t.Errorf("opened %d streams, %v; want 1 and no error", store.opened, store.err)
+	}
+}
+
+// counting is a store that remembers what came of it.
+type counting struct {
+	store  destination.EventStore
+	opened int
+	err    error
+}
+
+func (c *counting) Open(ctx context.Context, opening eventstore.Event) error {
+	c.opened++
+	c.err = c.store.Open(ctx, opening)
+	return c.err
 }

@@ -31,7 +31,16 @@ type Options struct {
 //
 // It reports the first thing that could not be done. ErrNoApp says that the old
 // state has no CDK app yet.
-func Diff(ctx context.Context, o Options, out io.Writer) (err error) {
+func Diff(ctx context.Context, o Options, out io.Writer) error {
+	// Nothing is written before git's work tree is gone: a reader that stops
+	// early, such as head, ends this process then and there.
+	var report bytes.Buffer
+	err := diff(ctx, o, &report)
+	_, written := out.Write(report.Bytes())
+	return errors.Join(err, written)
+}
+
+func diff(ctx context.Context, o Options, out io.Writer) (err error) {
 	cdk, err := findCDK(o.Root)
 	if err != nil {
 		return err

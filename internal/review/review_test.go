@@ -3,6 +3,7 @@ package review_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -194,6 +195,10 @@ func git(t *testing.T, dir string, args ...string) string {
 	return string(out)
 }
 
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }
+
 func TestDiff(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "not for the CDK")
 
@@ -230,6 +235,19 @@ func TestDiff(t *testing.T) {
 				t.Fatalf("got\n%s\nwant %q after the ones before", got, part)
 			}
 			position += 1 + at
+		}
+	})
+
+	t.Run("cleans up before it writes, for a reader that stops early", func(t *testing.T) {
+		dir, _ := repository(t)
+		err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: []string{"dev"}}, writer(func([]byte) (int, error) {
+			if trees := strings.TrimSpace(git(t, dir, "worktree", "list")); strings.Contains(trees, "\n") {
+				t.Errorf("got work trees while it writes:\n%s", trees)
+			}
+			return 0, io.ErrClosedPipe
+		}))
+		if !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("got %v, want %v", err, io.ErrClosedPipe)
 		}
 	})
 
