@@ -230,8 +230,9 @@ func TestProposeTriesAgainWhenItIsAskedTo(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			var pauses []time.Duration
+			var stderr strings.Builder
 			code := run(t.Context(), cli{
-				stdout: io.Discard, stderr: io.Discard,
+				stdout: io.Discard, stderr: &stderr,
 				sleep: func(_ context.Context, d time.Duration) error { pauses = append(pauses, d); return nil },
 			}, []string{"propose", "-url", server.URL, "-name", "x", "-latitude", "1", "-longitude", "2"})
 			if code != c.code || !slices.Equal(pauses, c.pauses) {
@@ -239,6 +240,10 @@ func TestProposeTriesAgainWhenItIsAskedTo(t *testing.T) {
 			}
 			if len(keys) != len(c.pauses)+1 || keys[0] == "" || len(slices.Compact(keys)) != 1 {
 				t.Errorf("sent the keys %q, want one key %d times", keys, len(c.pauses)+1)
+			}
+			perhapsStored := c.answers[len(c.answers)-1] >= 500
+			if told := strings.Contains(stderr.String(), "-key "+keys[0]); told != perhapsStored {
+				t.Errorf("told the key: %v, want %v, in %q", told, perhapsStored, stderr.String())
 			}
 		})
 	}
@@ -298,7 +303,7 @@ func TestAnInterruptedCommandSaysSo(t *testing.T) {
 	interrupt()
 	got := visitplannr(ctx, nil, "propose", "-url", "http://127.0.0.1:1/destination",
 		"-name", "B", "-latitude", "1", "-longitude", "2")
-	if want := "visitplannr propose: stopped before it was done"; got.code != 1 || !strings.Contains(got.stderr, want) {
-		t.Errorf("got %+v, want exit code 1 and %q", got, want)
+	if want := "visitplannr propose: stopped before it was done"; got.code != 1 || !strings.Contains(got.stderr, want) || !strings.Contains(got.stderr, "-key ") {
+		t.Errorf("got %+v, want exit code 1, %q and the key", got, want)
 	}
 }

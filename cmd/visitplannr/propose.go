@@ -80,14 +80,17 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 		}
 	}
 	answer, err := send(ctx, c, endpoint, key, body, sign)
-	if err != nil {
-		return fmt.Errorf("%w; to try again without storing it twice, add -key %s", err, key)
+	if err == nil && answer.status == http.StatusOK {
+		return printRaw(c.stdout, answer.body)
 	}
-	if answer.status != http.StatusOK {
+	if err == nil {
 		_ = printRaw(c.stderr, answer.body)
-		return fmt.Errorf("the API answered %d %s", answer.status, http.StatusText(answer.status))
+		err = fmt.Errorf("the API answered %d %s", answer.status, http.StatusText(answer.status))
+		if answer.status < http.StatusInternalServerError {
+			return err // nothing was stored
+		}
 	}
-	return printRaw(c.stdout, answer.body)
+	return fmt.Errorf("%w; to try again without storing it twice, add -key %s", err, key)
 }
 
 // proposalBody checks the flags with the domain's own rules and encodes them.
