@@ -54,7 +54,7 @@ func startBootstrap(ctx context.Context, db database, table string, concurrency 
 			Env:          append(db.environment(table), gobuild.Environment(functionMemory)...),
 			MemoryMB:     functionMemory,
 			Concurrency:  concurrency,
-			Timeout:      functionTimeout,
+			Timeout:      gobuild.FunctionTimeout,
 			Grace:        stopTimeout,
 			FunctionName: function,
 			Logs:         logs,

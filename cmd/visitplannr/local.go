@@ -31,10 +31,9 @@ Ctrl-C ends the run after the requests that are under way; a second one at once.
 
 // Bounds of the local run.
 const (
-	functionTimeout = 10 * time.Second // as the stack sets it
-	startTimeout    = 10 * time.Second // for an engine to answer
-	readTimeout     = 10 * time.Second // for a client to send a request, or it would hold up the end
-	stopTimeout     = gateway.IntegrationTimeout + time.Second
+	startTimeout = 10 * time.Second // for an engine to answer
+	readTimeout  = 10 * time.Second // for a client to send a request, or it would hold up the end
+	stopTimeout  = gateway.IntegrationTimeout + time.Second
 )
 
 type localOptions struct {
