@@ -34,6 +34,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := stacks.CheckNode(); err != nil {
+		return err
+	}
 	endpoints := stacks.Endpoints()
 
 	// The functions are built while the CDK's library starts up in Node.

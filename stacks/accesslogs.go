@@ -13,9 +13,11 @@ import (
 // was, who sent it, what became of it, and who is to blame. The variables are in
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
 //
-// $context.error.validationErrorString is not among them: it quotes the body's
-// member names, so an editor could break the line's JSON, or forge a line. So
-// could the User-Agent header.
+// Three are not among them, because they quote what the client sent, which could
+// break the line's JSON or forge a line: the User-Agent header,
+// $context.error.validationErrorString, with the body's member names, and
+// $context.error.message, which of a bad signature even quotes the Authorization
+// header.
 var accessLogFields = []struct{ name, variable string }{
 	{"requestId", "$context.requestId"},
 	{"extendedRequestId", "$context.extendedRequestId"},
@@ -34,7 +36,6 @@ var accessLogFields = []struct{ name, variable string }{
 	{"integrationError", "$context.integration.error"},
 	{"integrationRequestId", "$context.integration.requestId"},
 	{"errorType", "$context.error.responseType"},
-	{"errorMessage", "$context.error.message"},
 }
 
 // logRequests lets the stage write one line of JSON for each request. The right

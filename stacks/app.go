@@ -1,7 +1,10 @@
 package stacks
 
 import (
+	"cmp"
+	"fmt"
 	"os"
+	"os/exec"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -11,6 +14,15 @@ import (
 func Context(app awscdk.App) map[string]any {
 	context, _ := app.Node().GetAllContext(nil).(map[string]any)
 	return context
+}
+
+// CheckNode says what to do when there is no Node, in which the CDK's library
+// runs: the library itself would panic. Call it before the first construct.
+func CheckNode() error {
+	if _, err := exec.LookPath(cmp.Or(os.Getenv("JSII_NODE"), "node")); err != nil {
+		return fmt.Errorf("the CDK's library runs in Node: install version 20 or later, or name its binary in JSII_NODE: %w", err)
+	}
+	return nil
 }
 
 // QuietNode keeps two messages that mean nothing off the standard error output of

@@ -94,10 +94,14 @@ type Config struct {
 type ConfigError struct {
 	Key     string
 	Value   string
-	Allowed string
+	Allowed string // empty: there is no such setting
 }
 
 func (e *ConfigError) Error() string {
+	if e.Allowed == "" {
+		return fmt.Sprintf("context key %q is %q, but there is no such setting: leave it out, or choose among %s (see docs/configuration.md)",
+			e.Key, e.Value, strings.Join(settingKeys(), ", "))
+	}
 	return fmt.Sprintf("context key %q is %q, which is not allowed: it must be %s (set it with -c %s=…; see docs/configuration.md)",
 		e.Key, e.Value, e.Allowed, e.Key)
 }
@@ -129,7 +133,7 @@ func LoadConfig(context map[string]any) (Config, error) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(context)) {
 		if !isSetting(key) && !ownedByCDK(key) {
-			errs = append(errs, &ConfigError{key, text(context[key]), "left out, because there is no such setting; there are " + strings.Join(settingKeys(), ", ")})
+			errs = append(errs, &ConfigError{Key: key, Value: text(context[key])})
 		}
 	}
 	if len(errs) == 0 {

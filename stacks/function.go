@@ -14,10 +14,6 @@ import (
 	"visitplannr/internal/gobuild"
 )
 
-// functionTimeout, in seconds, is far above what a request takes, and far below
-// the 29 s after which the gateway gives up: a slow request ends with our answer.
-const functionTimeout = 10
-
 // function is a Lambda function with a role and a log group of its own.
 type function struct {
 	name   string
@@ -51,7 +47,7 @@ func newFunction(stack awscdk.Stack, c Config, name, asset string, table awsdyna
 		Handler:       jsii.String(gobuild.Bootstrap),
 		Code:          awslambda.Code_FromAsset(jsii.String(asset), nil),
 		Role:          role,
-		Timeout:       awscdk.Duration_Seconds(jsii.Number(functionTimeout)),
+		Timeout:       awscdk.Duration_Millis(jsii.Number(gobuild.FunctionTimeout.Milliseconds())),
 		MemorySize:    jsii.Number(c.MemoryMiB),
 		Tracing:       awslambda.Tracing_ACTIVE,
 		LogGroup:      logs,

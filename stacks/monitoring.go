@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatchactions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/jsii-runtime-go"
+
+	"visitplannr/internal/gobuild"
 )
 
 // monitoring is what tells an operator that something is wrong, and what they
@@ -111,7 +113,7 @@ func (m *monitoring) watchFunction(f function) []awscloudwatch.Alarm {
 			advice: "The function crashed or timed out, which no request should make it do: read the stack in its log, roll back if it is new."},
 		alarm{heading: "function-throttles", name: name("throttles"), metric: f.lambda.MetricThrottles(minutely("Sum")), threshold: 1, minutes: 2,
 			advice: "Lambda refuses to start the function: raise its reserved concurrency, or the account's."},
-		alarm{heading: "function-duration", name: name("duration"), metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: functionTimeout * 1000 * 0.8, minutes: 2,
+		alarm{heading: "function-duration", name: name("duration"), metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: 0.8 * float64(gobuild.FunctionTimeout.Milliseconds()), minutes: 2,
 			advice: "Requests come near the function's timeout: look for a slow table in the traces."})
 	m.showFunction(f)
 	return slices.Concat(m.ofAPI, own)

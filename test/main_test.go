@@ -6,6 +6,7 @@
 package test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -20,6 +21,10 @@ const updateCommand = "UPDATE_SNAPS=true go test ./test"
 func updating() bool { return os.Getenv("UPDATE_SNAPS") == "true" }
 
 func TestMain(m *testing.M) {
+	if err := stacks.CheckNode(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	quit := stacks.QuietNode()
 	code := m.Run()
 	os.RemoveAll(scratch)

@@ -31,6 +31,8 @@ type bootstrap struct {
 	root   string // of the module
 	dir    string // of the builds, temporary
 	builds int
+
+	unfollow func() // ends what follow began, and waits for it
 }
 
 // startBootstrap builds the function of the module around the working directory
@@ -44,7 +46,7 @@ func startBootstrap(ctx context.Context, db database, table string, concurrency 
 	if err != nil {
 		return nil, fmt.Errorf("directory for the build: %w", err)
 	}
-	b := &bootstrap{root: root, dir: dir}
+	b := &bootstrap{root: root, dir: dir, unfollow: func() {}}
 	path, err := b.build(ctx)
 	if err == nil {
 		b.Runtime, err = runtimeapi.New(runtimeapi.Config{
@@ -52,7 +54,7 @@ func startBootstrap(ctx context.Context, db database, table string, concurrency 
 			Env:          append(db.environment(table), gobuild.Environment(functionMemory)...),
 			MemoryMB:     functionMemory,
 			Concurrency:  concurrency,
-			Timeout:      functionTimeout,
+			Timeout:      gobuild.FunctionTimeout,
 			Grace:        stopTimeout,
 			FunctionName: function,
 			Logs:         logs,
@@ -73,6 +75,7 @@ func (b *bootstrap) build(ctx context.Context) (string, error) {
 
 // Close ends the function's processes after what they are doing.
 func (b *bootstrap) Close() error {
+	b.unfollow() // a build that went on would write into the directory that is removed
 	return errors.Join(b.Runtime.Close(), os.RemoveAll(b.dir))
 }
 
@@ -84,11 +87,19 @@ const settle = 150 * time.Millisecond
 // ends. Sources that do not build, or do not start, leave the last good function
 // serving. It tells what it does on w.
 func (b *bootstrap) follow(ctx context.Context, w io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
 	changes, err := watch.Changes(ctx, b.root, settle)
 	if err != nil {
+		cancel()
 		return err
 	}
+	done := make(chan struct{})
+	b.unfollow = func() {
+		cancel()
+		<-done
+	}
 	go func() {
+		defer close(done)
 		for change := range changes {
 			began := time.Now()
 			if change.Err != nil {

@@ -230,8 +230,9 @@ func TestProposeTriesAgainWhenItIsAskedTo(t *testing.T) {
 			}))
 			t.Cleanup(server.Close)
 			var pauses []time.Duration
+			var stderr strings.Builder
 			code := run(t.Context(), cli{
-				stdout: io.Discard, stderr: io.Discard,
+				stdout: io.Discard, stderr: &stderr,
 				sleep: func(_ context.Context, d time.Duration) error { pauses = append(pauses, d); return nil },
 			}, []string{"propose", "-url", server.URL, "-name", "x", "-latitude", "1", "-longitude", "2"})
 			if code != c.code || !slices.Equal(pauses, c.pauses) {
@@ -239,6 +240,10 @@ func TestProposeTriesAgainWhenItIsAskedTo(t *testing.T) {
 			}
 			if len(keys) != len(c.pauses)+1 || keys[0] == "" || len(slices.Compact(keys)) != 1 {
 				t.Errorf("sent the keys %q, want one key %d times", keys, len(c.pauses)+1)
+			}
+			perhapsStored := c.answers[len(c.answers)-1] >= 500
+			if told := strings.Contains(stderr.String(), "-key "+keys[0]); told != perhapsStored {
+				t.Errorf("told the key: %v, want %v, in %q", told, perhapsStored, stderr.String())
 			}
 		})
 	}
@@ -273,5 +278,32 @@ func TestDeployedAPIsGetSignedRequests(t *testing.T) {
 			!strings.Contains(authorization, want) || !strings.Contains(authorization, "x-amz-security-token") {
 			t.Errorf("%s: got Authorization %q, want a signature for %s with the session token", host, authorization, want)
 		}
+	}
+}
+
+// Not parallel: the AWS configuration is the process's environment.
+func TestProposeWithoutCredentialsEndsAtOnce(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_REGION": "us-east-1", "AWS_PROFILE": "",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "",
+	} {
+		t.Setenv(name, value)
+	}
+	got := visitplannr(t.Context(), nil, "propose", "-url", "https://api.invalid/destination",
+		"-name", "B", "-latitude", "1", "-longitude", "2")
+	if got.code != 1 || !strings.Contains(got.stderr, "no AWS credentials") || strings.Contains(got.stderr, "attempt") {
+		t.Errorf("got %+v, want exit code 1, the missing credentials, and no second attempt", got)
+	}
+}
+
+func TestAnInterruptedCommandSaysSo(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	got := visitplannr(ctx, nil, "propose", "-url", "http://127.0.0.1:1/destination",
+		"-name", "B", "-latitude", "1", "-longitude", "2")
+	if want := "visitplannr propose: stopped before it was done"; got.code != 1 || !strings.Contains(got.stderr, want) || !strings.Contains(got.stderr, "-key ") {
+		t.Errorf("got %+v, want exit code 1, %q and the key", got, want)
 	}
 }

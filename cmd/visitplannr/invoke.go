@@ -10,6 +10,7 @@ import (
 
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/gateway"
+	"visitplannr/internal/gobuild"
 	"visitplannr/internal/httpapi"
 )
 
@@ -116,7 +117,7 @@ func startSlice(ctx context.Context, c *cli, o sliceOptions) (_ *slice, err erro
 	}
 	if !o.bootstrap {
 		handler := httpapi.New(httpapi.Config{Store: store, Output: c.stderr, FunctionName: function})
-		s.invoker = gateway.InProcess{Handle: handler.Handle, Timeout: functionTimeout}
+		s.invoker = gateway.InProcess{Handle: handler.Handle, Timeout: gobuild.FunctionTimeout}
 		return s, nil
 	}
 	s.function, err = startBootstrap(ctx, db, o.table, o.concurrency, c.stderr)

@@ -31,9 +31,9 @@ Ctrl-C ends the run after the requests that are under way; a second one at once.
 
 // Bounds of the local run.
 const (
-	functionTimeout = 10 * time.Second // as the stack sets it
-	startTimeout    = 10 * time.Second // for an engine to answer
-	stopTimeout     = gateway.IntegrationTimeout + time.Second
+	startTimeout = 10 * time.Second // for an engine to answer
+	readTimeout  = 10 * time.Second // for a client to send a request, or it would hold up the end
+	stopTimeout  = gateway.IntegrationTimeout + time.Second
 )
 
 type localOptions struct {
@@ -99,9 +99,9 @@ func serveLocal(ctx context.Context, c *cli, o localOptions) (err error) {
 		}
 	}
 	server := &http.Server{
-		Handler:           api,
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          log.New(c.stderr, "", 0),
+		Handler:     api,
+		ReadTimeout: readTimeout,
+		ErrorLog:    log.New(c.stderr, "", 0),
 	}
 	fmt.Fprint(c.stdout, banner(listener.Addr(), slice.dynamoDB, o.slice.table))
 	return serve(ctx, c, server, listener)

@@ -87,6 +87,9 @@ func run(ctx context.Context, c cli, args []string) int {
 			return 0
 		case errors.Is(err, errUsage):
 			return 2
+		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+			fmt.Fprintf(c.stderr, "visitplannr %s: stopped before it was done: %v\n", command.name, err)
+			return 1
 		default:
 			fmt.Fprintf(c.stderr, "visitplannr %s: %v\n", command.name, err)
 			return 1

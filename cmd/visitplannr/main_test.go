@@ -99,6 +99,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"a proposal without a latitude is refused":    {[]string{"propose", "-name", "B", "-longitude", "2"}, "-latitude must be"},
 		"a proposal out of the world is refused":      {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "181"}, "-longitude must be"},
 		"a URL to propose to that is none is named":   {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-url", "localhost:3000"}, `-url is "localhost:3000"`},
+		"a key that the API would refuse is named":    {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-key", "a b"}, `-key is "a b"`},
 		"a header that is none is named":              {[]string{"event", "-header", "Accept"}, `"Accept"`},
 		"a time to wait between reads that is none":   {[]string{"events", "-follow", "-every", "0s"}, "-every is 0s"},
 		"the help of the command is pointed to again": {[]string{"local", "now"}, "visitplannr local -h"},

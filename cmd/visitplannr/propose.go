@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ not answer. It is stored once, however often it is sent.
 A request to another machine is signed with AWS Signature Version 4, with the
 credentials and region that the AWS tools use:
 
-  visitplannr propose -url https://ID.execute-api.eu-west-1.amazonaws.com/v1/destination \
+  visitplannr propose -url https://ID.execute-api.eu-west-1.amazonaws.com/dev/destination \
     -name Brockholes -latitude 53.77 -longitude -2.63`
 
 // Bounds of sending one proposal.
@@ -41,6 +42,10 @@ const (
 	proposeTimeout  = 35 * time.Second // of one attempt: API Gateway gives up after 29
 	maxAnswerBytes  = 1 << 20
 )
+
+// validKey is the contract's rule, held here because a key that breaks it is not
+// mended by trying again.
+var validKey = regexp.MustCompile(contract.IdempotencyKeyPattern)
 
 func runPropose(ctx context.Context, c *cli, args []string) error {
 	var name, latitude, longitude, key, target string
@@ -65,6 +70,8 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	}
 	if key == "" {
 		key = uuid.NewString()
+	} else if !validKey.MatchString(key) {
+		return c.misuse(set, "-key is %q; it can be 1 to %d visible ASCII characters", key, contract.IdempotencyKeyMaxBytes)
 	}
 	sign := func(context.Context, *http.Request) error { return nil }
 	if !unsigned && !isLoopback(endpoint.Hostname()) {
@@ -73,14 +80,17 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 		}
 	}
 	answer, err := send(ctx, c, endpoint, key, body, sign)
-	if err != nil {
-		return fmt.Errorf("%w; to try again without storing it twice, add -key %s", err, key)
+	if err == nil && answer.status == http.StatusOK {
+		return printRaw(c.stdout, answer.body)
 	}
-	if answer.status != http.StatusOK {
+	if err == nil {
 		_ = printRaw(c.stderr, answer.body)
-		return fmt.Errorf("the API answered %d %s", answer.status, http.StatusText(answer.status))
+		err = fmt.Errorf("the API answered %d %s", answer.status, http.StatusText(answer.status))
+		if answer.status < http.StatusInternalServerError {
+			return err // nothing was stored
+		}
 	}
-	return printRaw(c.stdout, answer.body)
+	return fmt.Errorf("%w; to try again without storing it twice, add -key %s", err, key)
 }
 
 // proposalBody checks the flags with the domain's own rules and encodes them.
@@ -174,13 +184,14 @@ func signer(ctx context.Context, endpoint *url.URL, body []byte) (func(context.C
 	if region == "" {
 		return nil, errors.New("no AWS region to sign for: set AWS_REGION")
 	}
+	// Before the first attempt: credentials that are not there do not come by waiting.
+	credentials, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("no AWS credentials to sign with (try 'aws sts get-caller-identity', or -unsigned): %w", err)
+	}
 	hash := sha256.Sum256(body)
 	sign := v4.NewSigner()
 	return func(ctx context.Context, request *http.Request) error {
-		credentials, err := cfg.Credentials.Retrieve(ctx)
-		if err != nil {
-			return fmt.Errorf("no AWS credentials to sign with (try 'aws sts get-caller-identity', or -unsigned): %w", err)
-		}
 		return sign.SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), "execute-api", region, time.Now())
 	}, nil
 }

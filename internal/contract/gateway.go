@@ -80,6 +80,7 @@ func GatewayResponses() []GatewayResponse {
 		{"UNSUPPORTED_MEDIA_TYPE", ProblemUnsupportedMediaType},
 		{"WAF_FILTERED", ProblemForbidden},
 		{GatewayDefault4XX, ProblemInvalidRequest},
-		{GatewayDefault5XX, ProblemInternal},
+		// A function that crashed is among these; what it stored, it stored.
+		{GatewayDefault5XX, ProblemUnavailable},
 	}
 }

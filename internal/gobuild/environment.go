@@ -1,6 +1,14 @@
 package gobuild
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
+
+// FunctionTimeout is how long a function may take for one request, wherever it
+// runs. It is far above what a request takes, and far below the 29 s after which
+// API Gateway gives up: a slow request ends with our answer.
+const FunctionTimeout = 10 * time.Second
 
 // Environment returns the variables ("KEY=value") that tell the Go runtime of a
 // function how to run in Lambda with that much memory. The stack sets them; the

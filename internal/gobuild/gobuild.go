@@ -83,7 +83,10 @@ func Package(ctx context.Context, root, pkg, out string, target Target) error {
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
 		var exit *exec.ExitError
-		if errors.As(err, &exit) && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("go build %s: %w", pkg, ctx.Err())
+		case errors.As(err, &exit):
 			return &CompileError{Package: pkg, Output: strings.TrimSpace(output.String())}
 		}
 		return fmt.Errorf("go build %s: %w", pkg, err)
