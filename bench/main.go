@@ -110,6 +110,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("%s takes no arguments, got %q; run 'go run ./bench %s -h'", chosen.name, set.Args(), chosen.name)
 	}
 
+	if *svg != "" { // now, not after minutes of measuring
+		if err := os.MkdirAll(*svg, 0o755); err != nil {
+			return fmt.Errorf("-svg: %w", err)
+		}
+	}
 	b := &bench{progress: stderr, dynoxide: *dynoxide}
 	if b.root, err = gobuild.ModuleRoot("."); err != nil {
 		return err
