@@ -1,85 +1,60 @@
 package test
 
 import (
-	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"visitplannr/internal/gobuild"
 	"visitplannr/stacks"
 )
 
-// sources copies what a function is built from into a new directory.
-func sources(t *testing.T) string {
+// moduleOfOneFunction makes a module whose only function does nothing.
+func moduleOfOneFunction(t *testing.T) (root, function string) {
 	t.Helper()
-	dir := t.TempDir()
-	for _, folder := range []string{"functions", "internal"} {
-		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join("..", folder))); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, file := range []string{"go.mod", "go.sum"} {
-		text, err := os.ReadFile(filepath.Join("..", file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, file), text, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-func TestAssetsAreReproducible(t *testing.T) {
-	t.Parallel()
-	build := func(root string) map[string][]byte {
-		assets, err := stacks.BuildAssets(t.Context(), root, stacks.Endpoints())
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := map[string][]byte{}
-		for function, dir := range assets {
-			entries, err := os.ReadDir(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(entries) != 1 || entries[0].Name() != gobuild.Bootstrap {
-				t.Errorf("asset of %s: got %v, want only %s", function, entries, gobuild.Bootstrap)
-			}
-			if files[function], err = os.ReadFile(filepath.Join(dir, gobuild.Bootstrap)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return files
-	}
-	here, there := build(sources(t)), build(sources(t))
-	for function, code := range here {
-		if !bytes.Equal(code, there[function]) {
-			t.Errorf("%s: two folders with the same sources gave different binaries", function)
-		}
-	}
-	if len(here) != len(stacks.Endpoints()) {
-		t.Errorf("got %d assets, want %d", len(here), len(stacks.Endpoints()))
-	}
-}
-
-func TestSourcesThatDoNotCompileEndWithTheCompilersMessage(t *testing.T) {
-	t.Parallel()
-	root := sources(t)
-	function := stacks.Endpoints()[0].Function
-	broken := filepath.Join(root, gobuild.FunctionPackage(function), "broken.go")
-	if err := os.WriteFile(broken, []byte("package main\n\nvar x int = \"text\"\n"), 0o644); err != nil {
+	root, function = t.TempDir(), "do-nothing"
+	folder := filepath.Join(root, gobuild.FunctionPackage(function))
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	_, err := stacks.BuildAssets(t.Context(), root, stacks.Endpoints())
-	var compile *gobuild.CompileError
-	if !errors.As(err, &compile) {
-		t.Fatalf("got %v, want a CompileError", err)
+	for file, text := range map[string]string{
+		filepath.Join(root, "go.mod"):    "module m\n\ngo 1.26.0\n\ntoolchain go1.26.8\n",
+		filepath.Join(folder, "main.go"): "package main\n\nfunc main() {}\n",
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if !strings.Contains(err.Error(), "broken.go:3:13") {
-		t.Errorf("got %q, want the file, line and column", err)
+	return root, function
+}
+
+// That the same sources give the same bytes is a test of package gobuild.
+func TestAnAssetIsTheBuiltFunctionAndNothingElse(t *testing.T) {
+	t.Parallel()
+	root, function := moduleOfOneFunction(t)
+	stale := filepath.Join(root, "build", function, "stale")
+	if err := os.MkdirAll(filepath.Dir(stale), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(stale, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	assets, err := stacks.BuildAssets(t.Context(), root, []stacks.Endpoint{{Function: function}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(assets[function])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 1 || entries[0].Name() != gobuild.Bootstrap {
+		t.Fatalf("got %v, want only %s", entries, gobuild.Bootstrap)
+	}
+	info, err := entries[0].Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode().Perm(); got != 0o755 {
+		t.Errorf("the binary has mode %o, want 755: Lambda's user is not its owner", got)
 	}
 }
