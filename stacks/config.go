@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"visitplannr/internal/contract"
 )
 
 // Stage is one deployment of the whole system, with settings of its own.
@@ -34,8 +36,8 @@ type Validation string
 // ByGateway refuses a malformed body before the function runs, which costs
 // nothing; ByFunction leaves it to the function, whose problem names every error.
 const (
-	ByGateway  Validation = "gateway"
-	ByFunction Validation = "function"
+	ByGateway  Validation = contract.ValidationGateway
+	ByFunction Validation = contract.ValidationFunction
 )
 
 // Capacity says how the table is billed.

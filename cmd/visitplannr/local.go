@@ -49,7 +49,7 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	set.StringVar(&o.addr, "addr", defaultAPI, "`host:port` of the API; port 0 takes any free one")
 	set.StringVar(&o.slice.table, "table", defaultTable, "`name` of the events table; made if it is not there")
 	set.StringVar(&o.slice.dynamoDBAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
-	set.StringVar(&o.validation, "validation", validationGateway, "who checks bodies first, as the stack's setting of that name: `gateway or function`")
+	set.StringVar(&o.validation, "validation", contract.ValidationGateway, "who checks bodies first, as the stack's setting of that name: `gateway or function`")
 	set.BoolVar(&o.slice.bootstrap, "bootstrap", false, "build the function and run it as Lambda does: processes behind the Runtime API, restarted when they crash")
 	set.BoolVar(&o.watch, "watch", false, "with -bootstrap (which it implies): rebuild and swap the function when a source file changes")
 	set.IntVar(&o.slice.concurrency, "concurrency", 4, "with -bootstrap: the most `processes` of the function side by side")
@@ -60,17 +60,11 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	if o.slice.concurrency < 1 {
 		return c.misuse(set, "-concurrency is %d; it must be at least 1", o.slice.concurrency)
 	}
-	if o.validation != validationGateway && o.validation != validationFunction {
-		return c.misuse(set, "-validation is %q; it can be %s or %s", o.validation, validationGateway, validationFunction)
+	if o.validation != contract.ValidationGateway && o.validation != contract.ValidationFunction {
+		return c.misuse(set, "-validation is %q; it can be %s or %s", o.validation, contract.ValidationGateway, contract.ValidationFunction)
 	}
 	return serveLocal(ctx, c, o)
 }
-
-// Values of -validation.
-const (
-	validationGateway  = "gateway"
-	validationFunction = "function"
-)
 
 func serveLocal(ctx context.Context, c *cli, o localOptions) (err error) {
 	// Take the API's port first: it is the likeliest thing to be in the way.
@@ -87,7 +81,7 @@ func serveLocal(ctx context.Context, c *cli, o localOptions) (err error) {
 	defer func() { err = errors.Join(err, slice.close(ctx)) }()
 	api, err := gateway.New(gateway.Config{
 		Invoker:        slice.invoker,
-		ValidateBodies: o.validation == validationGateway,
+		ValidateBodies: o.validation == contract.ValidationGateway,
 		Logger:         httpapi.NewLogger(c.stderr),
 	})
 	if err != nil {
@@ -145,11 +139,11 @@ func banner(addr net.Addr, dynamoDB, table string) string {
 
 Try:
 
-  curl -i %s -H 'Content-Type: %s' -d '{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}'
+  curl -i %s -H 'Content-Type: %s' -d '%s'
 
 Ctrl-C stops it.
 
-`, contract.ProposeDestination.Method, url, dynamoDB, table, url, contract.MediaTypeJSON)
+`, contract.ProposeDestination.Method, url, dynamoDB, table, url, contract.MediaTypeJSON, sampleBody)
 }
 
 // prepareTable makes the table on an engine and checks it on AWS.

@@ -64,8 +64,8 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return c.misuse(set, "%v", err)
 	}
-	endpoint, err := url.Parse(target)
-	if err != nil || endpoint.Host == "" || endpoint.Scheme != "http" && endpoint.Scheme != "https" {
+	endpoint, ok := parseHTTP(target)
+	if !ok {
 		return c.misuse(set, "-url is %q, which is not a URL such as http://%s%s", target, defaultAPI, contract.ProposeDestination.Path)
 	}
 	if key == "" {

@@ -32,8 +32,8 @@ type database struct {
 // openDatabase finds region and credentials for an endpoint. An engine on this
 // machine takes any; for all others they come from where the AWS tools have them.
 func openDatabase(ctx context.Context, endpoint string) (database, error) {
-	parsed, err := url.Parse(endpoint)
-	if err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
+	parsed, ok := parseHTTP(endpoint)
+	if !ok {
 		return database{}, fmt.Errorf("%s is %q, which is not a URL such as http://127.0.0.1:8000", dynamo.EnvEndpoint, endpoint)
 	}
 	if isLoopback(parsed.Hostname()) {
@@ -53,6 +53,12 @@ func openDatabase(ctx context.Context, endpoint string) (database, error) {
 		return database{}, fmt.Errorf("no AWS credentials for %s (try 'aws sts get-caller-identity'): %w", endpoint, err)
 	}
 	return database{endpoint: endpoint, region: cfg.Region, credentials: credentials}, nil
+}
+
+// parseHTTP returns the URL in text, and whether it is one of HTTP with a host.
+func parseHTTP(text string) (*url.URL, bool) {
+	parsed, err := url.Parse(text)
+	return parsed, err == nil && parsed.Host != "" && (parsed.Scheme == "http" || parsed.Scheme == "https")
 }
 
 func isLoopback(host string) bool {

@@ -77,6 +77,12 @@ const (
 	EnvCORSOrigins = "CORS_ORIGINS"
 )
 
+// Who judges a body first: a setting of the stack and of the local run.
+const (
+	ValidationGateway  = "gateway"
+	ValidationFunction = "function"
+)
+
 // Receipt is the success answer for a client that asks for JSON: where the
 // proposal is stored.
 type Receipt struct {
