@@ -41,6 +41,8 @@ Processes of all variants take turns, so a noisy machine disturbs them alike.
   first      its first invocation: what a cold start adds to an answer, with init
   warm       the invocations after it: of each process its p50 and p99
   CPU        of the function's process, user and kernel: in init, and per warm request
+  faults     pages of memory that it touched for the first time: where a machine is
+             virtual, often most of the cost of init, and steadier than any clock
   peak       most memory resident
   zip        of the arm64 build that is deployed
 
@@ -99,15 +101,17 @@ type functionReport struct {
 
 // functionFigures are medians over the processes of one variant.
 type functionFigures struct {
-	Name         string  `json:"name"`
-	InitMS       float64 `json:"initMs"`
-	InitCPUMS    float64 `json:"initCpuMs"`
-	FirstMS      float64 `json:"firstMs"`
-	WarmP50MS    float64 `json:"warmP50Ms"`
-	WarmP99MS    float64 `json:"warmP99Ms"`
-	RequestCPUUS float64 `json:"requestCpuUs"`
-	PeakMiB      float64 `json:"peakMiB"`
-	ZipBytes     int64   `json:"zipBytes"`
+	Name          string  `json:"name"`
+	InitMS        float64 `json:"initMs"`
+	InitCPUMS     float64 `json:"initCpuMs"`
+	InitFaults    float64 `json:"initPageFaults"`
+	FirstMS       float64 `json:"firstMs"`
+	WarmP50MS     float64 `json:"warmP50Ms"`
+	WarmP99MS     float64 `json:"warmP99Ms"`
+	RequestCPUUS  float64 `json:"requestCpuUs"`
+	RequestFaults float64 `json:"requestPageFaults"`
+	PeakMiB       float64 `json:"peakMiB"`
+	ZipBytes      int64   `json:"zipBytes"`
 
 	Ratios map[string]float64 `json:"ratiosToFloor,omitempty"`
 }
@@ -121,10 +125,18 @@ type variant struct {
 	samples   []processSample
 }
 
+// usage is what the system has given to a process so far; zero where it does not tell.
+type usage struct {
+	cpu     time.Duration // of all threads, in user and in kernel mode
+	faults  int           // times it touched a page of memory that it did not have yet
+	peakMiB float64       // most memory resident
+}
+
 // processSample is what one process showed.
 type processSample struct {
-	init, initCPU, first, p50, p99, requestCPU time.Duration
-	peak                                       float64 // MiB
+	ready, first, p50, p99, requestCPU time.Duration
+	init                               usage
+	requestFaults, peakMiB             float64
 }
 
 func measureFunction(ctx context.Context, b *bench, o functionOptions) (_ report, err error) {
@@ -255,21 +267,21 @@ func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOpti
 	if err := runtime.Swap(ctx, v.bootstrap); err != nil { // makes a process ready, and does nothing else here
 		return s, err
 	}
-	s.init = time.Since(began)
+	s.ready = time.Since(began)
 	processes := runtime.Processes()
 	if len(processes) != 1 {
 		return s, fmt.Errorf("%d processes run, want 1", len(processes))
 	}
 	pid := processes[0]
-	if s.initCPU, err = processCPU(pid); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+	if s.init, err = usageOf(pid); err != nil {
 		return s, err
 	}
 
 	if s.first, err = timeRequest(ctx, runtime, event); err != nil {
 		return s, err
 	}
-	before, err := processCPU(pid)
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+	before, err := usageOf(pid)
+	if err != nil {
 		return s, err
 	}
 	warm := make([]float64, o.requests)
@@ -280,15 +292,14 @@ func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOpti
 		}
 		warm[i] = float64(took)
 	}
-	after, err := processCPU(pid)
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+	after, err := usageOf(pid)
+	if err != nil {
 		return s, err
 	}
 	s.p50, s.p99 = time.Duration(quantile(warm, 0.50)), time.Duration(quantile(warm, 0.99))
-	s.requestCPU = (after - before) / time.Duration(o.requests)
-	if s.peak, err = processPeak(pid); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return s, err
-	}
+	s.requestCPU = (after.cpu - before.cpu) / time.Duration(o.requests)
+	s.requestFaults = float64(after.faults-before.faults) / float64(o.requests)
+	s.peakMiB = after.peakMiB
 	return s, nil
 }
 
@@ -316,15 +327,17 @@ func (v *variant) figures() functionFigures {
 		return round(median(values))
 	}
 	return functionFigures{
-		Name:         v.name,
-		InitMS:       middle(func(s processSample) float64 { return milliseconds(s.init) }),
-		InitCPUMS:    middle(func(s processSample) float64 { return milliseconds(s.initCPU) }),
-		FirstMS:      middle(func(s processSample) float64 { return milliseconds(s.first) }),
-		WarmP50MS:    middle(func(s processSample) float64 { return milliseconds(s.p50) }),
-		WarmP99MS:    middle(func(s processSample) float64 { return milliseconds(s.p99) }),
-		RequestCPUUS: middle(func(s processSample) float64 { return microseconds(s.requestCPU) }),
-		PeakMiB:      middle(func(s processSample) float64 { return s.peak }),
-		ZipBytes:     v.zipBytes,
+		Name:          v.name,
+		InitMS:        middle(func(s processSample) float64 { return milliseconds(s.ready) }),
+		InitCPUMS:     middle(func(s processSample) float64 { return milliseconds(s.init.cpu) }),
+		InitFaults:    middle(func(s processSample) float64 { return float64(s.init.faults) }),
+		FirstMS:       middle(func(s processSample) float64 { return milliseconds(s.first) }),
+		WarmP50MS:     middle(func(s processSample) float64 { return milliseconds(s.p50) }),
+		WarmP99MS:     middle(func(s processSample) float64 { return milliseconds(s.p99) }),
+		RequestCPUUS:  middle(func(s processSample) float64 { return microseconds(s.requestCPU) }),
+		RequestFaults: middle(func(s processSample) float64 { return s.requestFaults }),
+		PeakMiB:       middle(func(s processSample) float64 { return s.peakMiB }),
+		ZipBytes:      v.zipBytes,
 	}
 }
 
@@ -337,10 +350,12 @@ type functionRow struct {
 var functionRows = []functionRow{
 	{"init", "init, ms", func(f functionFigures) float64 { return f.InitMS }},
 	{"initCpu", "CPU of init, ms", func(f functionFigures) float64 { return f.InitCPUMS }},
+	{"initFaults", "page faults of init", func(f functionFigures) float64 { return f.InitFaults }},
 	{"first", "first invocation, ms", func(f functionFigures) float64 { return f.FirstMS }},
 	{"warmP50", "warm p50, ms", func(f functionFigures) float64 { return f.WarmP50MS }},
 	{"warmP99", "warm p99, ms", func(f functionFigures) float64 { return f.WarmP99MS }},
 	{"requestCpu", "CPU a request, us", func(f functionFigures) float64 { return f.RequestCPUUS }},
+	{"requestFaults", "page faults a request", func(f functionFigures) float64 { return f.RequestFaults }},
 	{"peak", "peak memory, MiB", func(f functionFigures) float64 { return f.PeakMiB }},
 	{"zip", "zip for arm64, MB", func(f functionFigures) float64 { return float64(f.ZipBytes) / 1e6 }},
 }

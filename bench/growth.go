@@ -140,8 +140,8 @@ func measureGrowth(ctx context.Context, b *bench, o growthOptions) (_ report, er
 		for _, f := range figures {
 			f.P50US, f.P99US = round(quantile(f.perMeasure, 0.50)), round(quantile(f.perMeasure, 0.99))
 			if engine.pid != 0 {
-				if peak, err := processPeak(engine.pid); err == nil {
-					f.PeakMiB = round(peak)
+				if used, err := usageOf(engine.pid); err == nil {
+					f.PeakMiB = round(used.peakMiB)
 				}
 			}
 			r.Appends = append(r.Appends, f)

@@ -166,8 +166,8 @@ func (b *bench) loadServer(ctx context.Context, name, executable string, connect
 	if ctx.Err() != nil {
 		return localLoad{}, context.Cause(ctx)
 	}
-	peak, err := processPeak(command.Process.Pid)
-	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+	used, err := usageOf(command.Process.Pid)
+	if err != nil {
 		return localLoad{}, err
 	}
 	if name != serverFloor {
@@ -179,7 +179,7 @@ func (b *bench) loadServer(ctx context.Context, name, executable string, connect
 		Server: name, Connections: connections, Requests: len(results.took),
 		PerSecond: round(float64(len(results.took)) / results.measured.Seconds()),
 		P50MS:     round(quantile(results.took, 0.50)), P99MS: round(quantile(results.took, 0.99)),
-		PeakMiB: round(peak), Wrong: results.wrong, FirstWrong: results.firstWrong,
+		PeakMiB: round(used.peakMiB), Wrong: results.wrong, FirstWrong: results.firstWrong,
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,18 @@ import (
 	"strings"
 	"time"
 )
+
+// usageOf returns what the system has given to a process so far.
+func usageOf(pid int) (u usage, err error) {
+	if u.cpu, err = processCPU(pid); err != nil {
+		return usage{}, err
+	}
+	if u.faults, err = processFaults(pid); err != nil {
+		return usage{}, err
+	}
+	u.peakMiB, err = processPeak(pid)
+	return u, err
+}
 
 // processCPU returns the time that all threads of a process have run, in user
 // and in kernel mode, as the scheduler counts it: to the nanosecond, where
@@ -35,6 +48,31 @@ func processCPU(pid int) (time.Duration, error) {
 		total += time.Duration(ran)
 	}
 	return total, nil
+}
+
+// processFaults returns how often a process touched a page of memory that it did
+// not have yet, its ended threads included: the 10th and 12th field of
+// https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+func processFaults(pid int) (int, error) {
+	name := fmt.Sprintf("/proc/%d/stat", pid)
+	stat, err := os.ReadFile(name)
+	if err != nil {
+		return 0, err
+	}
+	// The second field is the program's name in parentheses, and may hold spaces.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	if len(fields) < 10 {
+		return 0, fmt.Errorf("%s ends too early: %q", name, stat)
+	}
+	minor, err := strconv.Atoi(fields[10-3])
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	major, err := strconv.Atoi(fields[12-3])
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return minor + major, nil
 }
 
 // processPeak returns the most memory that a process has had resident, in MiB.
