@@ -1,13 +1,15 @@
 package dynamo
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
+	"encoding/base64"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -50,25 +52,59 @@ func trustedFirst() *x509.CertPool {
 	if file := os.Getenv("SSL_CERT_FILE"); file != "" { // crypto/x509 reads no other then
 		files = []string{file}
 	}
-	var bundle []byte
 	for _, name := range files {
-		var err error
-		if bundle, err = os.ReadFile(name); err == nil {
-			break
+		if bundle, err := os.Open(name); err == nil {
+			defer func() { _ = bundle.Close() }() // it was only read
+			return amazonsOf(bundle)
 		}
 	}
+	return nil
+}
+
+// amazonsOf returns those certificates of a PEM bundle that name Amazon, or nil.
+//
+// A bundle has more than 200 KB, and memory that a process has not used before is
+// what a cold start waits for: so one certificate at a time, in the same two
+// buffers, where encoding/pem wants the whole and copies it again.
+func amazonsOf(bundle io.Reader) *x509.CertPool {
 	var pool *x509.CertPool
-	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
-		if !namesAmazon(block.Bytes) {
+	blocks := bufio.NewScanner(bundle)
+	blocks.Split(pemCertificates)
+	var der []byte
+	for blocks.Scan() {
+		der, _ = base64.StdEncoding.AppendDecode(der[:0], blocks.Bytes()) // it skips the ends of lines
+		if !namesAmazon(der) {
 			continue
 		}
-		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+		if certificate, err := x509.ParseCertificate(bytes.Clone(der)); err == nil { // it keeps its bytes
 			pool = cmp.Or(pool, x509.NewCertPool())
 			pool.AddCert(certificate)
 		}
 	}
-	return pool
+	return pool // what comes after a block that is too long, the second try finds
 }
+
+// pemCertificates is a bufio.SplitFunc for the base64 text of each certificate
+// (RFC 7468, section 5).
+func pemCertificates(data []byte, _ bool) (advance int, token []byte, err error) {
+	block, _, found := bytes.Cut(data, endCertificate)
+	if !found {
+		return 0, nil, nil // more is needed, or nothing is left
+	}
+	advance = len(block) + len(endCertificate)
+	for { // one that begins without an end is not one
+		_, text, found := bytes.Cut(block, beginCertificate)
+		if !found {
+			return advance, token, nil
+		}
+		block, token = text, text
+	}
+}
+
+var (
+	beginCertificate = []byte("-----BEGIN CERTIFICATE-----")
+	endCertificate   = []byte("-----END CERTIFICATE-----")
+)
 
 func namesAmazon(certificate []byte) bool {
 	for _, name := range amazonsRoots {
