@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -53,22 +52,11 @@ func conceal(err error) error {
 
 func meaning(err error) error {
 	var (
-		noTable    *types.ResourceNotFoundException
-		noCapacity *types.ProvisionedThroughputExceededException
-		overLimit  *types.RequestLimitExceeded
-		throttled  *types.ThrottlingException
-		internal   *types.InternalServerError
-		api        smithy.APIError
-		response   *smithyhttp.ResponseError
-		network    net.Error
+		api      smithy.APIError
+		response *smithyhttp.ResponseError
+		network  net.Error
 	)
 	switch {
-	case errors.As(err, &noTable):
-		return eventstore.ErrNoTable
-	case errors.As(err, &noCapacity), errors.As(err, &overLimit), errors.As(err, &throttled):
-		return eventstore.ErrThrottled
-	case errors.As(err, &internal):
-		return eventstore.ErrUnavailable
 	case errors.As(err, &api) && meaningOfCode(api.ErrorCode()) != nil:
 		return meaningOfCode(api.ErrorCode())
 	case errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError:
@@ -82,16 +70,22 @@ func meaning(err error) error {
 	}
 }
 
-// meaningOfCode knows the codes that the SDK has no Go type for, and gives nil for
-// all others:
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CommonErrors.html
+// meaningOfCode knows DynamoDB's error codes and those that all services of AWS
+// share, and gives nil for others. The SDK has Go types for some of them, which
+// depends on the operation and on the SDK's version; the code is always there.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html
 func meaningOfCode(code string) error {
 	switch code {
+	case "ResourceNotFoundException":
+		return eventstore.ErrNoTable
 	case "AccessDeniedException", "AccessDenied", "UnrecognizedClientException", "InvalidSignatureException",
 		"MissingAuthenticationToken", "MissingAuthenticationTokenException", "IncompleteSignature",
 		"ExpiredTokenException", "NotAuthorized", "OptInRequired", "InvalidClientTokenId":
 		return eventstore.ErrForbidden
-	case "ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded":
+	case "ProvisionedThroughputExceededException", "RequestLimitExceeded",
+		"ThrottlingException", "Throttling", "TooManyRequestsException":
 		return eventstore.ErrThrottled
 	case "InternalFailure", "InternalServerError", "ServiceUnavailable", "ServiceUnavailableException":
 		return eventstore.ErrUnavailable
