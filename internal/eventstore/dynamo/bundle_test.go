@@ -31,7 +31,7 @@ func TestAmazonsCertificatesAreFoundInABundle(t *testing.T) {
 		"another kind of block": {slices.Concat(trusted, first), first},
 		"a broken one":          {slices.Concat(broken, second), second},
 		"a begin without end":   {slices.Concat(first[:len(first)/2], second), second},
-		"the last one cut":      {slices.Concat(first, second[:len(second)-5]), first},
+		"the last one cut":      {slices.Concat(first, second[:len(second)/2]), first},
 		"too long a block":      {slices.Concat(first, bytes.Repeat([]byte("A"), 1<<20), second), first},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -61,6 +61,11 @@ func trustedFirst() *x509.CertPool {
 	return nil
 }
 
+// issuerWithin is how many characters of a certificate's text hold its issuer: only
+// version, serial number and algorithm come before that name (RFC 5280, section
+// 4.1), and the issuer of an authority is itself.
+const issuerWithin = 512
+
 // amazonsOf returns those certificates of a PEM bundle that name Amazon, or nil.
 //
 // A bundle has more than 200 KB, and memory that a process has not used before is
@@ -68,43 +73,41 @@ func trustedFirst() *x509.CertPool {
 // buffers, where encoding/pem wants the whole and copies it again.
 func amazonsOf(bundle io.Reader) *x509.CertPool {
 	var pool *x509.CertPool
-	blocks := bufio.NewScanner(bundle)
-	blocks.Split(pemCertificates)
+	parts := bufio.NewScanner(bundle)
+	parts.Split(betweenDashes)
 	var der []byte
-	for blocks.Scan() {
-		der, _ = base64.StdEncoding.AppendDecode(der[:0], blocks.Bytes()) // it skips the ends of lines
+	for begun := false; parts.Scan(); {
+		text := parts.Bytes()
+		if len(text) == 0 {
+			continue
+		}
+		if !begun {
+			begun = string(text) == "BEGIN CERTIFICATE" // RFC 7468, section 5
+			continue
+		}
+		begun = false
+		der, _ = base64.StdEncoding.AppendDecode(der[:0], text[:min(len(text), issuerWithin)]) // it skips the ends of lines
 		if !namesAmazon(der) {
 			continue
 		}
+		der, _ = base64.StdEncoding.AppendDecode(der[:0], text)
 		if certificate, err := x509.ParseCertificate(bytes.Clone(der)); err == nil { // it keeps its bytes
 			pool = cmp.Or(pool, x509.NewCertPool())
 			pool.AddCert(certificate)
 		}
 	}
-	return pool // what comes after a block that is too long, the second try finds
+	return pool // what comes after a part that is too long, the second try finds
 }
 
-// pemCertificates is a bufio.SplitFunc for the base64 text of each certificate
-// (RFC 7468, section 5).
-func pemCertificates(data []byte, _ bool) (advance int, token []byte, err error) {
-	block, _, found := bytes.Cut(data, endCertificate)
-	if !found {
+// betweenDashes is a bufio.SplitFunc. Base64 has no dashes, so the parts of a
+// bundle are its markers and the texts between them.
+func betweenDashes(data []byte, _ bool) (advance int, token []byte, err error) {
+	i := bytes.IndexByte(data, '-')
+	if i < 0 {
 		return 0, nil, nil // more is needed, or nothing is left
 	}
-	advance = len(block) + len(endCertificate)
-	for { // one that begins without an end is not one
-		_, text, found := bytes.Cut(block, beginCertificate)
-		if !found {
-			return advance, token, nil
-		}
-		block, token = text, text
-	}
+	return i + 1, data[:i], nil
 }
-
-var (
-	beginCertificate = []byte("-----BEGIN CERTIFICATE-----")
-	endCertificate   = []byte("-----END CERTIFICATE-----")
-)
 
 func namesAmazon(certificate []byte) bool {
 	for _, name := range amazonsRoots {
