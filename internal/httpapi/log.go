@@ -56,7 +56,7 @@ func (l *lineWriter) Write(line []byte) (int, error) {
 }
 
 func (h *Handler) logReceived(ctx context.Context, logger *slog.Logger, event events.APIGatewayProxyRequest, r request) {
-	attrs := []slog.Attr{slog.Any("event", redact(event, r))}
+	attrs := []slog.Attr{{Key: "event", Value: slog.GroupValue(redact(event, r)...)}}
 	if r.invocation != "" {
 		attrs = append(attrs, slog.String(logLambdaRequestID, r.invocation))
 	}
@@ -94,21 +94,6 @@ func milliseconds(d time.Duration) float64 {
 	return float64(d.Microseconds()) / 1000
 }
 
-// received is what the log shows of an event. It is made of the parts that are
-// known to be harmless; whatever else an event brings shows its name alone.
-type received struct {
-	Resource        string              `json:"resource"`
-	Path            string              `json:"path"`
-	HTTPMethod      string              `json:"httpMethod"`
-	Headers         map[string][]string `json:"headers"`
-	Query           map[string][]string `json:"multiValueQueryStringParameters,omitempty"`
-	Stage           string              `json:"stage,omitempty"`
-	SourceIP        string              `json:"sourceIp,omitempty"`
-	UserArn         string              `json:"userArn,omitempty"`
-	Body            string              `json:"body"`
-	IsBase64Encoded bool                `json:"isBase64Encoded"`
-}
-
 const redacted = "[redacted]"
 
 // loggedHeaders are the headers whose values cannot be secrets. The list is of
@@ -120,7 +105,9 @@ var loggedHeaders = []string{
 	"X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto",
 }
 
-func redact(event events.APIGatewayProxyRequest, r request) received {
+// redact returns what the log shows of an event. It is made of the parts that are
+// known to be harmless; whatever else an event brings shows its name alone.
+func redact(event events.APIGatewayProxyRequest, r request) []slog.Attr {
 	body := event.Body
 	if len(body) > contract.BodyMaxBytes {
 		end := contract.BodyMaxBytes
@@ -129,28 +116,35 @@ func redact(event events.APIGatewayProxyRequest, r request) received {
 		}
 		body = body[:end]
 	}
-	seen := received{
-		Resource:        event.Resource,
-		Path:            event.Path,
-		HTTPMethod:      event.HTTPMethod,
-		Headers:         make(map[string][]string, len(r.values)),
-		Stage:           event.RequestContext.Stage,
-		SourceIP:        event.RequestContext.Identity.SourceIP,
-		UserArn:         event.RequestContext.Identity.UserArn,
-		Body:            body,
-		IsBase64Encoded: event.IsBase64Encoded,
-	}
+	headers := make(map[string][]string, len(r.values))
 	for name, values := range r.values {
 		if !slices.Contains(loggedHeaders, name) {
 			values = []string{redacted}
 		}
-		seen.Headers[name] = values
+		headers[name] = values
 	}
-	for name := range event.QueryStringParameters {
-		if seen.Query == nil {
-			seen.Query = map[string][]string{}
+	seen := []slog.Attr{
+		slog.String("resource", event.Resource),
+		slog.String("path", event.Path),
+		slog.String("httpMethod", event.HTTPMethod),
+		slog.Any("headers", headers),
+	}
+	if len(event.QueryStringParameters) > 0 {
+		query := make(map[string][]string, len(event.QueryStringParameters))
+		for name := range event.QueryStringParameters {
+			query[name] = []string{redacted}
 		}
-		seen.Query[name] = []string{redacted}
+		seen = append(seen, slog.Any("multiValueQueryStringParameters", query))
 	}
-	return seen
+	identity := event.RequestContext.Identity
+	for _, part := range []slog.Attr{
+		slog.String("stage", event.RequestContext.Stage),
+		slog.String("sourceIp", identity.SourceIP),
+		slog.String("userArn", identity.UserArn),
+	} {
+		if part.Value.String() != "" {
+			seen = append(seen, part)
+		}
+	}
+	return append(seen, slog.String("body", body), slog.Bool("isBase64Encoded", event.IsBase64Encoded))
 }
