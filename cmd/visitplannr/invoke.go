@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 
 	"visitplannr/internal/eventstore/dynamo"
@@ -98,19 +99,21 @@ func startSlice(ctx context.Context, c *cli, o sliceOptions) (_ *slice, err erro
 	}()
 	endpoint := c.getenv(dynamo.EnvEndpoint)
 	s.dynamoDB = endpoint
+	var transport http.RoundTripper
 	if endpoint == "" {
 		embedded, err := startEngine(o.dynamoDBAddr)
 		if err != nil {
 			return nil, err
 		}
 		s.closers = append(s.closers, embedded.Close)
-		endpoint = embedded.URL()
+		endpoint, transport = embedded.URL(), embedded.Transport()
 		s.dynamoDB = endpoint + " (embedded: it lives in memory and ends with this process)"
 	}
 	db, err := openDatabase(ctx, endpoint)
 	if err != nil {
 		return nil, err
 	}
+	db.transport = transport
 	store := db.store(o.table)
 	if err := prepareTable(ctx, db, store, o.table); err != nil {
 		return nil, err

@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -95,5 +97,62 @@ func TestEngine(t *testing.T) {
 			group.Go(func() { call("GetItem", `{"TableName":"used","Key":{"K":{"S":"k"}}}`) })
 		}
 		group.Wait()
+	})
+
+	t.Run("answers in this process as it does at its URL", func(t *testing.T) {
+		t.Parallel()
+		e := start(t)
+		t.Cleanup(func() { _ = e.Close(context.Background()) })
+		call := func(transport http.RoundTripper, operation, input string) (status int, contentType, body string) {
+			t.Helper()
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.URL(), strings.NewReader(input))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+			response, err := transport.RoundTrip(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			answer, err := io.ReadAll(response.Body)
+			if err != nil || response.ContentLength != int64(len(answer)) {
+				t.Errorf("%s: %d bytes of %d, %v", operation, len(answer), response.ContentLength, err)
+			}
+			return response.StatusCode, response.Header.Get("Content-Type"), string(answer)
+		}
+		table := `{"TableName":"t","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"K","KeyType":"HASH"}],` +
+			`"AttributeDefinitions":[{"AttributeName":"K","AttributeType":"S"}]}`
+		if status, _, body := call(e.Transport(), "CreateTable", table); status != http.StatusOK {
+			t.Fatal(body)
+		}
+		for operation, input := range map[string]string{
+			"PutItem":     `{"TableName":"t","Item":{"K":{"S":"k"}}}`,
+			"GetItem":     `{"TableName":"t","Key":{"K":{"S":"k"}}}`,
+			"DeleteTable": `{"TableName":"no such"}`,
+			"NoSuchThing": `{}`,
+			"Query":       `{`,
+		} {
+			status, contentType, body := call(e.Transport(), operation, input)
+			wantStatus, wantType, want := call(http.DefaultTransport, operation, input)
+			if status != wantStatus || contentType != wantType || body != want {
+				t.Errorf("%s\n got %d %s %s\nwant %d %s %s", operation, status, contentType, body, wantStatus, wantType, want)
+			}
+		}
+	})
+
+	t.Run("does nothing in this process for a request that has ended", func(t *testing.T) {
+		t.Parallel()
+		e := start(t)
+		t.Cleanup(func() { _ = e.Close(context.Background()) })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response, err := e.Transport().RoundTrip(request); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, %v; want an error that is %v", response, err, context.Canceled)
+		}
 	})
 }

@@ -68,10 +68,14 @@ func NewClient(getenv func(string) string) (*dynamodb.Client, error) {
 	return dynamodb.New(options), nil
 }
 
-// Connect returns a client for another endpoint than AWS's own for the region.
-func Connect(endpoint, region string, credentials aws.Credentials) *dynamodb.Client {
+// Connect returns a client for another endpoint than AWS's own for the region. Its
+// requests go over transport, or over the network if that is nil.
+func Connect(endpoint, region string, credentials aws.Credentials, transport http.RoundTripper) *dynamodb.Client {
 	options := Options(region, static(credentials))
 	options.BaseEndpoint = &endpoint
+	if transport != nil {
+		options.HTTPClient = clientOver(transport)
+	}
 	return dynamodb.New(options)
 }
 
@@ -89,13 +93,17 @@ func Options(region string, credentials aws.CredentialsProvider) dynamodb.Option
 	return dynamodb.Options{
 		Region:      region,
 		Credentials: credentials,
-		HTTPClient:  bodyInMemory{&http.Client{Transport: transport, Timeout: attemptTimeout}},
+		HTTPClient:  clientOver(transport),
 		Retryer: retryer{retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = maxAttempts
 			o.Backoff = retry.BackoffDelayerFunc(backoff)
 			o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(unreadable))
 		})},
 	}
+}
+
+func clientOver(transport http.RoundTripper) bodyInMemory {
+	return bodyInMemory{&http.Client{Transport: transport, Timeout: attemptTimeout}}
 }
 
 // bodyInMemory sends requests whose body net/http knows to be in memory. Of the
