@@ -19,7 +19,8 @@ var loopCommand = command{
 	about: `Measures what a developer waits for, in a clone of the last commit, so the working
 tree is left alone: all tests and one synthesis, with nothing changed, with one
 line of code added to the function, and with one added to a stack. The median of
--rounds is given.
+-rounds is given. The floor of a synthesis is one of an app in Go whose only stack
+is empty.
 
 -clean first does it with empty caches of Go's modules and builds and of jsii, as on
 a new machine: minutes, and it downloads the modules. It is done once.
@@ -63,6 +64,24 @@ var (
 	loopSynth = []string{"npx cdk synth", "npx", "--no-install", "cdk", "synth", "--quiet"}
 )
 
+// The floor of a synthesis: what the CDK takes for nothing.
+var loopFloor = []string{"npx cdk synth", "npx", "--no-install", "cdk", "synth", "--quiet", "--app", "go run ./" + emptyApp, "--output", "build/empty"}
+
+const (
+	emptyApp       = "_empty" // ./... does not see it
+	emptyAppSource = `package main
+
+import "github.com/aws/aws-cdk-go/awscdk/v2"
+
+func main() {
+	app := awscdk.NewApp(nil)
+	name := "Empty"
+	awscdk.NewStack(app, &name, nil)
+	app.Synth(nil)
+}
+`
+)
+
 // change is something that a developer does between two commands.
 type change struct {
 	name string
@@ -104,40 +123,51 @@ func measureLoop(ctx context.Context, b *bench, o loopOptions) (report, error) {
 			r.Waits = append(r.Waits, loopWait{Change: "clean clone, empty caches", Command: command[0], Seconds: round(took.Seconds())})
 		}
 	}
-	for _, command := range [][]string{loopTests, loopSynth} { // fills the caches
-		if _, err := c.run(ctx, command); err != nil {
-			return nil, err
-		}
+	if err := os.Mkdir(filepath.Join(c.dir, emptyApp), 0o700); err != nil {
+		return nil, err
 	}
+	if err := os.WriteFile(filepath.Join(c.dir, emptyApp, "main.go"), []byte(emptyAppSource), 0o600); err != nil {
+		return nil, err
+	}
+
 	var waits []*loopWait
 	for _, change := range changes {
 		for _, command := range [][]string{loopTests, loopSynth} {
 			waits = append(waits, &loopWait{Change: change.name, Command: command[0]})
 		}
 	}
-	for round := range o.rounds {
-		i := 0
-		for _, change := range changes {
-			for _, command := range [][]string{loopTests, loopSynth} {
-				if err := c.touch(change.file, round*100+i); err != nil {
-					return nil, err
-				}
-				took, err := c.run(ctx, command)
-				if err != nil {
-					return nil, err
-				}
-				waits[i].samples = append(waits[i].samples, took.Seconds())
-				i++
-			}
-		}
-		// What was touched last must not be built in the first command of the next
-		// round.
+	floor := &loopWait{Change: "an app with an empty stack", Command: loopFloor[0]}
+	for round := range o.rounds + 1 { // the first fills the caches, and is not counted
+		// What was touched last must not be built in the first command that counts.
 		for _, command := range [][]string{loopTests, loopSynth} {
 			if _, err := c.run(ctx, command); err != nil {
 				return nil, err
 			}
 		}
+		i := 0
+		measure := func(wait *loopWait, command []string) error {
+			took, err := c.run(ctx, command)
+			if err == nil && round > 0 {
+				wait.samples = append(wait.samples, took.Seconds())
+			}
+			return err
+		}
+		if err := measure(floor, loopFloor); err != nil {
+			return nil, err
+		}
+		for _, change := range changes {
+			for _, command := range [][]string{loopTests, loopSynth} {
+				if err := c.touch(change.file, round*100+i); err != nil {
+					return nil, err
+				}
+				if err := measure(waits[i], command); err != nil {
+					return nil, err
+				}
+				i++
+			}
+		}
 	}
+	waits = append(waits, floor)
 	for _, wait := range waits {
 		wait.Seconds = round(median(wait.samples))
 		r.Waits = append(r.Waits, *wait)
