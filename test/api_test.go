@@ -27,9 +27,9 @@ func method(t *testing.T, tpl template, verb string) resource {
 func TestAPI(t *testing.T) {
 	t.Parallel()
 	t.Run("asks for a signature unless it is open by choice", func(t *testing.T) {
-		for access, authorization := range map[string]string{"iam": `"AWS_IAM"`, "open": `"NONE"`} {
-			_, method := synth(t, settings{"stage": "prod", "access": access}).only(t, "AWS::ApiGateway::Method")
-			want(t, "AuthorizationType with access="+access, method.Properties["AuthorizationType"], authorization)
+		for authorization, s := range map[string]settings{`"AWS_IAM"`: {"stage": "prod"}, `"NONE"`: {"stage": "prod", "access": "open"}} {
+			_, method := synth(t, s).only(t, "AWS::ApiGateway::Method")
+			want(t, "AuthorizationType of "+variant(s), method.Properties["AuthorizationType"], authorization)
 		}
 	})
 
