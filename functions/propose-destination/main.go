@@ -52,15 +52,16 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 		CORSOrigins:  strings.FieldsFunc(getenv(contract.EnvCORSOrigins), func(r rune) bool { return r == ',' }),
 	}
 
-	warmed := make(chan struct{})
+	// One thread does both: it rehearses whenever the network is waited for.
+	rehearsed := make(chan struct{})
 	go func() {
-		defer close(warmed)
-		ctx, cancel := context.WithTimeout(context.Background(), warmUp)
-		defer cancel()
-		_ = dynamo.Warm(ctx, client) // a store that cannot be reached is the request's problem, which reports it
+		defer close(rehearsed)
+		rehearse(cfg, store.Rehearsal())
 	}()
-	rehearse(cfg, store.Rehearsal()) // while the network is waited for
-	<-warmed
+	ctx, cancel := context.WithTimeout(context.Background(), warmUp)
+	defer cancel()
+	_ = dynamo.Warm(ctx, client) // a store that cannot be reached is the request's problem, which reports it
+	<-rehearsed
 	return httpapi.New(cfg), nil
 }
 
