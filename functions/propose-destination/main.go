@@ -3,14 +3,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -65,18 +63,14 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 	return httpapi.New(cfg), nil
 }
 
-// rehearse takes one proposal through all of the function's code, without a line
-// of log and without the network: what code does the first time only (learning
-// types, building tables) then does not wait for the first editor.
+// rehearse takes one proposal through all of the function's code, and the runtime
+// library's, without a line of log and without the network: what code does the
+// first time only (learning types, building tables) then does not wait for the
+// first editor.
 func rehearse(cfg httpapi.Config, store destination.EventStore) {
 	cfg.Store, cfg.Output = store, io.Discard
-	var event events.APIGatewayProxyRequest
-	if json.Unmarshal([]byte(rehearsal), &event) != nil {
-		return // it is only a rehearsal
-	}
-	if response, err := httpapi.New(cfg).Handle(context.Background(), event); err == nil {
-		_, _ = json.Marshal(response)
-	}
+	// What comes of it is nobody's business.
+	_, _ = lambda.NewHandler(httpapi.New(cfg).Handle).Invoke(context.Background(), []byte(rehearsal))
 }
 
 const rehearsal = `{
