@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -53,7 +54,7 @@ a TLS proxy, and the function trusts this machine's certificates and the proxy's
 setting buys: -also GOMAXPROCS=2 -also GOGC=100,GOMEMLIMIT= (no value: not set).`,
 	flags: func(set *flag.FlagSet) func(context.Context, *bench) (report, error) {
 		var o functionOptions
-		set.IntVar(&o.processes, "processes", 21, "`number` of processes of each variant")
+		set.IntVar(&o.processes, "processes", 31, "`number` of processes of each variant")
 		set.IntVar(&o.requests, "requests", 1000, "`number` of warm requests to each process")
 		set.IntVar(&o.memory, "memory", 512, "`MiB` that the function is told it has")
 		set.StringVar(&o.engine, "engine", engineDynoxide, "`name` of the engine: dynoxide or embedded")
@@ -187,8 +188,8 @@ func measureFunction(ctx context.Context, b *bench, o functionOptions) (_ report
 	}
 	for i := range o.processes {
 		fmt.Fprintf(b.progress, "\rprocess %d of %d", i+1, o.processes)
-		for j := range variants {
-			v := variants[(i+j)%len(variants)] // nobody always goes first
+		for _, j := range rand.Perm(len(variants)) { // or one would always follow the same other
+			v := variants[j]
 			sample, err := sampleProcess(ctx, v, event, o)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", v.name, err)
