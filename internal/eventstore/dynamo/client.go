@@ -74,7 +74,7 @@ func Connect(endpoint, region string, credentials aws.Credentials, transport htt
 	options := Options(region, static(credentials))
 	options.BaseEndpoint = &endpoint
 	if transport != nil {
-		options.HTTPClient = clientOver(transport)
+		options.HTTPClient = inMemory{transport}
 	}
 	return dynamodb.New(options)
 }
@@ -93,7 +93,7 @@ func Options(region string, credentials aws.CredentialsProvider) dynamodb.Option
 	return dynamodb.Options{
 		Region:      region,
 		Credentials: credentials,
-		HTTPClient:  clientOver(transport),
+		HTTPClient:  inMemory{transport},
 		Retryer: retryer{retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = maxAttempts
 			o.Backoff = retry.BackoffDelayerFunc(backoff)
@@ -102,29 +102,49 @@ func Options(region string, credentials aws.CredentialsProvider) dynamodb.Option
 	}
 }
 
-func clientOver(transport http.RoundTripper) bodyInMemory {
-	return bodyInMemory{&http.Client{Transport: transport, Timeout: attemptTimeout}}
+// inMemory is an HTTP client whose requests and answers are in memory, whole.
+//
+// Of the SDK's own reader net/http does not know that it is in memory, so it would
+// write headers and body apart: two packets, and a server that is quick answers
+// while net/http still looks for more body. The SDK then closes the reader, which
+// makes net/http give up the connection: on a local engine up to one request in
+// ten paid for a new one.
+//
+// It is no http.Client because that follows redirects, which DynamoDB does not
+// make and nobody should send signed requests after.
+type inMemory struct {
+	transport http.RoundTripper
 }
 
-// bodyInMemory sends requests whose body net/http knows to be in memory. Of the
-// SDK's own reader it does not know that, so it writes headers and body apart:
-// two packets, and a server that is quick answers while net/http still looks for
-// more body. The SDK then closes the reader, which makes net/http give up the
-// connection: on a local engine up to one request in ten paid for a new one.
-type bodyInMemory struct {
-	client *http.Client
-}
-
-// Do implements the SDK's HTTPClient.
-func (c bodyInMemory) Do(request *http.Request) (*http.Response, error) {
+// Do implements the SDK's HTTPClient. It fails when the whole answer is not there
+// within attemptTimeout.
+func (c inMemory) Do(request *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(request.Context(), attemptTimeout)
+	defer cancel()
+	request = request.WithContext(ctx)
+	var err error
 	if request.Body != nil {
-		body, err := io.ReadAll(request.Body)
-		if err := errors.Join(err, request.Body.Close()); err != nil {
+		if request.Body, err = readAll(request.Body); err != nil {
 			return nil, fmt.Errorf("read request: %w", err)
 		}
-		request.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	return c.client.Do(request)
+	response, err := c.transport.RoundTrip(request)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", request.Method, request.URL, err)
+	}
+	if response.Body, err = readAll(response.Body); err != nil {
+		return nil, fmt.Errorf("%s %s: read answer: %w", request.Method, request.URL, err)
+	}
+	return response, nil
+}
+
+// readAll returns what body holds, and closes it.
+func readAll(body io.ReadCloser) (io.ReadCloser, error) {
+	content, err := io.ReadAll(body)
+	if err := errors.Join(err, body.Close()); err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(content)), nil
 }
 
 // unreadable makes an answer that was cut, or is not DynamoDB's, be asked for
@@ -191,8 +211,7 @@ func Warm(ctx context.Context, client *dynamodb.Client) error {
 	if err != nil {
 		return fmt.Errorf("warm: %w", err)
 	}
-	_, readErr := io.Copy(io.Discard, io.LimitReader(response.Body, 4<<10))
-	return errors.Join(readErr, response.Body.Close())
+	return response.Body.Close()
 }
 
 // Rehearsal returns a store that does all that s does, but sends nothing: every
