@@ -58,11 +58,12 @@ type loopWait struct {
 	samples []float64
 }
 
-// The commands of the loop. The first of each row is what the report calls it.
-var (
-	loopTests = []string{"go test ./...", "go", "test", "./..."}
-	loopSynth = []string{"npx cdk synth", "npx", "--no-install", "cdk", "synth", "--quiet"}
-)
+// loopCommands are what is waited for. The first word of each is what the report
+// calls it.
+var loopCommands = [][]string{
+	{"go test ./...", "go", "test", "./..."},
+	{"npx cdk synth", "npx", "--no-install", "cdk", "synth", "--quiet"},
+}
 
 // The floor of a synthesis: what the CDK takes for nothing.
 var loopFloor = []string{"npx cdk synth", "npx", "--no-install", "cdk", "synth", "--quiet", "--app", "go run ./" + emptyApp, "--output", "build/empty"}
@@ -115,7 +116,7 @@ func measureLoop(ctx context.Context, b *bench, o loopOptions) (report, error) {
 			cold.env = append(cold.env, cache+"="+filepath.Join(b.dir, cache))
 		}
 		cold.env = append(cold.env, "GOFLAGS=-modcacherw") // or nobody could remove it
-		for _, command := range [][]string{loopTests, loopSynth} {
+		for _, command := range loopCommands {
 			took, err := cold.run(ctx, command)
 			if err != nil {
 				return nil, err
@@ -132,19 +133,12 @@ func measureLoop(ctx context.Context, b *bench, o loopOptions) (report, error) {
 
 	var waits []*loopWait
 	for _, change := range changes {
-		for _, command := range [][]string{loopTests, loopSynth} {
+		for _, command := range loopCommands {
 			waits = append(waits, &loopWait{Change: change.name, Command: command[0]})
 		}
 	}
 	floor := &loopWait{Change: "an app with an empty stack", Command: loopFloor[0]}
 	for round := range o.rounds + 1 { // the first fills the caches, and is not counted
-		// What was touched last must not be built in the first command that counts.
-		for _, command := range [][]string{loopTests, loopSynth} {
-			if _, err := c.run(ctx, command); err != nil {
-				return nil, err
-			}
-		}
-		i := 0
 		measure := func(wait *loopWait, command []string) error {
 			took, err := c.run(ctx, command)
 			if err == nil && round > 0 {
@@ -155,15 +149,16 @@ func measureLoop(ctx context.Context, b *bench, o loopOptions) (report, error) {
 		if err := measure(floor, loopFloor); err != nil {
 			return nil, err
 		}
-		for _, change := range changes {
-			for _, command := range [][]string{loopTests, loopSynth} {
-				if err := c.touch(change.file, round*100+i); err != nil {
-					return nil, err
-				}
-				if err := measure(waits[i], command); err != nil {
-					return nil, err
-				}
-				i++
+		for i, wait := range waits {
+			if err := c.touch(changes[i/len(loopCommands)].file, round*100+i); err != nil {
+				return nil, err
+			}
+			if err := measure(wait, loopCommands[i%len(loopCommands)]); err != nil {
+				return nil, err
+			}
+			// The other command must not meet this change as well as its own.
+			if _, err := c.run(ctx, loopCommands[(i+1)%len(loopCommands)]); err != nil {
+				return nil, err
 			}
 		}
 	}
