@@ -1,9 +1,8 @@
 // Package engine is the embedded DynamoDB of the local run: minidyn, spoken to in
 // DynamoDB's own protocol, so that the store's one adapter reaches it as it reaches
 // AWS: over HTTP, or in this process without a connection. It keeps everything in
-// memory. It is more lenient than DynamoDB (it takes
-// items over 400 KB and empty keys); the store's tests run on stricter engines
-// too.
+// memory. It is more lenient than DynamoDB (it takes items over 400 KB and empty
+// keys); the store's tests run on stricter engines too.
 package engine
 
 import (
@@ -81,8 +80,8 @@ func (e *Engine) track(connection net.Conn, state http.ConnState) {
 	}
 }
 
-// Close stops the engine after the requests that are under way, or when ctx
-// ends. What it held is gone.
+// Close stops the engine after the requests that are under way at its URL, or when
+// ctx ends. What it held is gone.
 func (e *Engine) Close(ctx context.Context) error {
 	// A client with many requests opens connections that it may never use, and
 	// Shutdown would wait 5 seconds for them.

@@ -155,4 +155,24 @@ func TestEngine(t *testing.T) {
 			t.Errorf("got %v, %v; want an error that is %v", response, err, context.Canceled)
 		}
 	})
+
+	t.Run("loses a request, and not the process, when it panics", func(t *testing.T) {
+		t.Parallel()
+		e := start(t)
+		t.Cleanup(func() { _ = e.Close(context.Background()) })
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.URL(), panicking{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
+		response, err := e.Transport().RoundTrip(request)
+		if err == nil || !strings.Contains(err.Error(), "no such luck") {
+			t.Errorf("got %v, %v; want the panic as an error", response, err)
+		}
+	})
 }
+
+// panicking is a body that cannot be read.
+type panicking struct{}
+
+func (panicking) Read([]byte) (int, error) { panic("no such luck") }

@@ -46,7 +46,7 @@ func (m metrics) write(requestID string, res result) {
 	line["_aws"] = json.RawMessage(fmt.Sprintf(metricDirective, m.now().UnixMilli(), outcomeMetric(res), latency))
 	encoded, err := json.Marshal(line)
 	if err != nil {
-		panic(err) // strings and numbers always encode
+		panic(err) // strings and numbers always encode, and the directive is JSON
 	}
 	// Nobody can be told when standard output is gone.
 	_, _ = m.output.Write(append(encoded, '\n'))

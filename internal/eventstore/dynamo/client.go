@@ -110,8 +110,8 @@ func Options(region string, credentials aws.CredentialsProvider) dynamodb.Option
 // makes net/http give up the connection: on a local engine up to one request in
 // ten paid for a new one.
 //
-// It is no http.Client because that follows redirects, which DynamoDB does not
-// make and nobody should send signed requests after.
+// It is no http.Client, because that follows redirects: DynamoDB makes none, and a
+// signed request should not follow any.
 type inMemory struct {
 	transport http.RoundTripper
 }
@@ -130,25 +130,32 @@ func (c inMemory) Do(request *http.Request) (*http.Response, error) {
 	}
 	response, err := c.transport.RoundTrip(request)
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", request.Method, request.URL, err)
+		return nil, fmt.Errorf("%s %s: %w", request.Method, request.URL.Redacted(), err)
 	}
 	if response.Body, err = readAll(response.Body); err != nil {
-		return nil, fmt.Errorf("%s %s: read answer: %w", request.Method, request.URL, err)
+		return nil, fmt.Errorf("%s %s: read answer: %w", request.Method, request.URL.Redacted(), err)
 	}
 	return response, nil
 }
 
-// readAll returns what body holds, and closes it.
+// maxBody bounds what is read into memory, far above the 1 MB of DynamoDB's largest
+// answer to a query.
+const maxBody = 16 << 20
+
+// readAll returns what body holds, and closes it. It fails above maxBody.
 func readAll(body io.ReadCloser) (io.ReadCloser, error) {
-	content, err := io.ReadAll(body)
+	content, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if err := errors.Join(err, body.Close()); err != nil {
 		return nil, err
+	}
+	if len(content) > maxBody {
+		return nil, fmt.Errorf("the body has more than %d bytes", maxBody)
 	}
 	return io.NopCloser(bytes.NewReader(content)), nil
 }
 
-// unreadable makes an answer that was cut, or is not DynamoDB's, be asked for
-// again. Whether the request was done is then unknown, as after a lost connection,
+// unreadable makes an answer that is not DynamoDB's, or ends too early without
+// saying so, be asked for again. Whether the request was done is then unknown, as after a lost connection,
 // and every request of a store may be repeated.
 func unreadable(err error) aws.Ternary {
 	var answer *smithy.DeserializationError

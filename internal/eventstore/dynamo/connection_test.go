@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -46,6 +47,21 @@ func TestRequestsInARowShareOneConnection(t *testing.T) {
 	}
 	if got := connections.Load(); got != 1 {
 		t.Errorf("500 writes and the warm-up used %d connections, want 1", got)
+	}
+}
+
+// A URL that holds a password is in the environment, and must not get into the log.
+func TestFailuresDoNotShowTheEndpointsPassword(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close() // nobody listens there now
+	client, err := dynamo.NewClient(environment(strings.Replace(server.URL, "http://", "http://user:hunter2@", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = dynamo.Warm(t.Context(), client)
+	if err == nil || !strings.Contains(err.Error(), "http://user:") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("got %v; want an error that tells the URL without its password", err)
 	}
 }
 

@@ -96,7 +96,7 @@ func amazonsOf(bundle io.Reader) *x509.CertPool {
 			pool.AddCert(certificate)
 		}
 	}
-	return pool // what comes after a part that is too long, the second try finds
+	return pool // after a part that is too long there may be more, which dialTLS's second try trusts
 }
 
 // betweenDashes is a bufio.SplitFunc. Base64 has no dashes, so the parts of a
