@@ -155,8 +155,8 @@ func readAll(body io.ReadCloser) (io.ReadCloser, error) {
 }
 
 // unreadable makes an answer that is not DynamoDB's, or ends too early without
-// saying so, be asked for again. Whether the request was done is then unknown, as after a lost connection,
-// and every request of a store may be repeated.
+// saying so, be asked for again. Whether the request was done is then unknown, as
+// after a lost connection, and every request of a store may be repeated.
 func unreadable(err error) aws.Ternary {
 	var answer *smithy.DeserializationError
 	return aws.BoolTernary(errors.As(err, &answer))
