@@ -36,14 +36,15 @@ var functionCommand = command{
 	about: `Builds functions/propose-destination and a function that does nothing (bench/floor)
 with the flags of the deployed one, for this machine, and runs them as processes
 behind the project's Lambda Runtime API with the environment that the stack sets.
-Processes of all variants take turns, so a noisy machine disturbs them alike.
+Processes of all variants alternate, in an order that chance decides, so a noisy
+machine disturbs them alike.
 
   init       from the start of the process to its first call for an invocation
   first      its first invocation: what a cold start adds to an answer, with init
   warm       the invocations after it: of each process its p50 and p99
   CPU        of the function's process, user and kernel: in init, and per warm request
   faults     pages of memory that it touched for the first time: where a machine is
-             virtual, often most of the cost of init, and steadier than any clock
+             virtual a good part of the cost of init, and steadier than any clock
   peak       most memory resident
   zip        of the arm64 build that is deployed
 
