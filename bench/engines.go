@@ -11,7 +11,7 @@ import (
 	"os/exec"
 	"time"
 
-	"visitplannr/internal/engine"
+	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/eventstore/dynamo"
 )
 
@@ -39,7 +39,7 @@ func (b *bench) startEngine(ctx context.Context, name string) (database, error) 
 	if name == engineDynoxide {
 		return b.startDynoxide(ctx)
 	}
-	embedded, err := engine.Start("127.0.0.1:0")
+	embedded, err := dynamodb.Start("127.0.0.1:0")
 	if err != nil {
 		return database{}, err
 	}

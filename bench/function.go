@@ -20,9 +20,9 @@ import (
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/gateway"
+	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/gobuild"
-	"visitplannr/internal/runtimeapi"
+	"visitplannr/internal/local/lambda"
 )
 
 // The two functions that are compared.
@@ -253,12 +253,12 @@ func proxyEvent() ([]byte, error) {
 	request := httptest.NewRequest(http.MethodPost, contract.ProposeDestination.Path, strings.NewReader(proposal))
 	request.Header.Set("Content-Type", contract.MediaTypeJSON)
 	request.Header.Set("User-Agent", "visitplannr-bench")
-	return json.Marshal(gateway.NewEvent(request, []byte(proposal), uuid.NewString()))
+	return json.Marshal(apigateway.NewEvent(request, []byte(proposal), uuid.NewString()))
 }
 
 // sampleProcess starts one process of v, sends it requests, and ends it.
 func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOptions) (s processSample, err error) {
-	runtime, err := runtimeapi.New(runtimeapi.Config{
+	runtime, err := lambda.New(lambda.Config{
 		Bootstrap: v.bootstrap, Env: v.env, Concurrency: 1, FunctionName: functionName, MemoryMB: o.memory,
 	})
 	if err != nil {
@@ -307,7 +307,7 @@ func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOpti
 
 // timeRequest does one invocation, and fails unless the answer is a success: a
 // fast failure must not count as speed.
-func timeRequest(ctx context.Context, runtime *runtimeapi.Runtime, event []byte) (time.Duration, error) {
+func timeRequest(ctx context.Context, runtime *lambda.Runtime, event []byte) (time.Duration, error) {
 	began := time.Now()
 	answer, err := runtime.Invoke(ctx, event)
 	took := time.Since(began)

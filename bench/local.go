@@ -25,7 +25,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/gateway"
+	"visitplannr/internal/local/apigateway"
 )
 
 var localCommand = command{
@@ -416,8 +416,8 @@ var floorServer = struct {
 }{"floor-server", serveFloor}
 
 func serveFloor(ctx context.Context, _ []string) error {
-	api, err := gateway.New(gateway.Config{
-		Invoker: gateway.InProcess{Timeout: 10 * time.Second, Handle: func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+	api, err := apigateway.New(apigateway.Config{
+		Invoker: apigateway.InProcess{Timeout: 10 * time.Second, Handle: func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 			return events.APIGatewayProxyResponse{StatusCode: http.StatusOK, Body: contract.StatusOK}, nil
 		}},
 		ValidateBodies: true,

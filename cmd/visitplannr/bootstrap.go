@@ -14,8 +14,8 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/gobuild"
-	"visitplannr/internal/runtimeapi"
-	"visitplannr/internal/watch"
+	"visitplannr/internal/local/lambda"
+	"visitplannr/internal/local/watch"
 )
 
 // function is the folder below functions/ that answers the one route.
@@ -27,7 +27,7 @@ const functionMemory = 256
 // bootstrap is the function as Lambda runs it: built, and started behind the
 // Runtime API.
 type bootstrap struct {
-	*runtimeapi.Runtime
+	*lambda.Runtime
 	root   string // of the module
 	dir    string // of the builds, temporary
 	builds int
@@ -49,7 +49,7 @@ func startBootstrap(ctx context.Context, db database, table string, concurrency 
 	b := &bootstrap{root: root, dir: dir, unfollow: func() {}}
 	path, err := b.build(ctx)
 	if err == nil {
-		b.Runtime, err = runtimeapi.New(runtimeapi.Config{
+		b.Runtime, err = lambda.New(lambda.Config{
 			Bootstrap:    path,
 			Env:          append(db.environment(table), gobuild.Environment(functionMemory)...),
 			MemoryMB:     functionMemory,

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/gateway"
+	"visitplannr/internal/local/apigateway"
 )
 
 const aboutEvent = `Prints the event that API Gateway would hand to the function for a request, to be
@@ -56,7 +56,7 @@ func runEvent(_ context.Context, c *cli, args []string) error {
 	for _, header := range headers {
 		request.Header.Add(header.name, header.value)
 	}
-	event := gateway.NewEvent(request, []byte(body), uuid.NewString())
+	event := apigateway.NewEvent(request, []byte(body), uuid.NewString())
 	if encoded && !event.IsBase64Encoded {
 		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(body)), true
 	}

@@ -10,7 +10,7 @@ import (
 	"os"
 
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/gateway"
+	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/httpapi"
 )
@@ -75,7 +75,7 @@ func readEvent(c *cli, file string) ([]byte, error) {
 
 // slice is the function and its table, without a gateway.
 type slice struct {
-	invoker  gateway.Invoker
+	invoker  apigateway.Invoker
 	function *bootstrap // nil: the function runs in this process
 	dynamoDB string     // where the table is, for people
 	closers  []func(context.Context) error
@@ -120,7 +120,7 @@ func startSlice(ctx context.Context, c *cli, o sliceOptions) (_ *slice, err erro
 	}
 	if !o.bootstrap {
 		handler := httpapi.New(httpapi.Config{Store: store, Output: c.stderr, FunctionName: function})
-		s.invoker = gateway.InProcess{Handle: handler.Handle, Timeout: gobuild.FunctionTimeout}
+		s.invoker = apigateway.InProcess{Handle: handler.Handle, Timeout: gobuild.FunctionTimeout}
 		return s, nil
 	}
 	s.function, err = startBootstrap(ctx, db, o.table, o.concurrency, c.stderr)

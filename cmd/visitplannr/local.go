@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/engine"
+	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/gateway"
+	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/httpapi"
 )
 
@@ -33,7 +33,7 @@ Ctrl-C ends the run after the requests that are under way; a second one at once.
 const (
 	startTimeout = 10 * time.Second // for an engine to answer
 	readTimeout  = 10 * time.Second // for a client to send a request, or it would hold up the end
-	stopTimeout  = gateway.IntegrationTimeout + time.Second
+	stopTimeout  = apigateway.IntegrationTimeout + time.Second
 )
 
 type localOptions struct {
@@ -79,7 +79,7 @@ func serveLocal(ctx context.Context, c *cli, o localOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, slice.close(ctx)) }()
-	api, err := gateway.New(gateway.Config{
+	api, err := apigateway.New(apigateway.Config{
 		Invoker:        slice.invoker,
 		ValidateBodies: o.validation == contract.ValidationGateway,
 		Logger:         httpapi.NewLogger(c.stderr),
@@ -102,8 +102,8 @@ func serveLocal(ctx context.Context, c *cli, o localOptions) (err error) {
 }
 
 // startEngine starts the embedded engine.
-func startEngine(addr string) (*engine.Engine, error) {
-	embedded, err := engine.Start(addr)
+func startEngine(addr string) (*dynamodb.Engine, error) {
+	embedded, err := dynamodb.Start(addr)
 	if err != nil {
 		return nil, addressError("embedded DynamoDB engine", "-dynamodb-addr", err)
 	}

@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"testing"
 
-	"visitplannr/internal/engine"
+	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/eventstore/dynamo"
 )
 
@@ -30,7 +30,7 @@ type gate struct {
 
 func newGate(t *testing.T) gate {
 	t.Helper()
-	e, err := engine.Start("127.0.0.1:0")
+	e, err := dynamodb.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/destination"
-	"visitplannr/internal/engine"
+	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/httpapi"
@@ -19,7 +19,7 @@ import (
 // complete is an environment as Lambda and the stack make it, on an engine.
 func complete(t *testing.T) map[string]string {
 	t.Helper()
-	e, err := engine.Start("127.0.0.1:0")
+	e, err := dynamodb.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/engine/enginetest"
-	"visitplannr/internal/faults"
+	"visitplannr/internal/local/dynamodb/enginetest"
+	"visitplannr/internal/local/faults"
 )
 
 // waysToLearn are engines that differ in how the function learns of the event in

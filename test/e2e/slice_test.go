@@ -23,8 +23,8 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/faults"
-	"visitplannr/internal/gateway"
+	"visitplannr/internal/local/faults"
+	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/httpapi"
 )
 
@@ -98,7 +98,7 @@ func newSlice(t *testing.T, engine string, plan faults.Plan) *slice {
 		close(expired)
 		expired = make(chan struct{})
 	}
-	s.serve(gateway.InProcess{Timeout: timeout, Handle: func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+	s.serve(apigateway.InProcess{Timeout: timeout, Handle: func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 		mu.Lock()
 		limited := limitedContext{ctx, expired}
 		mu.Unlock()
@@ -145,9 +145,9 @@ func behindProxy(t *testing.T, engine string, plan faults.Plan) *slice {
 }
 
 // serve serves the API with a function.
-func (s *slice) serve(function gateway.Invoker) {
+func (s *slice) serve(function apigateway.Invoker) {
 	s.t.Helper()
-	api, err := gateway.New(gateway.Config{Invoker: function, ValidateBodies: true, Logger: httpapi.NewLogger(s.logs)})
+	api, err := apigateway.New(apigateway.Config{Invoker: function, ValidateBodies: true, Logger: httpapi.NewLogger(s.logs)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -18,11 +18,11 @@ import (
 	"time"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/engine/enginetest"
+	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/eventstore"
-	"visitplannr/internal/faults"
+	"visitplannr/internal/local/faults"
 	"visitplannr/internal/gobuild"
-	"visitplannr/internal/runtimeapi"
+	"visitplannr/internal/local/lambda"
 )
 
 // docs/reliability.md tells how to run it at full size, and what came out.
@@ -114,7 +114,7 @@ func TestNothingLostNothingTwice(t *testing.T) {
 }
 
 // stressed starts the slice with the real bootstrap behind the Runtime API.
-func stressed(t *testing.T) (*slice, *runtimeapi.Runtime, *atomic.Int64) {
+func stressed(t *testing.T) (*slice, *lambda.Runtime, *atomic.Int64) {
 	t.Helper()
 	i := slices.IndexFunc(enginetest.All(), func(e enginetest.Engine) bool { return e.Name == *engineName })
 	if i < 0 {
@@ -134,7 +134,7 @@ func stressed(t *testing.T) (*slice, *runtimeapi.Runtime, *atomic.Int64) {
 	for name, value := range environment(s.proxy.URL(), s.table) {
 		env = append(env, name+"="+value)
 	}
-	runtime, err := runtimeapi.New(runtimeapi.Config{Bootstrap: bootstrap, Env: env, Timeout: stressTimeout, Logs: io.Discard})
+	runtime, err := lambda.New(lambda.Config{Bootstrap: bootstrap, Env: env, Timeout: stressTimeout, Logs: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

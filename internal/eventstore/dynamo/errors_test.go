@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"visitplannr/internal/engine/enginetest"
+	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/eventstore"
-	"visitplannr/internal/faults"
+	"visitplannr/internal/local/faults"
 )
 
 // impatient returns a client that makes one attempt.

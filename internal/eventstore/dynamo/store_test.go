@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"visitplannr/internal/engine/enginetest"
+	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/storetest"
 )

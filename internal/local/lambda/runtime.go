@@ -1,4 +1,4 @@
-// Package runtimeapi runs a built Lambda function, an executable named bootstrap,
+// Package lambda runs a built Lambda function, an executable named bootstrap,
 // on this machine the way Lambda runs it: as processes that fetch invocations
 // from the Runtime API and post the answers back, see
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
@@ -15,7 +15,7 @@
 //     that a developer sees the reason at once;
 //   - memory is not limited, the file system can be written, processes are not
 //     frozen between invocations, and there are no extensions.
-package runtimeapi
+package lambda
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package engine_test
+package dynamodb_test
 
 import (
 	"context"
@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"visitplannr/internal/engine"
+	"visitplannr/internal/local/dynamodb"
 )
 
-func start(t *testing.T) *engine.Engine {
+func start(t *testing.T) *dynamodb.Engine {
 	t.Helper()
-	e, err := engine.Start("127.0.0.1:0")
+	e, err := dynamodb.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestEngine(t *testing.T) {
 		t.Parallel()
 		e := start(t)
 		t.Cleanup(func() { _ = e.Close(context.Background()) })
-		if other, err := engine.Start(strings.TrimPrefix(e.URL(), "http://")); err == nil {
+		if other, err := dynamodb.Start(strings.TrimPrefix(e.URL(), "http://")); err == nil {
 			t.Errorf("two engines listen at %s: %v", e.URL(), other)
 		}
 	})

@@ -1,9 +1,9 @@
-// Package engine is the embedded DynamoDB of the local run: minidyn, spoken to in
+// Package dynamodb is the embedded DynamoDB of the local run: minidyn, spoken to in
 // DynamoDB's own protocol, so that the store's one adapter reaches it as it reaches
 // AWS: over HTTP, or in this process without a connection. It keeps everything in
 // memory. It is more lenient than DynamoDB (it takes items over 400 KB and empty
 // keys); the store's tests run on stricter engines too.
-package engine
+package dynamodb
 
 import (
 	"context"

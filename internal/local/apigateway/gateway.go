@@ -1,9 +1,9 @@
-// Package gateway is API Gateway on the developer's machine: it turns HTTP into
+// Package apigateway is API Gateway on the developer's machine: it turns HTTP into
 // the event of the REST proxy integration and the function's answer back into
 // HTTP, and gives the gateway's own answers (validation, unknown routes, bodies
 // that are too large, functions that fail) with the bodies that the stack
 // configures.
-package gateway
+package apigateway
 
 import (
 	"bytes"

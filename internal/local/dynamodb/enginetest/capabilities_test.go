@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
-	"visitplannr/internal/engine/enginetest"
+	"visitplannr/internal/local/dynamodb/enginetest"
 )
 
 // Every engine is measured against what is written about it, so that a new

@@ -17,7 +17,7 @@ import (
 	"strings"
 	"testing"
 
-	"visitplannr/internal/engine"
+	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/gobuild"
 )
 
@@ -69,7 +69,7 @@ func (e Engine) Start(t testing.TB) string {
 
 func startEmbedded(t testing.TB) string {
 	t.Helper()
-	e, err := engine.Start("127.0.0.1:0")
+	e, err := dynamodb.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

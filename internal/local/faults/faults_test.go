@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"visitplannr/internal/faults"
+	"visitplannr/internal/local/faults"
 )
 
 // answered is what a client sees of one request.

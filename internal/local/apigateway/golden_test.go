@@ -1,4 +1,4 @@
-package gateway
+package apigateway
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ type golden struct {
 const goldenID = "00000000-0000-4000-8000-000000000000"
 
 // The files hold what the deployed templates must render for the request goldenID.
-// UPDATE_SNAPS=true go test ./internal/gateway writes them anew.
+// UPDATE_SNAPS=true go test ./internal/local/apigateway writes them anew.
 func TestGatewayResponsesAreGolden(t *testing.T) {
 	t.Parallel()
 	update := os.Getenv("UPDATE_SNAPS") == "true"

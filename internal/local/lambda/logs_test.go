@@ -1,4 +1,4 @@
-package runtimeapi
+package lambda
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 //go:build unix
 
-package runtimeapi
+package lambda
 
 import (
 	"os/exec"

@@ -1,6 +1,6 @@
 //go:build unix
 
-package runtimeapi_test
+package lambda_test
 
 import (
 	"bufio"
@@ -29,7 +29,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
-	"visitplannr/internal/runtimeapi"
+	"visitplannr/internal/local/lambda"
 )
 
 // patience is how long a test waits for what must happen. It never decides
@@ -78,7 +78,7 @@ type answer struct {
 
 // start returns a Runtime that is closed at the test's end, when none of its
 // processes may be left.
-func start(t *testing.T, cfg runtimeapi.Config) *runtimeapi.Runtime {
+func start(t *testing.T, cfg lambda.Config) *lambda.Runtime {
 	t.Helper()
 	if cfg.Bootstrap == "" {
 		cfg.Bootstrap = bootstrap
@@ -86,7 +86,7 @@ func start(t *testing.T, cfg runtimeapi.Config) *runtimeapi.Runtime {
 	if cfg.Grace == 0 {
 		cfg.Grace = time.Millisecond // tests that wait for something say so
 	}
-	r, err := runtimeapi.New(cfg)
+	r, err := lambda.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func start(t *testing.T, cfg runtimeapi.Config) *runtimeapi.Runtime {
 // are waited for, so a true answer means that too.
 func gone(pid int) bool { return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
-func invoke(ctx context.Context, r *runtimeapi.Runtime, e event) (answer, error) {
+func invoke(ctx context.Context, r *lambda.Runtime, e event) (answer, error) {
 	payload, err := json.Marshal(e)
 	if err != nil {
 		return answer{}, err
@@ -122,7 +122,7 @@ func invoke(ctx context.Context, r *runtimeapi.Runtime, e event) (answer, error)
 	return a, nil
 }
 
-func mustInvoke(t *testing.T, r *runtimeapi.Runtime, e event) answer {
+func mustInvoke(t *testing.T, r *lambda.Runtime, e event) answer {
 	t.Helper()
 	a, err := invoke(t.Context(), r, e)
 	if err != nil {
@@ -142,7 +142,7 @@ type later struct {
 	err    error
 }
 
-func invokeLater(ctx context.Context, r *runtimeapi.Runtime, e event) *later {
+func invokeLater(ctx context.Context, r *lambda.Runtime, e event) *later {
 	l := &later{queued: make(chan struct{}), done: make(chan struct{})}
 	ctx = &noticingContext{Context: ctx, waitedOn: sync.OnceFunc(func() { close(l.queued) })}
 	go func() {
@@ -238,7 +238,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 
 func TestInvokeTellsTheFunctionWhatLambdaTellsIt(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "the developer's own")
-	r := start(t, runtimeapi.Config{
+	r := start(t, lambda.Config{
 		Env:          []string{"TABLE_NAME=events", "AWS_REGION=eu-central-1"},
 		FunctionName: "propose-destination",
 		MemoryMB:     256,
@@ -320,7 +320,7 @@ func TestEnvironmentsAreReused(t *testing.T) {
 	t.Parallel()
 	t.Run("an idle one takes the next invocation", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		first := mustInvoke(t, r, event{Do: "echo"})
 		for range 20 {
 			if again := mustInvoke(t, r, event{Do: "echo"}); again.PID != first.PID {
@@ -330,7 +330,7 @@ func TestEnvironmentsAreReused(t *testing.T) {
 	})
 	t.Run("the one used last comes first", func(t *testing.T) {
 		t.Parallel()
-		r, meeting := start(t, runtimeapi.Config{}), newPlace(t)
+		r, meeting := start(t, lambda.Config{}), newPlace(t)
 		older := invokeLater(t.Context(), r, event{Do: "echo", Meet: meeting.address()})
 		olderGuest := meeting.await(t)
 		newer := invokeLater(t.Context(), r, event{Do: "echo", Meet: meeting.address()})
@@ -348,7 +348,7 @@ func TestEnvironmentsAreReused(t *testing.T) {
 	})
 	t.Run("one that died while idle is replaced without an error", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		first := mustInvoke(t, r, event{Do: "echo"})
 		if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -364,10 +364,10 @@ func TestFunctionErrors(t *testing.T) {
 	t.Parallel()
 	t.Run("a returned error comes back and the environment stays", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		before := mustInvoke(t, r, event{Do: "echo"})
 		_, err := invoke(t.Context(), r, event{Do: "fail", Text: "no such place"})
-		var failure *runtimeapi.FunctionError
+		var failure *lambda.FunctionError
 		if !errors.As(err, &failure) {
 			t.Fatalf("got %v (%T), want a *FunctionError", err, err)
 		}
@@ -383,10 +383,10 @@ func TestFunctionErrors(t *testing.T) {
 	})
 	t.Run("a panic comes back and the environment is replaced", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		before := mustInvoke(t, r, event{Do: "echo"})
 		_, err := invoke(t.Context(), r, event{Do: "panic", Text: "lost the map"})
-		var failure *runtimeapi.FunctionError
+		var failure *lambda.FunctionError
 		if !errors.As(err, &failure) || failure.Message != "lost the map" {
 			t.Fatalf("got %v (%T), want a *FunctionError with \"lost the map\"", err, err)
 		}
@@ -400,9 +400,9 @@ func TestFunctionErrors(t *testing.T) {
 	})
 	t.Run("a response that breaks off is an error", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		_, err := invoke(t.Context(), r, event{Do: "break off"})
-		var failure *runtimeapi.FunctionError
+		var failure *lambda.FunctionError
 		if !errors.As(err, &failure) || failure.Message != "the store went away" {
 			t.Errorf("got %v (%T), want a *FunctionError with \"the store went away\"", err, err)
 		}
@@ -411,31 +411,31 @@ func TestFunctionErrors(t *testing.T) {
 
 func TestPayloadLimits(t *testing.T) {
 	t.Parallel()
-	r := start(t, runtimeapi.Config{})
+	r := start(t, lambda.Config{})
 	t.Run("the largest response comes back", func(t *testing.T) {
-		payload, _ := json.Marshal(event{Do: "answer with size", Size: runtimeapi.MaxResponseBytes})
+		payload, _ := json.Marshal(event{Do: "answer with size", Size: lambda.MaxResponseBytes})
 		got, err := r.Invoke(t.Context(), payload)
-		if err != nil || len(got) != runtimeapi.MaxResponseBytes {
-			t.Errorf("got %d bytes, %v; want %d", len(got), err, runtimeapi.MaxResponseBytes)
+		if err != nil || len(got) != lambda.MaxResponseBytes {
+			t.Errorf("got %d bytes, %v; want %d", len(got), err, lambda.MaxResponseBytes)
 		}
 	})
 	t.Run("a larger response is an error", func(t *testing.T) {
-		_, err := invoke(t.Context(), r, event{Do: "answer with size", Size: runtimeapi.MaxResponseBytes + 1})
-		var failure *runtimeapi.FunctionError
+		_, err := invoke(t.Context(), r, event{Do: "answer with size", Size: lambda.MaxResponseBytes + 1})
+		var failure *lambda.FunctionError
 		if !errors.As(err, &failure) || failure.Type != "Function.ResponseSizeTooLarge" {
 			t.Errorf("got %v (%T), want a *FunctionError of type Function.ResponseSizeTooLarge", err, err)
 		}
 	})
 	t.Run("the largest request is answered", func(t *testing.T) {
 		frame := `{"Do":"echo","Unused":""}`
-		payload := []byte(strings.Replace(frame, `""`, `"`+strings.Repeat("x", runtimeapi.MaxRequestBytes-len(frame))+`"`, 1))
+		payload := []byte(strings.Replace(frame, `""`, `"`+strings.Repeat("x", lambda.MaxRequestBytes-len(frame))+`"`, 1))
 		if _, err := r.Invoke(t.Context(), payload); err != nil {
 			t.Errorf("%d bytes: %v", len(payload), err)
 		}
 	})
 	t.Run("a larger request is refused", func(t *testing.T) {
-		_, err := r.Invoke(t.Context(), make([]byte, runtimeapi.MaxRequestBytes+1))
-		if !errors.Is(err, runtimeapi.ErrRequestTooLarge) {
+		_, err := r.Invoke(t.Context(), make([]byte, lambda.MaxRequestBytes+1))
+		if !errors.Is(err, lambda.ErrRequestTooLarge) {
 			t.Errorf("got %v, want ErrRequestTooLarge", err)
 		}
 	})
@@ -445,10 +445,10 @@ func TestCrashes(t *testing.T) {
 	t.Parallel()
 	t.Run("an exit in an invocation is an ExitError, and the next one is answered", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		before := mustInvoke(t, r, event{Do: "echo"})
 		_, err := invoke(t.Context(), r, event{Do: "exit"})
-		var exit *runtimeapi.ExitError
+		var exit *lambda.ExitError
 		if !errors.As(err, &exit) || exit.Status != "exit status 7" {
 			t.Fatalf("got %v (%T), want an *ExitError with exit status 7", err, err)
 		}
@@ -461,7 +461,7 @@ func TestCrashes(t *testing.T) {
 	})
 	t.Run("a SIGKILL in an invocation is an ExitError, and the next one is answered", func(t *testing.T) {
 		t.Parallel()
-		r, meeting := start(t, runtimeapi.Config{}), newPlace(t)
+		r, meeting := start(t, lambda.Config{}), newPlace(t)
 		mustInvoke(t, r, event{Do: "echo"}) // an idle environment must not have it done twice
 		hit := invokeLater(t.Context(), r, event{Do: "echo", Meet: meeting.address()})
 		victim := meeting.await(t)
@@ -472,7 +472,7 @@ func TestCrashes(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := hit.wait(t)
-		var exit *runtimeapi.ExitError
+		var exit *lambda.ExitError
 		if !errors.As(err, &exit) || exit.Status != "signal: killed" {
 			t.Fatalf("got %v (%T), want an *ExitError with signal: killed", err, err)
 		}
@@ -483,7 +483,7 @@ func TestCrashes(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	const limit = 3500 * time.Millisecond
-	r, meeting := start(t, runtimeapi.Config{Timeout: limit}), newPlace(t)
+	r, meeting := start(t, lambda.Config{Timeout: limit}), newPlace(t)
 
 	hung := invokeLater(t.Context(), r, event{Do: "start child", Text: meeting.address()})
 	child := meeting.await(t)
@@ -491,8 +491,8 @@ func TestTimeout(t *testing.T) {
 	_, err := hung.wait(t)
 
 	t.Run("is an ErrTimeout with Lambda's words", func(t *testing.T) {
-		var timeout *runtimeapi.TimeoutError
-		if !errors.Is(err, runtimeapi.ErrTimeout) || !errors.As(err, &timeout) {
+		var timeout *lambda.TimeoutError
+		if !errors.Is(err, lambda.ErrTimeout) || !errors.As(err, &timeout) {
 			t.Fatalf("got %v (%T), want a *TimeoutError", err, err)
 		}
 		if timeout.Limit != limit || timeout.RequestID == "" {
@@ -524,7 +524,7 @@ func TestCallerGivesUp(t *testing.T) {
 	t.Parallel()
 	t.Run("before the call: nothing starts", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := invoke(ctx, r, event{Do: "echo"}); !errors.Is(err, context.Canceled) {
@@ -536,7 +536,7 @@ func TestCallerGivesUp(t *testing.T) {
 	})
 	t.Run("while waiting for an environment: the function never sees it", func(t *testing.T) {
 		t.Parallel()
-		r, meeting, never := start(t, runtimeapi.Config{Concurrency: 1}), newPlace(t), newPlace(t)
+		r, meeting, never := start(t, lambda.Config{Concurrency: 1}), newPlace(t), newPlace(t)
 		busy := invokeLater(t.Context(), r, event{Do: "echo", Meet: meeting.address()})
 		guest := meeting.await(t)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -555,7 +555,7 @@ func TestCallerGivesUp(t *testing.T) {
 	t.Run("while a process starts for it: the invocation goes on with the payload as it was", func(t *testing.T) {
 		t.Parallel()
 		meeting, logs := newPlace(t), &onlyOneAtATime{t: t}
-		r := start(t, runtimeapi.Config{
+		r := start(t, lambda.Config{
 			Env: []string{"START=meet", "MEET=" + meeting.address()}, InitTimeout: patience, Grace: patience, Logs: logs,
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -578,7 +578,7 @@ func TestCallerGivesUp(t *testing.T) {
 	})
 	t.Run("while it runs: the environment stays busy until it has answered", func(t *testing.T) {
 		t.Parallel()
-		r, meeting := start(t, runtimeapi.Config{Concurrency: 1}), newPlace(t)
+		r, meeting := start(t, lambda.Config{Concurrency: 1}), newPlace(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		abandoned := invokeLater(ctx, r, event{Do: "echo", Meet: meeting.address()})
 		guest := meeting.await(t)
@@ -614,30 +614,30 @@ func TestInitErrors(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name    string
-		cfg     runtimeapi.Config
+		cfg     lambda.Config
 		kind    string
 		message string // contained in the message
 		stderr  string
 		cause   error
 	}{
 		{
-			name: "a process that exits", cfg: runtimeapi.Config{Env: []string{"START=exit"}},
+			name: "a process that exits", cfg: lambda.Config{Env: []string{"START=exit"}},
 			kind: "Runtime.ExitError", message: "exit status 3", stderr: strings.Join(append(last20, "no table name"), "\n"),
 		},
 		{
-			name: "a process that posts its error", cfg: runtimeapi.Config{Env: []string{"START=post error"}},
+			name: "a process that posts its error", cfg: lambda.Config{Env: []string{"START=post error"}},
 			kind: "Config.Missing", message: "no table", stderr: "posted 202 Accepted <nil>",
 		},
 		{
-			name: "a process that takes too long", cfg: runtimeapi.Config{Env: []string{"START=hang"}, InitTimeout: 3 * time.Second},
+			name: "a process that takes too long", cfg: lambda.Config{Env: []string{"START=hang"}, InitTimeout: 3 * time.Second},
 			kind: "Sandbox.Timedout", message: "not ready for an invocation after 3.00 seconds", stderr: "looking for the table",
 		},
 		{
-			name: "an executable of another machine", cfg: runtimeapi.Config{Bootstrap: text},
+			name: "an executable of another machine", cfg: lambda.Config{Bootstrap: text},
 			kind: "Runtime.InvalidEntrypoint", message: "built for another machine", cause: syscall.ENOEXEC,
 		},
 		{
-			name: "a file that may not be executed", cfg: runtimeapi.Config{Bootstrap: secret},
+			name: "a file that may not be executed", cfg: lambda.Config{Bootstrap: secret},
 			kind: "Runtime.InvalidEntrypoint", message: "permission denied", cause: fs.ErrPermission,
 		},
 	} {
@@ -645,7 +645,7 @@ func TestInitErrors(t *testing.T) {
 			t.Parallel()
 			r := start(t, tt.cfg)
 			_, err := invoke(t.Context(), r, event{Do: "echo"})
-			var failure *runtimeapi.InitError
+			var failure *lambda.InitError
 			if !errors.As(err, &failure) {
 				t.Fatalf("got %v (%T), want an *InitError", err, err)
 			}
@@ -669,19 +669,19 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
-		cfg  runtimeapi.Config
+		cfg  lambda.Config
 		want []string // all of them in the error
 	}{
-		{"no executable", runtimeapi.Config{}, []string{"name the function's built executable"}},
-		{"an executable that is not there", runtimeapi.Config{Bootstrap: "nowhere/bootstrap"}, []string{"nowhere/bootstrap", "build the function first"}},
-		{"a directory", runtimeapi.Config{Bootstrap: "testdata"}, []string{"testdata is a directory"}},
-		{"a variable that Lambda sets", runtimeapi.Config{Bootstrap: bootstrap, Env: []string{"A=1", "TZ=Europe/London"}}, []string{"TZ is set by Lambda"}},
-		{"an entry without a value", runtimeapi.Config{Bootstrap: bootstrap, Env: []string{"A=1", "B"}}, []string{"entry 1 is not of the form"}},
-		{"several mistakes at once", runtimeapi.Config{Concurrency: -1, Timeout: -1, Env: []string{"=x"}}, []string{"Concurrency", "Timeout", "entry 0", "no bootstrap"}},
+		{"no executable", lambda.Config{}, []string{"name the function's built executable"}},
+		{"an executable that is not there", lambda.Config{Bootstrap: "nowhere/bootstrap"}, []string{"nowhere/bootstrap", "build the function first"}},
+		{"a directory", lambda.Config{Bootstrap: "testdata"}, []string{"testdata is a directory"}},
+		{"a variable that Lambda sets", lambda.Config{Bootstrap: bootstrap, Env: []string{"A=1", "TZ=Europe/London"}}, []string{"TZ is set by Lambda"}},
+		{"an entry without a value", lambda.Config{Bootstrap: bootstrap, Env: []string{"A=1", "B"}}, []string{"entry 1 is not of the form"}},
+		{"several mistakes at once", lambda.Config{Concurrency: -1, Timeout: -1, Env: []string{"=x"}}, []string{"Concurrency", "Timeout", "entry 0", "no bootstrap"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			r, err := runtimeapi.New(tt.cfg)
+			r, err := lambda.New(tt.cfg)
 			if err == nil {
 				r.Close()
 				t.Fatal("got no error")
@@ -716,7 +716,7 @@ func (w *onlyOneAtATime) Write(p []byte) (int, error) {
 func TestLogsAreWholeLines(t *testing.T) {
 	t.Parallel()
 	logs := &onlyOneAtATime{t: t}
-	r := start(t, runtimeapi.Config{Logs: logs, Grace: patience})
+	r := start(t, lambda.Config{Logs: logs, Grace: patience})
 	const clients, each = 4, 50
 	want := map[string]int{}
 	var group sync.WaitGroup
@@ -746,7 +746,7 @@ func TestLogsAreWholeLines(t *testing.T) {
 
 // mustInvokeInGroup is mustInvoke for goroutines beside the test's own, which
 // may not call Fatal.
-func mustInvokeInGroup(t *testing.T, r *runtimeapi.Runtime, e event) answer {
+func mustInvokeInGroup(t *testing.T, r *lambda.Runtime, e event) answer {
 	t.Helper()
 	got, err := invoke(t.Context(), r, e)
 	if err != nil {
@@ -760,7 +760,7 @@ func mustInvokeInGroup(t *testing.T, r *runtimeapi.Runtime, e event) answer {
 func TestConcurrencyNeverMixesAnswers(t *testing.T) {
 	t.Parallel()
 	const clients, each, concurrency = 32, 25, 4
-	r := start(t, runtimeapi.Config{Concurrency: concurrency})
+	r := start(t, lambda.Config{Concurrency: concurrency})
 	var mu sync.Mutex
 	pids, ids := map[int]bool{}, map[string]bool{}
 	var group sync.WaitGroup
@@ -786,7 +786,7 @@ func TestConcurrencyNeverMixesAnswers(t *testing.T) {
 func TestKilledEnvironmentsNeverHangOrMixAnswers(t *testing.T) {
 	t.Parallel()
 	const clients, each, concurrency = 16, 25, 4
-	r := start(t, runtimeapi.Config{Concurrency: concurrency})
+	r := start(t, lambda.Config{Concurrency: concurrency})
 	var answered, crashed, kills atomic.Int64
 	var group sync.WaitGroup
 	for client := range clients {
@@ -794,8 +794,8 @@ func TestKilledEnvironmentsNeverHangOrMixAnswers(t *testing.T) {
 			for i := range each {
 				text := fmt.Sprintf("%d of client %d", i, client)
 				got, err := invoke(t.Context(), r, event{Do: "echo", Text: text})
-				var exit *runtimeapi.ExitError
-				var init *runtimeapi.InitError
+				var exit *lambda.ExitError
+				var init *lambda.InitError
 				switch {
 				case errors.As(err, &exit), errors.As(err, &init):
 					crashed.Add(1)
@@ -845,7 +845,7 @@ func TestSwap(t *testing.T) {
 	t.Parallel()
 	t.Run("new and waiting invocations go to the new build, running ones finish in the old", func(t *testing.T) {
 		t.Parallel()
-		r, meeting := start(t, runtimeapi.Config{Concurrency: 1}), newPlace(t)
+		r, meeting := start(t, lambda.Config{Concurrency: 1}), newPlace(t)
 		running := invokeLater(t.Context(), r, event{Do: "echo", Meet: meeting.address()})
 		old := meeting.await(t)
 		waiting := invokeLater(t.Context(), r, event{Do: "echo"})
@@ -872,7 +872,7 @@ func TestSwap(t *testing.T) {
 	})
 	t.Run("idle environments of the old build end", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		old := mustInvoke(t, r, event{Do: "echo"})
 		if err := r.Swap(t.Context(), rebuilt(t)); err != nil {
 			t.Fatal(err)
@@ -883,7 +883,7 @@ func TestSwap(t *testing.T) {
 	})
 	t.Run("the new build is ready before it is used", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		if err := r.Swap(t.Context(), rebuilt(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -894,14 +894,14 @@ func TestSwap(t *testing.T) {
 	})
 	t.Run("a build that does not start is refused and the old one stays", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		old := mustInvoke(t, r, event{Do: "echo"})
 		broken := filepath.Join(t.TempDir(), "bootstrap")
 		if err := os.WriteFile(broken, []byte("#!/bin/sh\necho no table >&2\nexit 5\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		err := r.Swap(t.Context(), broken)
-		var failure *runtimeapi.InitError
+		var failure *lambda.InitError
 		if !errors.As(err, &failure) || failure.Stderr != "no table" {
 			t.Errorf("got %v (%T), want an *InitError with \"no table\"", err, err)
 		}
@@ -911,7 +911,7 @@ func TestSwap(t *testing.T) {
 	})
 	t.Run("drops nothing under load", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{Concurrency: 2})
+		r := start(t, lambda.Config{Concurrency: 2})
 		var stop atomic.Bool
 		var group sync.WaitGroup
 		for client := range 8 {
@@ -935,7 +935,7 @@ func TestClose(t *testing.T) {
 	t.Parallel()
 	t.Run("waits for what runs", func(t *testing.T) {
 		t.Parallel()
-		r, meeting := start(t, runtimeapi.Config{Grace: patience}), newPlace(t)
+		r, meeting := start(t, lambda.Config{Grace: patience}), newPlace(t)
 		running := invokeLater(t.Context(), r, event{Do: "echo", Meet: meeting.address()})
 		guest := meeting.await(t)
 		closed := make(chan error)
@@ -945,7 +945,7 @@ func TestClose(t *testing.T) {
 			defer cancel()
 			probe := make(chan error, 1)
 			go func() { _, err := invoke(ctx, r, event{Do: "echo"}); probe <- err }()
-			return errors.Is(<-probe, runtimeapi.ErrClosed)
+			return errors.Is(<-probe, lambda.ErrClosed)
 		})
 		guest.letGo()
 		if err := <-closed; err != nil {
@@ -960,7 +960,7 @@ func TestClose(t *testing.T) {
 	})
 	t.Run("cuts short what takes too long, and says so", func(t *testing.T) {
 		t.Parallel()
-		r, meeting := start(t, runtimeapi.Config{Concurrency: 1, Grace: time.Millisecond}), newPlace(t)
+		r, meeting := start(t, lambda.Config{Concurrency: 1, Grace: time.Millisecond}), newPlace(t)
 		hung := invokeLater(t.Context(), r, event{Do: "echo", Meet: meeting.address()})
 		guest := meeting.await(t)
 		waiting := invokeLater(t.Context(), r, event{Do: "echo"})
@@ -968,10 +968,10 @@ func TestClose(t *testing.T) {
 		if err := r.Close(); err == nil {
 			t.Error("Close: got no error, want one about the invocation that ran")
 		}
-		if _, err := hung.wait(t); !errors.Is(err, runtimeapi.ErrClosed) {
+		if _, err := hung.wait(t); !errors.Is(err, lambda.ErrClosed) {
 			t.Errorf("running: got %v, want ErrClosed", err)
 		}
-		if _, err := waiting.wait(t); !errors.Is(err, runtimeapi.ErrClosed) {
+		if _, err := waiting.wait(t); !errors.Is(err, lambda.ErrClosed) {
 			t.Errorf("waiting: got %v, want ErrClosed", err)
 		}
 		if !gone(guest.pid) {
@@ -980,17 +980,17 @@ func TestClose(t *testing.T) {
 	})
 	t.Run("refuses everything afterwards and can be repeated", func(t *testing.T) {
 		t.Parallel()
-		r := start(t, runtimeapi.Config{})
+		r := start(t, lambda.Config{})
 		mustInvoke(t, r, event{Do: "echo"})
 		for range 2 {
 			if err := r.Close(); err != nil {
 				t.Errorf("Close: %v", err)
 			}
 		}
-		if _, err := invoke(t.Context(), r, event{Do: "echo"}); !errors.Is(err, runtimeapi.ErrClosed) {
+		if _, err := invoke(t.Context(), r, event{Do: "echo"}); !errors.Is(err, lambda.ErrClosed) {
 			t.Errorf("Invoke: got %v, want ErrClosed", err)
 		}
-		if err := r.Swap(t.Context(), bootstrap); !errors.Is(err, runtimeapi.ErrClosed) {
+		if err := r.Swap(t.Context(), bootstrap); !errors.Is(err, lambda.ErrClosed) {
 			t.Errorf("Swap: got %v, want ErrClosed", err)
 		}
 		if pids := r.Processes(); len(pids) != 0 {
@@ -1002,7 +1002,7 @@ func TestClose(t *testing.T) {
 // Not parallel: it counts the goroutines of the whole program.
 func TestCloseLeavesNoGoroutine(t *testing.T) {
 	before := runtime.NumGoroutine()
-	r := start(t, runtimeapi.Config{})
+	r := start(t, lambda.Config{})
 	var group sync.WaitGroup
 	for range 16 {
 		group.Go(func() {
@@ -1026,7 +1026,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 }
 
 func BenchmarkInvoke(b *testing.B) {
-	r, err := runtimeapi.New(runtimeapi.Config{Bootstrap: bootstrap})
+	r, err := lambda.New(lambda.Config{Bootstrap: bootstrap})
 	if err != nil {
 		b.Fatal(err)
 	}
