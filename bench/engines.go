@@ -11,8 +11,8 @@ import (
 	"os/exec"
 	"time"
 
-	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local/dynamodb"
 )
 
 // Names of the engines that a benchmark can run on.

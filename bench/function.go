@@ -20,8 +20,8 @@ import (
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/local/lambda"
 )
 

@@ -10,9 +10,9 @@ import (
 	"os"
 
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/local/apigateway"
 )
 
 const aboutInvoke = `Runs the function once on an event and prints its answer. The event is read from

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local/dynamodb"
 )
 
 const aboutLocal = `Runs the whole slice on this machine: the REST API, the function and the events

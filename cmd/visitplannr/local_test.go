@@ -17,8 +17,8 @@ import (
 	"syscall"
 	"testing"
 
-	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local/dynamodb"
 )
 
 // gate stands in front of an engine and holds back every write.

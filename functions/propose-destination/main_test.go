@@ -10,10 +10,10 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/destination"
-	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/local/dynamodb"
 )
 
 // complete is an environment as Lambda and the stack make it, on an engine.

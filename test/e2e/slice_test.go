@@ -23,9 +23,9 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/local/faults"
-	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local/faults"
 )
 
 const brockholes = `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`

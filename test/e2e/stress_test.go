@@ -18,10 +18,10 @@ import (
 	"time"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/eventstore"
-	"visitplannr/internal/local/faults"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/local/dynamodb/enginetest"
+	"visitplannr/internal/local/faults"
 	"visitplannr/internal/local/lambda"
 )
 

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/local/faults"
 )
 

@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/storetest"
+	"visitplannr/internal/local/dynamodb/enginetest"
 )
 
 var _ storetest.Store = (*Store)(nil)

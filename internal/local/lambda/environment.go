@@ -42,7 +42,7 @@ func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func
 	session := newSession()
 	e := &environment{
 		session: session,
-		server:  &http.Server{Handler: session.handler(), ErrorLog: log.New(&lineWriter{log: logs}, "runtimeapi: ", 0)},
+		server:  &http.Server{Handler: session.handler(), ErrorLog: log.New(&lineWriter{log: logs}, "lambda: ", 0)},
 		cmd:     exec.Command(bootstrap),
 		stderr:  stderr,
 		exited:  make(chan struct{}),

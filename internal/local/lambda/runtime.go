@@ -89,7 +89,7 @@ type generation struct {
 func New(cfg Config) (*Runtime, error) {
 	bootstrap, err := executable(cfg.Bootstrap)
 	if err := errors.Join(err, checkEnv(cfg.Env), checkNotNegative(cfg)); err != nil {
-		return nil, fmt.Errorf("runtimeapi: %w", err)
+		return nil, fmt.Errorf("lambda: %w", err)
 	}
 	cfg.Concurrency = withDefault(cfg.Concurrency, 4)
 	cfg.Timeout = withDefault(cfg.Timeout, 10*time.Second)
@@ -287,7 +287,7 @@ func (r *Runtime) giveBack(gen *generation, env *environment) {
 func (r *Runtime) Swap(ctx context.Context, bootstrap string) error {
 	bootstrap, err := executable(bootstrap)
 	if err != nil {
-		return fmt.Errorf("runtimeapi: %w", err)
+		return fmt.Errorf("lambda: %w", err)
 	}
 	r.swapping.Lock()
 	defer r.swapping.Unlock()

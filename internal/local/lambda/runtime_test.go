@@ -41,7 +41,7 @@ var bootstrap string
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "runtimeapi")
+		dir, err := os.MkdirTemp("", "lambda")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

@@ -17,8 +17,8 @@ import (
 	"strings"
 	"testing"
 
-	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/local/dynamodb"
 )
 
 // Engine is one implementation of DynamoDB.
@@ -47,7 +47,7 @@ func All() []Engine {
 
 // The engines that are known.
 var (
-	// Embedded is the engine of the local run, package engine: in this process,
+	// Embedded is the engine of the local run, package dynamodb: in this process,
 	// always there.
 	Embedded = Engine{Name: "embedded", Capabilities: &embedded, start: startEmbedded}
 
