@@ -6,12 +6,13 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/settings"
 )
 
 // allowPreflight answers a browser that asks whether a page may send the method
 // (https://fetch.spec.whatwg.org/#http-cors-protocol). Credentials of the browser
 // itself, such as cookies, are never allowed: requests are signed.
-func allowPreflight(resource awsapigateway.Resource, method string, c Config) {
+func allowPreflight(resource awsapigateway.Resource, method string, c settings.Config) {
 	resource.AddCorsPreflight(&awsapigateway.CorsOptions{
 		AllowOrigins: jsii.Strings(c.CORSOrigins...),
 		AllowMethods: jsii.Strings(method),
@@ -27,7 +28,7 @@ func allowPreflight(resource awsapigateway.Resource, method string, c Config) {
 // The gateway cannot choose among origins here, so when there are several any
 // page may read these answers. They are fixed texts of a public contract, and say
 // nothing about what is stored.
-func corsHeaders(c Config) map[string]*string {
+func corsHeaders(c settings.Config) map[string]*string {
 	headers := map[string]*string{}
 	switch len(c.CORSOrigins) {
 	case 0:
