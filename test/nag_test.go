@@ -1,15 +1,15 @@
 package test
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
@@ -59,62 +59,86 @@ func TestNagFindsOnlyWhatIsDeclined(t *testing.T) {
 		{"stage": "prod", "alarmEmail": "ops@example.org", "corsOrigins": "https://a.example,https://b.example"},
 	} {
 		t.Run(variant(s), func(t *testing.T) {
-			found := nag(t, s)
-			for _, d := range declined {
-				if d.only != nil && !d.only(s) {
-					continue
-				}
-				prefix := strings.ReplaceAll(d.path, "%s", s["stage"]) + " " + d.id + ":"
-				rest := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return strings.HasPrefix(f, prefix) })
-				if len(rest) == len(found) {
-					t.Errorf("%s is declined, but not found any more", prefix)
-				}
-				found = rest
-			}
-			for _, f := range found {
-				t.Error(f)
+			t.Parallel()
+			for _, complaint := range undeclined(s, nag(t, s, nil)) {
+				t.Error(complaint)
 			}
 		})
 	}
 }
 
+// A fault that somebody builds into prod is found, by its rule's name, and by
+// nothing else: what looks at the findings above can see.
+func TestNagFindsWhatIsPlanted(t *testing.T) {
+	t.Parallel()
+	prod := given{"stage": "prod"}
+	for _, c := range []struct {
+		outcome, id string
+		plant       func(awscdk.Stack)
+	}{
+		{"a role with a managed policy", "AwsSolutions-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/AdministratorAccess]", func(stack awscdk.Stack) {
+			role := stack.Node().FindChild(jsii.String("propose-destination-role")).(awsiam.Role)
+			role.AddManagedPolicy(awsiam.ManagedPolicy_FromAwsManagedPolicyName(jsii.String("AdministratorAccess")))
+		}},
+		{"a table without point-in-time recovery", "AwsSolutions-DDB3", func(stack awscdk.Stack) {
+			table := stack.Node().FindChild(jsii.String("events")).Node().DefaultChild().(awsdynamodb.CfnTable)
+			table.SetPointInTimeRecoverySpecification(&awsdynamodb.CfnTable_PointInTimeRecoverySpecificationProperty{
+				PointInTimeRecoveryEnabled: jsii.Bool(false),
+			})
+		}},
+	} {
+		t.Run(c.outcome, func(t *testing.T) {
+			t.Parallel()
+			got := undeclined(prod, nag(t, prod, c.plant))
+			if len(got) != 1 || !strings.Contains(got[0], " "+c.id+": ") {
+				t.Errorf("got %q, want one finding of %s", got, c.id)
+			}
+		})
+	}
+}
+
+// undeclined returns the findings that nobody declined for these settings, and a
+// complaint for each one that was declined and is not found.
+func undeclined(s given, found []string) []string {
+	var complaints []string
+	for _, d := range declined {
+		if d.only != nil && !d.only(s) {
+			continue
+		}
+		prefix := strings.ReplaceAll(d.path, "%s", s["stage"]) + " " + d.id + ":"
+		rest := slices.DeleteFunc(slices.Clone(found), func(f string) bool { return strings.HasPrefix(f, prefix) })
+		if len(rest) == len(found) {
+			complaints = append(complaints, prefix+" is declined, but not found any more")
+		}
+		found = rest
+	}
+	return append(complaints, found...)
+}
+
 // nag returns what cdk-nag says of the stack with these settings, each finding as
-// "path id: text".
-func nag(t *testing.T, s given) []string {
+// "path id: text". plant, if any, changes the stack first.
+func nag(t *testing.T, s given, plant func(awscdk.Stack)) []string {
 	t.Helper()
 	synthesis.Lock()
 	defer synthesis.Unlock()
 	app, c := newApp(t, s)
-	stacks.NewStack(app, c, contract.Endpoints(), standIns(t, contract.Endpoints()))
+	stack := stacks.NewStack(app, c, contract.Endpoints(), standIns(t, contract.Endpoints()))
+	if plant != nil {
+		plant(stack)
+	}
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{Reports: jsii.Bool(false)}), nil)
-	dir := *app.Synth(nil).Directory()
 
-	// The messages are in the manifest, by construct.
-	text, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var manifest struct {
-		Artifacts map[string]struct {
-			Metadata map[string][]struct {
-				Type string
-				Data any
-			}
-		}
-	}
-	if err := json.Unmarshal(text, &manifest); err != nil {
-		t.Fatal(err)
-	}
+	// Where the messages are written changes with the CDK: it knows. A rule that
+	// cannot be evaluated is a warning.
+	annotations := assertions.Annotations_FromStack(stack)
+	all := assertions.Match_AnyValue()
+	messages := slices.Concat(
+		*annotations.FindError(jsii.String("*"), all),
+		*annotations.FindWarning(jsii.String("*"), all))
 	var findings []string
-	for _, artifact := range manifest.Artifacts {
-		for path, messages := range artifact.Metadata {
-			for _, m := range messages {
-				if m.Type == "aws:cdk:error" || m.Type == "aws:cdk:warning" {
-					path := strings.TrimPrefix(path, "/"+stacks.StackName(c.Stage)+"/")
-					findings = append(findings, fmt.Sprintf("%s %s", path, strings.TrimSpace(fmt.Sprint(m.Data))))
-				}
-			}
-		}
+	for _, m := range messages {
+		path := strings.TrimPrefix(*m.Id, "/"+stacks.StackName(c.Stage)+"/")
+		findings = append(findings, path+" "+strings.TrimSpace(fmt.Sprint(m.Entry.Data)))
 	}
 	slices.Sort(findings)
 	return findings
