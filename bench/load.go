@@ -29,7 +29,6 @@ type load struct {
 	firstWrong string
 }
 
-// newLoad returns a load of the route at url.
 func newLoad(url string, receipts bool) *load {
 	return &load{url: url, receipts: receipts, sent: map[string]string{}}
 }

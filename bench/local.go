@@ -68,11 +68,8 @@ func measureLocal(ctx context.Context, b *bench, duration time.Duration, url str
 		if err != nil {
 			return err
 		}
-		local := newLoad(url, true)
-		var perSecond float64
-		if url != "" {
-			perSecond = local.run(ctx, clients, duration)
-		} else if perSecond, err = loadLocal(ctx, b, executable, local, clients, duration); err != nil {
+		local, localPerSecond, err := loadLocal(ctx, b, executable, url, clients, duration)
+		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -86,7 +83,7 @@ func measureLocal(ctx context.Context, b *bench, duration time.Duration, url str
 			}
 		}
 		row("floor", floor, floorPerSecond)
-		row("local", local, perSecond)
+		row("local", local, localPerSecond)
 	}
 	t.print(b.out)
 	return wrong
@@ -111,21 +108,25 @@ func loadFloor(ctx context.Context, clients int, duration time.Duration) (*load,
 	return l, l.run(ctx, clients, duration), nil
 }
 
-// loadLocal starts the executable visitplannr, loads its API, and compares its table
-// with the receipts.
-func loadLocal(ctx context.Context, b *bench, executable string, l *load, clients int, duration time.Duration) (perSecond float64, err error) {
+// loadLocal loads the API at url, or else starts the executable visitplannr, loads its
+// API, and compares its table with the receipts.
+func loadLocal(ctx context.Context, b *bench, executable, url string, clients int, duration time.Duration) (l *load, perSecond float64, err error) {
+	l = newLoad(url, true)
+	if url != "" {
+		return l, l.run(ctx, clients, duration), nil
+	}
 	server, err := startServer(ctx, executable, b.root, os.Environ())
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
 	l.url = server.url
 	perSecond = l.run(ctx, clients, duration)
 	store, err := openStore(server.dynamoDB, server.table)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	return perSecond, l.compare(store.All(ctx))
+	return l, perSecond, l.compare(store.All(ctx))
 }
 
 // localServer is a running 'visitplannr local' and what its banner says of it.
