@@ -150,18 +150,15 @@ func startServer(ctx context.Context, executable, dir string, env []string) (*lo
 		return nil, fmt.Errorf("start visitplannr: %w", err)
 	}
 	for lines := bufio.NewScanner(stdout); s.table == "" && lines.Scan(); {
-		words := strings.Fields(lines.Text())
-		if len(words) < 2 {
-			continue
-		}
-		switch words[0] {
-		case "API":
+		switch words := strings.Fields(lines.Text()); {
+		case len(words) < 2:
+		case words[0] == "API":
 			_, address, _ := strings.Cut(words[len(words)-1], "://")
 			address, _, _ = strings.Cut(address, "/")
 			s.url = "http://" + address + contract.ProposeDestination.Path
-		case "DynamoDB":
+		case words[0] == "DynamoDB":
 			s.dynamoDB = words[1]
-		case "Table":
+		case words[0] == "Table":
 			s.table = words[1]
 		}
 	}
