@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,31 +19,24 @@ var loopCommand = command{
 	about: `Measures what a developer waits for, in a clone of the last commit, so the working
 tree is left alone: build, all tests and a synthesis, with nothing changed, with one
 line of code added to the function, and with one added to a stack. Each is the
-median of -rounds, after one that fills the caches. The floor of a synthesis is the
-CDK's command line saying its version.
+median of three rounds, after one that fills the caches. The floor of a synthesis is
+the CDK's command line saying its version.
 
--clean first does what a new developer does, once and with empty caches of Go's
-modules and builds and of jsii: the command line from source until the first
-proposal is stored, then the same commands. It takes minutes and downloads the
-modules.
+-clean first measures, once, what a new developer waits for: the command line from
+source until the first proposal is stored, and all tests, each with empty caches of
+Go's modules and builds and of jsii, which it fills again. It takes minutes.
 
 It needs node and, in the working tree, the packages of 'npm ci'. The environment is
 passed on: CDK_VALIDATION=false turns the CDK's validation of templates off.`,
 	flags: func(set *flag.FlagSet) func(context.Context, *bench) error {
-		rounds := set.Int("rounds", 3, "`number` of rounds")
 		clean := set.Bool("clean", false, "also measure with empty caches")
-		return func(ctx context.Context, b *bench) error {
-			if *rounds < 1 {
-				return errors.New("-rounds must be at least 1")
-			}
-			return measureLoop(ctx, b, *rounds, *clean)
-		}
+		return func(ctx context.Context, b *bench) error { return measureLoop(ctx, b, *clean) }
 	},
 }
 
 var loopCommands = []string{"go build ./...", "go test ./...", "npx --no-install cdk synth --quiet"}
 
-func measureLoop(ctx context.Context, b *bench, rounds int, clean bool) error {
+func measureLoop(ctx context.Context, b *bench, clean bool) error {
 	packages := filepath.Join(b.root, "node_modules")
 	if _, err := os.Stat(filepath.Join(packages, "aws-cdk")); err != nil {
 		return fmt.Errorf("the CDK command line is not installed: run 'npm ci' in %s: %w", b.root, err)
@@ -69,7 +63,7 @@ func measureLoop(ctx context.Context, b *bench, rounds int, clean bool) error {
 			&wait{change: "one line of the function", file: "functions/" + functionName + "/main.go", command: command},
 			&wait{change: "one line of a stack", file: "stacks/table.go", command: command})
 	}
-	for round := range rounds + 1 { // the first fills the caches, and is not counted
+	for round := range 4 { // the first fills the caches, and is not counted
 		for i, w := range waits {
 			if err := c.touch(w.file, round*100+i); err != nil {
 				return err
@@ -109,14 +103,17 @@ type clone struct {
 	env []string
 }
 
-// fromNothing adds what a new developer waits for, with empty caches.
+// fromNothing adds what a new developer waits for.
 func (c *clone) fromNothing(ctx context.Context, t *table) (err error) {
-	cold := *c
-	for _, cache := range []string{"GOCACHE", "GOMODCACHE", "JSII_RUNTIME_PACKAGE_CACHE_ROOT"} {
-		cold.env = append(cold.env, cache+"="+filepath.Join(c.bench.dir, cache))
+	const change = "clean clone, empty caches"
+	tests, _, err := c.withEmptyCaches("tests").run(ctx, "go test ./...")
+	if err != nil {
+		return err
 	}
-	cold.env = append(cold.env, "GOFLAGS=-modcacherw") // or nobody could remove it
-	executable := filepath.Join(c.bench.dir, "first")
+	t.row(change, "go test ./...", number(tests), "-")
+
+	cold := c.withEmptyCaches("first")
+	executable := filepath.Join(c.bench.dir, "visitplannr")
 	began := time.Now()
 	if _, _, err := cold.run(ctx, "go build -o "+executable+" ./cmd/visitplannr"); err != nil {
 		return err
@@ -131,16 +128,18 @@ func (c *clone) fromNothing(ctx context.Context, t *table) (err error) {
 	if first.wrong > 0 {
 		return fmt.Errorf("the first proposal: %s", first.firstWrong)
 	}
-	const change = "clean clone, empty caches, in this order"
 	t.row(change, "visitplannr local, until a proposal is stored", number(time.Since(began).Seconds()), "-")
-	for _, command := range loopCommands {
-		seconds, peak, err := cold.run(ctx, command)
-		if err != nil {
-			return err
-		}
-		t.row(change, command, number(seconds), number(peak))
-	}
 	return nil
+}
+
+// withEmptyCaches returns c with caches of its own in a directory of that name.
+func (c *clone) withEmptyCaches(name string) *clone {
+	cold := *c
+	cold.env = append(slices.Clone(c.env), "GOFLAGS=-modcacherw") // or nobody could remove the modules
+	for _, cache := range []string{"GOCACHE", "GOMODCACHE", "JSII_RUNTIME_PACKAGE_CACHE_ROOT"} {
+		cold.env = append(cold.env, cache+"="+filepath.Join(c.bench.dir, name, cache))
+	}
+	return &cold
 }
 
 // run runs a command, words between spaces, and returns how long it took and the
