@@ -82,7 +82,7 @@ func TestLoadSeesWrongAnswers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLoad("", true)
-			l.client(t.Context(), answering(c.answer), 0, 2)
+			l.client(t.Context(), answering(c.answer), "editor", 2)
 			if l.wrong == 0 || !strings.Contains(l.firstWrong, c.want) {
 				t.Errorf("got %d wrong answers, the first %q; want one with %q", l.wrong, l.firstWrong, c.want)
 			}

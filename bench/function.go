@@ -173,15 +173,16 @@ func (b *bench) variants(ctx context.Context, o functionOptions, plain, secure [
 		if err != nil {
 			return nil, err
 		}
-		name := filepath.Base(root)
-		if i == 0 {
-			name = "function"
-			for _, changes := range o.also {
-				add("TLS, "+changes, built, slices.Concat(secure, strings.Split(changes, ",")))
-			}
+		if i > 0 {
+			add(filepath.Base(root), built, plain)
+			add(filepath.Base(root)+", TLS", built, secure)
+			continue
 		}
-		add(name, built, plain)
-		add(name+", TLS", built, secure)
+		add("function", built, plain)
+		add("TLS", built, secure)
+		for _, changes := range o.also {
+			add("TLS, "+changes, built, slices.Concat(secure, strings.Split(changes, ",")))
+		}
 	}
 	return all, nil
 }

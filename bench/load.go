@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -40,11 +41,11 @@ func (l *load) run(ctx context.Context, clients int, duration time.Duration) (pe
 	defer cancel()
 	l.from = time.Now().Add(duration / 10)
 	var running sync.WaitGroup
-	for i := range clients {
+	for range clients {
 		running.Go(func() {
 			connection := &http.Transport{MaxConnsPerHost: 1}
 			defer connection.CloseIdleConnections()
-			l.client(ctx, connection, i, math.MaxInt)
+			l.client(ctx, connection, rand.Text(), math.MaxInt)
 		})
 	}
 	running.Wait()
@@ -71,12 +72,13 @@ func (l *load) keep(id, name string) {
 	}
 }
 
-// client sends proposals until ctx ends, at most so many.
-func (l *load) client(ctx context.Context, transport http.RoundTripper, number, proposals int) {
+// client is one editor, of a name that nobody else has in this table. It sends
+// proposals until ctx ends, at most so many.
+func (l *load) client(ctx context.Context, transport http.RoundTripper, editor string, proposals int) {
 	for i := 0; i < proposals && ctx.Err() == nil; i++ {
-		name, key := fmt.Sprintf("client %d, proposal %d", number, i), ""
+		name, key := fmt.Sprintf("%s, proposal %d", editor, i), ""
 		if i%8 == 7 {
-			key = fmt.Sprintf("client-%d-proposal-%d", number, i)
+			key = fmt.Sprintf("%s-proposal-%d", editor, i)
 		}
 		first, replayed, ok := l.propose(transport, name, key)
 		if !ok || !l.receipts {

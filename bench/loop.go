@@ -126,7 +126,7 @@ func (c *clone) fromNothing(ctx context.Context, t *table) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
 	first := newLoad(server.url, true)
-	first.client(ctx, http.DefaultTransport, 1, 1)
+	first.client(ctx, http.DefaultTransport, "first", 1)
 	if first.wrong > 0 {
 		return fmt.Errorf("the first proposal: %s", first.firstWrong)
 	}

@@ -67,10 +67,7 @@ func (p *tlsProxy) serve(target string) {
 				return // the function sees a closed connection
 			}
 			defer server.Close()
-			go func() {
-				_, _ = io.Copy(server, client)
-				_ = server.Close()
-			}()
+			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
 			_, _ = io.Copy(client, server)
 		}()
 	}
