@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local/console"
 	"visitplannr/internal/local/dynamodb"
 )
 
 // slice is the functions and their table, without a gateway.
 type slice struct {
 	functions *functions
+	store     *dynamo.Store
 	dynamoDB  string // where the table is, for people
 	closers   []func(context.Context) error
 }
@@ -27,7 +30,9 @@ func startSlice(ctx context.Context, c *cli, dynamoDBAddr string, o functionOpti
 	endpoint := c.getenv(dynamo.EnvEndpoint)
 	s.dynamoDB = endpoint
 	if endpoint == "" {
-		embedded, err := dynamodb.Start(dynamoDBAddr)
+		embedded, err := dynamodb.Start(dynamoDBAddr, func(engine http.Handler) http.Handler {
+			return console.OnlyHere(dynamoDBAddr, o.page.Engine(engine))
+		})
 		if err != nil {
 			return nil, addressError("embedded DynamoDB engine", "-dynamodb-addr", err)
 		}
@@ -39,7 +44,8 @@ func startSlice(ctx context.Context, c *cli, dynamoDBAddr string, o functionOpti
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareTable(ctx, db, db.store(o.table), o.table); err != nil {
+	s.store = db.store(o.table)
+	if err := prepareTable(ctx, db, s.store, o.table); err != nil {
 		return nil, err
 	}
 	if s.functions, err = startFunctions(ctx, c, db, o); err != nil {

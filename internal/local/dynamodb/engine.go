@@ -29,15 +29,20 @@ type Engine struct {
 }
 
 // Start starts an empty engine on the TCP address addr, such as 127.0.0.1:8000,
-// or port 0 for any free port. It fails when it cannot listen there.
-func Start(addr string) (*Engine, error) {
+// or port 0 for any free port, behind what wraps it. It fails when it cannot listen
+// there.
+func Start(addr string, wrap ...func(http.Handler) http.Handler) (*Engine, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("embedded DynamoDB engine: %w", err)
 	}
 	e := &Engine{listener: listener, unused: map[net.Conn]bool{}}
+	handler := serializeTables(server.NewServer())
+	for _, around := range wrap {
+		handler = around(handler)
+	}
 	e.server = &http.Server{
-		Handler:           serializeTables(server.NewServer()),
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          log.New(log.Writer(), "embedded DynamoDB engine: ", 0),
 		ConnState:         e.track,
