@@ -132,7 +132,10 @@ func TestAccessLogs(t *testing.T) {
 	t.Run("are one JSON object a request with what an operator needs", func(t *testing.T) {
 		tpl := synth(t, settings{"stage": "prod"})
 		_, stage := tpl.only(t, "AWS::ApiGateway::Stage")
-		group := at(stage.Properties, "AccessLogSetting.DestinationArn.Fn::GetAtt.0").(string)
+		group, ok := at(stage.Properties, "AccessLogSetting.DestinationArn.Fn::Join.1.7.Ref").(string)
+		if !ok {
+			t.Fatalf("got the destination %s", compact(t, at(stage.Properties, "AccessLogSetting.DestinationArn")))
+		}
 		want(t, "destination", tpl.Resources[group].Type, `"AWS::Logs::LogGroup"`)
 		format := at(stage.Properties, "AccessLogSetting.Format").(string)
 		if strings.Contains(format, "\n") {
