@@ -39,7 +39,7 @@ func (b *bench) startEngine(ctx context.Context, name string) (database, error) 
 	if name == engineDynoxide {
 		return b.startDynoxide(ctx)
 	}
-	embedded, err := dynamodb.Start("127.0.0.1:0")
+	embedded, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
 	if err != nil {
 		return database{}, err
 	}

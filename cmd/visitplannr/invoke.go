@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
 	"visitplannr/internal/eventstore/dynamo"
@@ -84,6 +83,7 @@ type slice struct {
 type sliceOptions struct {
 	table        string
 	dynamoDBAddr string // of the embedded engine
+	data         string // its file; "": it keeps everything in memory
 	bootstrap    bool
 	concurrency  int // of the bootstrap's processes
 }
@@ -99,21 +99,22 @@ func startSlice(ctx context.Context, c *cli, o sliceOptions) (_ *slice, err erro
 	}()
 	endpoint := c.getenv(dynamo.EnvEndpoint)
 	s.dynamoDB = endpoint
-	var transport http.RoundTripper
 	if endpoint == "" {
-		embedded, err := startEngine(o.dynamoDBAddr)
+		embedded, err := startEngine(o.dynamoDBAddr, o.data)
 		if err != nil {
 			return nil, err
 		}
 		s.closers = append(s.closers, embedded.Close)
-		endpoint, transport = embedded.URL(), embedded.Transport()
+		endpoint = embedded.URL()
 		s.dynamoDB = endpoint + " (embedded: it lives in memory and ends with this process)"
+		if o.data != "" {
+			s.dynamoDB = endpoint + " (embedded: kept in " + o.data + ")"
+		}
 	}
 	db, err := openDatabase(ctx, endpoint)
 	if err != nil {
 		return nil, err
 	}
-	db.transport = transport
 	store := db.store(o.table)
 	if err := prepareTable(ctx, db, store, o.table); err != nil {
 		return nil, err

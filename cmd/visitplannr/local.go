@@ -22,9 +22,10 @@ const aboutLocal = `Runs the whole slice on this machine: the REST API, the func
 table. It needs no Docker, no AWS account and no credentials.
 
 The table lives in an embedded DynamoDB engine, in memory: it is empty at the
-start and gone at the end. To use another engine, set AWS_ENDPOINT_URL_DYNAMODB
-to its URL (DynamoDB Local, dynoxide, LocalStack, or AWS itself, whose table must
-exist); -dynamodb-addr then has no effect.
+start and gone at the end, unless -data names a file to keep it in. To use another
+engine, set AWS_ENDPOINT_URL_DYNAMODB to its URL (DynamoDB Local, dynoxide,
+LocalStack, or AWS itself, whose table must exist); -dynamodb-addr and -data then
+have no effect.
 
 Logs of the function and of the gateway go to standard error, as JSON lines.
 Ctrl-C ends the run after the requests that are under way; a second one at once.`
@@ -49,6 +50,7 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	set.StringVar(&o.addr, "addr", defaultAPI, "`host:port` of the API; port 0 takes any free one")
 	set.StringVar(&o.slice.table, "table", defaultTable, "`name` of the events table; made if it is not there")
 	set.StringVar(&o.slice.dynamoDBAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
+	set.StringVar(&o.slice.data, "data", "", "`file` that keeps what the embedded engine stores, also when the process is killed; made if it is not there (default: memory)")
 	set.StringVar(&o.validation, "validation", contract.ValidationGateway, "who checks bodies first, as the stack's setting of that name: `gateway or function`")
 	set.BoolVar(&o.slice.bootstrap, "bootstrap", false, "build the function and run it as Lambda does: processes behind the Runtime API, restarted when they crash")
 	set.BoolVar(&o.watch, "watch", false, "with -bootstrap (which it implies): rebuild and swap the function when a source file changes")
@@ -101,13 +103,14 @@ func serveLocal(ctx context.Context, c *cli, o localOptions) (err error) {
 	return serve(ctx, c, server, listener)
 }
 
-// startEngine starts the embedded engine.
-func startEngine(addr string) (*dynamodb.Engine, error) {
-	embedded, err := dynamodb.Start(addr)
-	if err != nil {
+// startEngine starts the embedded engine on a file, or in memory.
+func startEngine(addr, data string) (*dynamodb.Server, error) {
+	embedded, err := dynamodb.Start(addr, dynamodb.Options{Path: data})
+	var network *net.OpError
+	if errors.As(err, &network) {
 		return nil, addressError("embedded DynamoDB engine", "-dynamodb-addr", err)
 	}
-	return embedded, nil
+	return embedded, err
 }
 
 // serve serves until ctx ends, then finishes the requests that are under way.
