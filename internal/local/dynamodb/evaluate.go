@@ -185,10 +185,12 @@ func (it item) apply(actions []action) (item, error) {
 			continue
 		}
 		v, err := a.result(it)
-		if err == nil {
-			root, err = root.with(a.path, v)
-		}
 		if err != nil {
+			return nil, err
+		}
+		if v.kind == "" { // nothing is left of a set, or there never was one
+			root = root.without(a.path)
+		} else if root, err = root.with(a.path, v); err != nil {
 			return nil, err
 		}
 	}
@@ -207,11 +209,6 @@ func (a action) result(it item) (value, error) {
 	case !there && a.section == "ADD":
 		return operand, nil
 	case !there:
-		if len(a.path) > 1 {
-			if _, ok := it.get(a.path[:len(a.path)-1]); !ok {
-				return value{}, errUpdatePath
-			}
-		}
 		return value{}, nil
 	case old.kind != operand.kind:
 		return value{}, errOperandType
@@ -283,15 +280,12 @@ func plus(v, w value, minus bool) (value, error) {
 	return value{kind: "N", text: sum.String()}, err
 }
 
-// with returns a map or list with a value at a path in it; a value of no kind
-// removes what is there. What v shares with others stays as it was.
+// with returns a map or list with a value at a path in it. What v shares with others
+// stays as it was.
 func (v value) with(p path, w value) (value, error) {
 	s := p[0]
 	if s.index < 0 && v.kind != "M" || s.index >= 0 && v.kind != "L" {
 		return value{}, errUpdatePath
-	}
-	if len(p) == 1 && w.kind == "" {
-		return v.without(p), nil
 	}
 	if len(p) > 1 {
 		inner, ok := v.step(s)

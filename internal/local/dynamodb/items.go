@@ -186,7 +186,7 @@ func (e *Engine) write(in *request, at item, keyOf func(*table, item) ([]byte, e
 		}
 		stored := record(items.Get(key))
 		var old item
-		if parsed.condition != nil || in.UpdateExpression != nil {
+		if parsed.condition != nil || in.operation == "UpdateItem" {
 			if old, err = stored.item(); err != nil {
 				return err
 			}

@@ -141,7 +141,7 @@ func (in *request) checkPlaceholders() error {
 	switch {
 	case in.ExpressionAttributeNames != nil && !valued && in.ProjectionExpression == nil:
 		return invalid("ExpressionAttributeNames can only be specified when using expressions")
-	case in.ExpressionAttributeValues != nil && !valued:
+	case in.ExpressionAttributeValues != nil && !valued && takes[in.operation] != nil:
 		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s is null", strings.Join(takes[in.operation], " is null and "))
 	case in.ExpressionAttributeNames != nil && len(in.ExpressionAttributeNames) == 0:
 		return invalid("ExpressionAttributeNames must not be empty")
