@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -87,7 +88,7 @@ func (n *node) resolve(it item) (value, bool) {
 	case "N", "BOOL", "NULL":
 		ok = false
 	}
-	return value{kind: "N", text: itoa(size)}, ok
+	return value{kind: "N", text: strconv.Itoa(size)}, ok
 }
 
 func (v value) contains(w value) bool {
@@ -332,4 +333,9 @@ func (v value) without(p path) value {
 		v.list = slices.Delete(v.list, s.index, s.index+1)
 	}
 	return v
+}
+
+// uses reports whether a condition looks at an attribute.
+func (n *node) uses(name string) bool {
+	return n != nil && (n.op == "path" && n.path[0].name == name || slices.ContainsFunc(n.args, func(arg *node) bool { return arg.uses(name) }))
 }

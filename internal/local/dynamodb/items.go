@@ -1,16 +1,12 @@
 package dynamodb
 
 import (
-	"strconv"
+	"maps"
+	"slices"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	bolt "go.etcd.io/bbolt"
 )
-
-func itoa(i int) string { return strconv.Itoa(i) }
-
-// maxPage is how many bytes of items a query or a scan reads.
-const maxPage = 1 << 20
 
 // Capacity units, in bytes.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
@@ -49,18 +45,6 @@ func (in *request) readUnits(size int) float64 {
 	return unitsOf(size, readUnit) / 2
 }
 
-// check checks the members that many operations have.
-func (in *request) check(more func(*constraints)) error {
-	var c constraints
-	c.tableName("tableName", in.TableName)
-	c.oneOf("returnConsumedCapacity", in.ReturnConsumedCapacity, "INDEXES", "TOTAL", "NONE")
-	c.oneOf("returnItemCollectionMetrics", in.ReturnItemCollectionMetrics, "SIZE", "NONE")
-	c.oneOf("returnValuesOnConditionCheckFailure", in.ReturnValuesOnConditionCheckFailure, "ALL_OLD", "NONE")
-	c.oneOf("returnValues", in.ReturnValues, "ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW")
-	more(&c)
-	return c.err()
-}
-
 type itemOutput struct {
 	Attributes       jsontext.Value `json:",omitzero"`
 	Item             jsontext.Value `json:",omitzero"`
@@ -68,83 +52,53 @@ type itemOutput struct {
 }
 
 func (e *Engine) getItem(in *request) (any, error) {
-	if err := in.check(func(c *constraints) { c.required("key", in.Key != nil) }); err != nil {
-		return nil, err
-	}
-	parsed, err := in.parse()
-	if err != nil {
-		return nil, err
-	}
-	if err := in.Key.check(0); err != nil {
-		return nil, err
-	}
 	out := itemOutput{}
-	err = e.view(func(t *tx) error {
-		described, items, err := t.table(*in.TableName)
+	err := e.view(func(t *tx) error {
+		at, err := t.place(*in.TableName, in.Key, (*table).keyOf)
 		if err != nil {
 			return err
 		}
-		key, err := described.keyOf(in.Key)
-		if err != nil {
-			return err
-		}
-		found := record(items.Get(key))
-		out.ConsumedCapacity = in.consumed(*in.TableName, in.readUnits(found.size()))
-		out.Item, err = parsed.shown(found)
+		out.ConsumedCapacity = in.consumed(*in.TableName, in.readUnits(at.stored.size()))
+		out.Item, err = in.shown(at.stored)
 		return err
 	})
 	return out, err
 }
 
 // shown returns the part of an item that the projection asks for.
-func (e expressions) shown(r record) (jsontext.Value, error) {
-	if r == nil || e.projection == nil {
+func (in *request) shown(r record) (jsontext.Value, error) {
+	if r == nil || in.projection == nil {
 		return r.json(), nil
 	}
 	it, err := r.item()
 	if err != nil {
 		return nil, err
 	}
-	return it.project(e.projection).appendJSON(nil), nil
-}
-
-func (e *Engine) putItem(in *request) (any, error) {
-	if err := in.check(func(c *constraints) { c.required("item", in.Item != nil) }); err != nil {
-		return nil, err
-	}
-	if in.ReturnValues != "" && in.ReturnValues != "NONE" && in.ReturnValues != "ALL_OLD" {
-		return nil, invalid("ReturnValues can only be ALL_OLD or NONE")
-	}
-	if err := in.Item.check(0); err != nil {
-		return nil, err
-	}
-	if in.Item.size() > maxItemSize {
-		return nil, errItemSize
-	}
-	return e.write(in, in.Item, (*table).keyOfItem, func(item, expressions) (item, error) { return in.Item, nil })
+	return it.project(in.projection).appendJSON(nil), nil
 }
 
 var errItemSize = invalid("Item size has exceeded the maximum allowed size")
 
-func (e *Engine) deleteItem(in *request) (any, error) {
-	if err := in.check(func(c *constraints) {
-		c.required("key", in.Key != nil)
-		c.oneOf("returnValues", in.ReturnValues, "ALL_OLD", "NONE")
-	}); err != nil {
-		return nil, err
+func (e *Engine) putItem(in *request) (any, error) {
+	switch {
+	case in.ReturnValues != "" && in.ReturnValues != "NONE" && in.ReturnValues != "ALL_OLD":
+		return nil, invalid("ReturnValues can only be ALL_OLD or NONE")
+	case in.Item.size() > maxItemSize:
+		return nil, errItemSize
 	}
-	return e.write(in, in.Key, (*table).keyOf, func(item, expressions) (item, error) { return nil, nil })
+	return e.write(in, in.Item, (*table).keyOfItem, func(item) (item, error) { return in.Item, nil })
+}
+
+func (e *Engine) deleteItem(in *request) (any, error) {
+	return e.write(in, in.Key, (*table).keyOf, func(item) (item, error) { return nil, nil })
 }
 
 func (e *Engine) updateItem(in *request) (any, error) {
-	if err := in.check(func(c *constraints) { c.required("key", in.Key != nil) }); err != nil {
-		return nil, err
-	}
-	return e.write(in, in.Key, (*table).keyOf, func(old item, parsed expressions) (item, error) {
+	return e.write(in, in.Key, (*table).keyOf, func(old item) (item, error) {
 		if old == nil {
 			old = in.Key
 		}
-		updated, err := old.apply(parsed.update)
+		updated, err := old.apply(in.update)
 		if err != nil {
 			return nil, err
 		}
@@ -158,57 +112,41 @@ func (e *Engine) updateItem(in *request) (any, error) {
 	})
 }
 
-// write replaces one item by what next makes of it and of the parsed expressions, if
-// the condition holds; nil is no item. at holds the key attributes, from which keyOf
-// makes the stored key.
-func (e *Engine) write(in *request, at item, keyOf func(*table, item) ([]byte, error), next func(item, expressions) (item, error)) (any, error) {
-	parsed, err := in.parse()
-	if err != nil {
-		return nil, err
-	}
-	if err := at.check(0); err != nil {
-		return nil, err
-	}
+// write replaces one item by what next makes of it, if the condition holds; nil is no
+// item. key holds the key attributes, from which keyOf makes the stored key.
+func (e *Engine) write(in *request, key item, keyOf func(*table, item) ([]byte, error), next func(item) (item, error)) (any, error) {
 	out := itemOutput{}
-	err = e.update(func(t *tx) error {
-		described, items, err := t.table(*in.TableName)
+	err := e.update(func(t *tx) error {
+		at, err := t.place(*in.TableName, key, keyOf)
 		if err != nil {
 			return err
 		}
-		key, err := keyOf(described, at)
-		if err != nil {
-			return err
-		}
-		for _, a := range parsed.update {
-			if name := a.path[0].name; name == described.partition() || name == described.sort() {
+		for _, a := range in.update {
+			if name := a.path[0].name; name == at.table.partition() || name == at.table.sort() {
 				return invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
 			}
 		}
-		stored := record(items.Get(key))
 		var old item
-		if parsed.condition != nil || in.operation == "UpdateItem" {
-			if old, err = stored.item(); err != nil {
+		if in.condition != nil || in.operation == "UpdateItem" {
+			if old, err = at.stored.item(); err != nil {
 				return err
 			}
 		}
-		if !parsed.condition.holds(old) {
+		if !in.condition.holds(old) {
 			refused := &fault{code: conditionFailed, message: "The conditional request failed"}
 			if in.ReturnValuesOnConditionCheckFailure == "ALL_OLD" {
-				refused.item = stored.json()
+				refused.item = at.stored.json()
 			}
 			return refused
 		}
-		it, err := next(old, parsed)
+		it, err := next(old)
 		if err != nil {
 			return err
 		}
-		var replacement record
-		if it != nil {
-			replacement = newRecord(it)
-		}
-		out.ConsumedCapacity = in.consumed(*in.TableName, unitsOf(max(stored.size(), replacement.size()), writeUnit))
-		out.Attributes = in.returned(stored, replacement, old, it, parsed.update)
-		return t.put(described, items, key, stored, replacement)
+		replacement := newRecord(it)
+		out.ConsumedCapacity = in.consumed(*in.TableName, at.writeUnits(replacement))
+		out.Attributes = in.returned(at.stored, replacement, old, it)
+		return at.put(replacement)
 	})
 	if err != nil {
 		return nil, err
@@ -218,7 +156,7 @@ func (e *Engine) write(in *request, at item, keyOf func(*table, item) ([]byte, e
 
 // returned returns what ReturnValues asks for. UPDATED_OLD and UPDATED_NEW show what
 // stood, or stands, at the paths of the update.
-func (in *request) returned(stored, replacement record, old, it item, update []action) jsontext.Value {
+func (in *request) returned(stored, replacement record, old, it item) jsontext.Value {
 	switch in.ReturnValues {
 	case "ALL_OLD":
 		return stored.json()
@@ -231,7 +169,7 @@ func (in *request) returned(stored, replacement record, old, it item, update []a
 		return nil
 	}
 	var paths []path
-	for _, a := range update {
+	for _, a := range in.update {
 		if a.section != "REMOVE" || in.ReturnValues == "UPDATED_OLD" {
 			paths = append(paths, a.path)
 		}
@@ -242,193 +180,183 @@ func (in *request) returned(stored, replacement record, old, it item, update []a
 	return nil
 }
 
-type pageOutput struct {
-	Items            *[]jsontext.Value `json:",omitzero"`
-	Count            int
-	ScannedCount     int
-	LastEvaluatedKey jsontext.Value `json:",omitzero"`
-	ConsumedCapacity *capacity      `json:",omitzero"`
+// Limits of a batch.
+const (
+	maxBatchGet   = 100
+	maxBatchWrite = 25
+)
+
+var errBatchDuplicates = invalid("Provided list of item keys contains duplicates")
+
+// asked reads what a batch asks of a table.
+func asked[T any](in *request, table string) (of T, err error) {
+	if err := json.Unmarshal(in.RequestItems[table], &of); err != nil {
+		return of, &fault{code: serialization, message: err.Error()}
+	}
+	return of, nil
 }
 
-// checkPage checks what Query and Scan have in common, and parses the expressions.
-func (in *request) checkPage(more func(*constraints)) (parsed expressions, err error) {
-	err = in.check(func(c *constraints) {
-		c.oneOf("select", in.Select, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
-		c.between("limit", in.Limit, 1, 1<<31-1)
-		more(c)
-	})
-	if err != nil {
-		return parsed, err
-	}
-	if parsed, err = in.parse(); err != nil {
-		return parsed, err
-	}
-	switch {
-	case in.IndexName != nil:
-		return parsed, invalid("The table does not have the specified index: %s", *in.IndexName)
-	case in.Select == "ALL_PROJECTED_ATTRIBUTES":
-		return parsed, invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
-	case in.Select == "SPECIFIC_ATTRIBUTES" && parsed.projection == nil:
-		return parsed, invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
-	case in.Select == "COUNT" && parsed.projection != nil:
-		return parsed, invalid("Cannot specify the ProjectionExpression when choosing to get only the Count")
-	case in.Select == "ALL_ATTRIBUTES" && parsed.projection != nil:
-		return parsed, invalid("Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES")
-	}
-	if err := in.ExclusiveStartKey.check(0); err != nil {
-		return parsed, startKeyError(err)
-	}
-	return parsed, nil
-}
-
-func startKeyError(err error) error {
-	return invalid("The provided starting key is invalid: %s", err.(*fault).message)
-}
-
-func (e *Engine) query(in *request) (any, error) {
-	parsed, err := in.checkPage(func(*constraints) {})
-	if err != nil {
-		return nil, err
-	}
-	if parsed.keyCondition == nil {
-		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
-	}
-	return e.page(in, parsed, func(t *table) (keyRange, error) {
-		k, err := t.keyCondition(parsed.keyCondition)
+func (e *Engine) batchGetItem(in *request) (any, error) {
+	gets, total := map[string]request{}, 0
+	for table := range in.RequestItems {
+		get, err := asked[request](in, table)
 		if err != nil {
-			return keyRange{}, err
+			return nil, err
 		}
-		for _, element := range t.KeySchema {
-			if name := element.AttributeName; parsed.filter.uses(name) {
-				return keyRange{}, invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", name)
-			}
+		var c constraints
+		c.length("requestItems."+table+".member.keys", "[]", len(get.Keys), 1, maxBatchGet)
+		if err := c.err(); err != nil {
+			return nil, err
 		}
-		return sorted(k.partition.prefix(), k.operator, k.operands), nil
-	}, invalid("The provided starting key is outside query boundaries based on provided conditions"))
-}
-
-// maxSegments is the most segments of a scan.
-const maxSegments = 1_000_000
-
-func (e *Engine) scan(in *request) (any, error) {
-	parsed, err := in.checkPage(func(c *constraints) {
-		c.between("segment", in.Segment, 0, maxSegments-1)
-		c.between("totalSegments", in.TotalSegments, 1, maxSegments)
-	})
-	i, of := 0, 1
-	switch {
-	case err != nil:
-		return nil, err
-	case in.Segment != nil && in.TotalSegments == nil:
-		return nil, invalid("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
-	case in.Segment == nil && in.TotalSegments != nil:
-		return nil, invalid("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
-	case in.Segment != nil && *in.Segment >= *in.TotalSegments:
-		return nil, invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %d is not less than TotalSegments: %d", *in.Segment, *in.TotalSegments)
-	case in.Segment != nil:
-		i, of = *in.Segment, *in.TotalSegments
+		get.operation, get.TableName, get.Key, get.ReturnConsumedCapacity = "GetItem", &table, item{}, in.ReturnConsumedCapacity
+		if err := get.prepare(); err != nil {
+			return nil, err
+		}
+		gets[table], total = get, total+len(get.Keys)
 	}
-	return e.page(in, parsed, func(*table) (keyRange, error) { return segment(i, of), nil },
-		invalid("The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: %d Segment: %d", of, i))
-}
-
-// page reads one page of a range of keys. outside is the error for a start key that
-// does not lie in the range.
-func (e *Engine) page(in *request, parsed expressions, rangeOf func(*table) (keyRange, error), outside error) (any, error) {
-	out := pageOutput{}
-	if in.Select != "COUNT" {
-		out.Items = &[]jsontext.Value{}
+	if total > maxBatchGet {
+		return nil, invalid("Too many items requested for the BatchGetItem call")
 	}
+	out := struct {
+		Responses        map[string][]jsontext.Value
+		UnprocessedKeys  struct{}
+		ConsumedCapacity []*capacity `json:",omitzero"`
+	}{Responses: map[string][]jsontext.Value{}}
 	err := e.view(func(t *tx) error {
-		described, items, err := t.table(*in.TableName)
-		if err != nil {
-			return err
-		}
-		keys, err := rangeOf(described)
-		if err != nil {
-			return err
-		}
-		forward := in.ScanIndexForward == nil || *in.ScanIndexForward
-		if in.ExclusiveStartKey != nil {
-			start, err := described.keyOf(in.ExclusiveStartKey)
+		for _, table := range slices.Sorted(maps.Keys(gets)) {
+			found, consumed, err := t.batchGet(gets[table])
 			if err != nil {
-				return startKeyError(err)
+				return err
 			}
-			if !keys.contains(start) {
-				return outside
+			out.Responses[table] = found
+			if consumed != nil {
+				out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
 			}
-			keys = keys.after(start, forward)
 		}
-		size, err := out.read(items.Cursor(), keys, forward, in, parsed, described)
-		out.ConsumedCapacity = in.consumed(*in.TableName, in.readUnits(size))
-		return err
+		return nil
 	})
 	return out, err
 }
 
-// read reads items until a limit is reached, and returns their size.
-func (out *pageOutput) read(cursor *bolt.Cursor, keys keyRange, forward bool, in *request, parsed expressions, of *table) (size int, err error) {
-	for key, stored := keys.first(cursor, forward); key != nil && keys.contains(key); key, stored = next(cursor, forward) {
-		found := record(stored)
-		size += found.size()
-		out.ScannedCount++
-		if err := out.add(found, in, parsed); err != nil {
-			return size, err
+// batchGet gets the items of one table.
+func (t *tx) batchGet(get request) ([]jsontext.Value, *capacity, error) {
+	found, seen, amount := []jsontext.Value{}, map[string]bool{}, 0.0
+	for _, key := range get.Keys {
+		if err := key.check(0); err != nil {
+			return nil, nil, err
 		}
-		if in.Limit != nil && out.ScannedCount == *in.Limit || size >= maxPage {
-			last, err := found.item()
-			if err != nil {
-				return size, err
-			}
-			out.LastEvaluatedKey = of.keyAttributes(last).appendJSON(nil)
-			break
+		at, err := t.place(*get.TableName, key, (*table).keyOf)
+		if err != nil {
+			return nil, nil, err
+		}
+		if seen[string(at.key)] {
+			return nil, nil, errBatchDuplicates
+		}
+		seen[string(at.key)] = true
+		amount += get.readUnits(at.stored.size())
+		shown, err := get.shown(at.stored)
+		if err != nil {
+			return nil, nil, err
+		}
+		if shown != nil {
+			found = append(found, shown)
 		}
 	}
-	return size, nil
+	return found, get.consumed(*get.TableName, amount), nil
 }
 
-// add adds an item to the page if it meets the filter.
-func (out *pageOutput) add(found record, in *request, parsed expressions) error {
-	if parsed.filter != nil {
-		it, err := found.item()
-		if err != nil || !parsed.filter.holds(it) {
+// A batchWrite is one write of a batch: a put or a deletion.
+type batchWrite struct {
+	PutRequest    *struct{ Item item }
+	DeleteRequest *struct{ Key item }
+}
+
+func (w batchWrite) check() error {
+	switch {
+	case w.PutRequest == nil == (w.DeleteRequest == nil): // DynamoDB says so of both and of none
+		return invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	case w.DeleteRequest != nil:
+		return w.DeleteRequest.Key.check(0)
+	}
+	if err := w.PutRequest.Item.check(0); err != nil {
+		return err
+	}
+	if w.PutRequest.Item.size() > maxItemSize {
+		return errItemSize
+	}
+	return nil
+}
+
+func (e *Engine) batchWriteItem(in *request) (any, error) {
+	batch, total := map[string][]batchWrite{}, 0
+	for table := range in.RequestItems {
+		writes, err := asked[[]batchWrite](in, table)
+		if err != nil {
+			return nil, err
+		}
+		var c constraints
+		c.length("requestItems."+table+".member", "[]", len(writes), 1, maxBatchWrite)
+		if err := c.err(); err != nil {
+			return nil, err
+		}
+		for _, w := range writes {
+			if err := w.check(); err != nil {
+				return nil, err
+			}
+		}
+		batch[table], total = writes, total+len(writes)
+	}
+	if total > maxBatchWrite {
+		return nil, invalid("Too many items requested for the BatchWriteItem call")
+	}
+	out := struct {
+		UnprocessedItems struct{}
+		ConsumedCapacity []*capacity `json:",omitzero"`
+	}{}
+	err := e.update(func(t *tx) error {
+		places, replacements, err := t.placeAll(batch) // before the first write is done
+		if err != nil {
 			return err
 		}
-	}
-	out.Count++
-	if out.Items == nil {
+		amounts := map[string]float64{}
+		for i, at := range places {
+			amounts[at.table.TableName] += at.writeUnits(replacements[i])
+			if err := at.put(replacements[i]); err != nil {
+				return err
+			}
+		}
+		for _, table := range slices.Sorted(maps.Keys(amounts)) {
+			if consumed := in.consumed(table, amounts[table]); consumed != nil {
+				out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
+			}
+		}
 		return nil
-	}
-	shown, err := parsed.shown(found)
-	*out.Items = append(*out.Items, shown)
-	return err
+	})
+	return out, err
 }
 
-func (t *table) keyAttributes(it item) item {
-	key := item{}
-	for _, element := range t.KeySchema {
-		key[element.AttributeName] = it[element.AttributeName]
+// placeAll finds where the writes of a batch go, and what they put there.
+func (t *tx) placeAll(batch map[string][]batchWrite) (places []place, replacements []record, err error) {
+	for name, writes := range batch {
+		seen := map[string]bool{}
+		for _, w := range writes {
+			var at place
+			var replacement record
+			if w.PutRequest != nil {
+				at, err = t.place(name, w.PutRequest.Item, (*table).keyOfItem)
+				replacement = newRecord(w.PutRequest.Item)
+			} else {
+				at, err = t.place(name, w.DeleteRequest.Key, (*table).keyOf)
+			}
+			switch {
+			case err != nil:
+				return nil, nil, err
+			case seen[string(at.key)]:
+				return nil, nil, errBatchDuplicates
+			}
+			seen[string(at.key)] = true
+			places, replacements = append(places, at), append(replacements, replacement)
+		}
 	}
-	return key
-}
-
-// first moves the cursor to the first key of the range, in the direction of reading.
-func (r keyRange) first(cursor *bolt.Cursor, forward bool) (key, value []byte) {
-	if forward {
-		return cursor.Seek(r.low)
-	}
-	if r.high == nil {
-		return cursor.Last()
-	}
-	if key, _ = cursor.Seek(r.high); key == nil {
-		return cursor.Last()
-	}
-	return cursor.Prev()
-}
-
-func next(cursor *bolt.Cursor, forward bool) (key, value []byte) {
-	if forward {
-		return cursor.Next()
-	}
-	return cursor.Prev()
+	return places, replacements, nil
 }

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	_ "embed" // the reserved words
 	"fmt"
 	"maps"
 	"regexp"
@@ -70,22 +71,9 @@ type parser struct {
 	text   string
 	tokens []token
 	at     int
-	syntax string // the syntax error
+	syntax string // the syntax error, which is reported first
 	fault  string // what else is wrong
-	rank   int    // of fault: DynamoDB reports the lowest one
 }
-
-// Ranks of what is wrong with an expression whose syntax is right.
-const (
-	rankParentheses = iota
-	rankFunction
-	rankMisused
-	rankReserved
-	rankSection
-	rankPlaceholder
-	rankOverlap
-	rankOperand
-)
 
 type token struct {
 	text     string // "": the end
@@ -94,31 +82,32 @@ type token struct {
 
 var tokens = regexp.MustCompile(`[#:]?[A-Za-z_][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|[0-9]+|<>|<=|>=|\s+|(?s:.)`)
 
-// parse reads an expression with one of the parser's rules. what is the parameter
-// that holds it.
-func parse[T any](h *placeholders, what, text string, rule func(*parser) T) (parsed T, err error) {
-	p := &parser{placeholders: h, text: text}
+// parse reads an expression with one of the parser's rules, unless text is nil. what
+// is the parameter that holds it.
+func parse[T any](h *placeholders, what string, text *string, rule func(*parser) T) (parsed T, err error) {
 	switch {
-	case text == "":
-		p.syntax = "The expression can not be empty;"
-	case len(text) > maxExpression:
-		p.syntax = "Expression size has exceeded the maximum allowed size;"
-	default:
-		for _, span := range tokens.FindAllStringIndex(text, -1) {
-			if t := text[span[0]:span[1]]; strings.TrimSpace(t) != "" {
-				p.tokens = append(p.tokens, token{t, span[0], span[1]})
-			}
-		}
-		p.tokens = append(p.tokens, token{from: len(text), to: len(text)})
-		parsed = rule(p)
-		if p.peek() != "" {
-			p.unexpected()
+	case text == nil:
+		return parsed, nil
+	case *text == "":
+		return parsed, invalid("Invalid %s: The expression can not be empty;", what)
+	case len(*text) > maxExpression:
+		return parsed, invalid("Invalid %s: Expression size has exceeded the maximum allowed size;", what)
+	}
+	p := &parser{placeholders: h, text: *text}
+	for _, span := range tokens.FindAllStringIndex(p.text, -1) {
+		if t := p.text[span[0]:span[1]]; strings.TrimSpace(t) != "" {
+			p.tokens = append(p.tokens, token{t, span[0], span[1]})
 		}
 	}
-	switch {
-	case p.syntax != "":
-		return parsed, invalid("Invalid %s: %s", what, p.syntax)
-	case p.fault != "":
+	p.tokens = append(p.tokens, token{from: len(p.text), to: len(p.text)})
+	parsed = rule(p)
+	if p.peek() != "" {
+		p.unexpected()
+	}
+	if p.syntax != "" {
+		p.fault = p.syntax
+	}
+	if p.fault != "" {
 		return parsed, invalid("Invalid %s: %s", what, p.fault)
 	}
 	return parsed, nil
@@ -154,44 +143,58 @@ func (p *parser) unexpected() {
 	if p.syntax != "" {
 		return
 	}
-	found, from, to := p.tokens[p.at], max(p.at-1, 0), min(p.at+1, len(p.tokens)-1)
-	if found.text == "" {
-		found.text = "<EOF>"
+	found, from, to := p.tokens[p.at].text, p.tokens[max(p.at-1, 0)].from, p.tokens[min(p.at+1, len(p.tokens)-1)].to
+	if found == "" {
+		found = "<EOF>"
 	}
-	p.syntax = fmt.Sprintf("Syntax error; token: %q, near: %q", found.text, p.text[p.tokens[from].from:p.tokens[to].to])
+	p.syntax = fmt.Sprintf("Syntax error; token: %q, near: %q", found, p.text[from:to])
 	p.at = len(p.tokens) - 1
 }
 
-func (p *parser) wrong(rank int, format string, args ...any) {
-	if p.fault == "" || rank < p.rank {
-		p.fault, p.rank = fmt.Sprintf(format, args...), rank
+// wrong notes what is wrong with an expression whose syntax is right.
+func (p *parser) wrong(format string, args ...any) {
+	if p.fault == "" {
+		p.fault = fmt.Sprintf(format, args...)
 	}
 }
+
+// reserved are the words, in capitals, that cannot stand for themselves as names.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html
+var reserved = func() map[string]bool {
+	words := map[string]bool{}
+	for _, word := range strings.Fields(reservedWords) {
+		words[word] = true
+	}
+	return words
+}()
+
+//go:embed reserved.txt
+var reservedWords string
 
 var (
 	word     = regexp.MustCompile(`^[A-Za-z_]`)
 	keywords = []string{"AND", "OR", "NOT", "IN", "BETWEEN"}
-	sections = []string{"SET", "ADD", "DELETE", "REMOVE"} // in the order in which they are done
 )
 
-func isKeyword(text string) bool { return slices.Contains(keywords, strings.ToUpper(text)) }
+func isWord(text string) bool {
+	return word.MatchString(text) && !slices.Contains(keywords, strings.ToUpper(text))
+}
 
 // name reads the name of an attribute.
 func (p *parser) name() string {
 	text := p.peek()
 	switch {
-	case strings.HasPrefix(text, "#") && len(text) > 1:
-		p.next()
-		name, ok := p.names[text]
+	case len(text) > 1 && text[0] == '#':
+		name, ok := p.names[p.next()]
 		if !ok {
-			p.wrong(rankPlaceholder, "An expression attribute name used in the document path is not defined; attribute name: %s", text)
+			p.wrong("An expression attribute name used in the document path is not defined; attribute name: %s", text)
 		}
 		p.used[text] = true
 		return name
-	case !word.MatchString(text) || isKeyword(text):
+	case !isWord(text):
 		p.unexpected()
 	case reserved[strings.ToUpper(text)]:
-		p.wrong(rankReserved, "Attribute name is a reserved keyword; reserved keyword: %s", text)
+		p.wrong("Attribute name is a reserved keyword; reserved keyword: %s", text)
 	}
 	return p.next()
 }
@@ -219,26 +222,71 @@ func (p *parser) readPath() path {
 // operand reads a path, a value or a function with its operands.
 func (p *parser) operand() *node {
 	text := p.peek()
-	if strings.HasPrefix(text, ":") && len(text) > 1 {
-		p.next()
-		v, ok := p.values[text]
+	if len(text) > 1 && text[0] == ':' {
+		v, ok := p.values[p.next()]
 		if !ok {
-			p.wrong(rankPlaceholder, "An expression attribute value used in expression is not defined; attribute value: %s", text)
+			p.wrong("An expression attribute value used in expression is not defined; attribute value: %s", text)
 		}
 		p.used[text] = true
 		return &node{op: "value", value: v}
 	}
-	if word.MatchString(text) && !isKeyword(text) && p.tokens[p.at+1].text == "(" {
+	if isWord(text) && p.tokens[p.at+1].text == "(" {
+		n := &node{op: p.next()}
 		p.next()
-		p.next()
-		function := &node{op: text, args: []*node{p.operand()}}
-		for p.accept(",") {
-			function.args = append(function.args, p.operand())
-		}
+		n.args = p.list(p.operand)
 		p.expect(")")
-		return function
+		p.checkFunction(n)
+		return n
 	}
 	return &node{op: "path", path: p.readPath()}
+}
+
+// list reads one operand or more, with commas between them.
+func (p *parser) list(operand func() *node) []*node {
+	nodes := []*node{operand()}
+	for p.accept(",") {
+		nodes = append(nodes, operand())
+	}
+	return nodes
+}
+
+// A function has so many operands, of which the first may have to be a path, and
+// values of the request may have to be of certain types.
+type function struct {
+	operands int
+	path     bool
+	types    []string // nil: any
+}
+
+var functions = map[string]function{
+	"attribute_exists": {1, true, nil}, "attribute_not_exists": {1, true, nil}, "attribute_type": {2, false, []string{"S"}},
+	"begins_with": {2, false, []string{"S", "B"}}, "contains": {2, false, nil}, "size": {1, false, []string{"S", "B", "SS", "NS", "BS", "L", "M"}},
+	"if_not_exists": {2, true, nil}, "list_append": {2, false, []string{"L"}},
+}
+
+// setFunctions are the functions of SET; conditions have the others.
+var setFunctions = []string{"if_not_exists", "list_append"}
+
+func (p *parser) checkFunction(n *node) {
+	switch f, known := functions[n.op]; {
+	case !known:
+		p.wrong("Invalid function name; function: %s", n.op)
+	case len(n.args) != f.operands:
+		p.wrong("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
+	case f.path && n.args[0].op != "path":
+		p.wrong("Operator or function requires a document path; operator or function: %s", n.op)
+	case f.types != nil:
+		p.checkTypes(n, f.types)
+	}
+}
+
+// checkTypes checks the operands that are values of the request.
+func (p *parser) checkTypes(n *node, allowed []string) {
+	for _, arg := range n.args {
+		if arg.op == "value" && arg.value.kind != "" && !slices.Contains(allowed, arg.value.kind) {
+			p.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.op, arg.value.kind)
+		}
+	}
 }
 
 // condition reads a condition. OR binds less than AND, and that less than NOT.
@@ -262,19 +310,22 @@ func (p *parser) negation() *node {
 	if p.accept("NOT") {
 		return &node{op: "NOT", args: []*node{p.negation()}}
 	}
-	if p.accept("(") {
-		n := p.condition()
-		p.expect(")")
-		if n.paren {
-			p.wrong(rankParentheses, "The expression has redundant parentheses;")
-		}
-		n.paren = true
-		return n
+	if !p.accept("(") {
+		return p.comparison()
 	}
-	return p.comparison()
+	n := p.condition()
+	p.expect(")")
+	if n.paren {
+		p.wrong("The expression has redundant parentheses;")
+	}
+	n.paren = true
+	return n
 }
 
-var comparators = []string{"=", "<>", "<", "<=", ">", ">="}
+var (
+	comparators = []string{"=", "<>", "<", "<=", ">", ">="}
+	ordering    = []string{"<", "<=", ">", ">=", "BETWEEN"}
+)
 
 func (p *parser) comparison() *node {
 	n := &node{args: []*node{p.operand()}}
@@ -290,117 +341,46 @@ func (p *parser) comparison() *node {
 	case p.accept("IN"):
 		n.op = "IN"
 		p.expect("(")
-		n.args = append(n.args, p.operand())
-		for p.accept(",") {
-			n.args = append(n.args, p.operand())
-		}
+		n.args = append(n.args, p.list(p.operand)...)
 		p.expect(")")
 	default:
 		if n = n.args[0]; n.op == "path" || n.op == "value" {
 			p.unexpected()
-			return n
-		}
-		if n.op == "size" {
+		} else if n.op == "size" || slices.Contains(setFunctions, n.op) {
 			p.misused(n.op)
 		}
 	}
-	p.checkCondition(n)
+	p.checkOperands(n)
 	return n
 }
 
 func (p *parser) misused(function string) {
-	p.wrong(rankMisused, "The function is not allowed to be used this way in an expression; function: %s", function)
+	p.wrong("The function is not allowed to be used this way in an expression; function: %s", function)
 }
 
-// operandCounts are the functions of conditions and how many operands they have.
-var operandCounts = map[string]int{
-	"attribute_exists": 1, "attribute_not_exists": 1, "attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1,
-}
-
-// checkCondition finds what is wrong with an operator or function and its operands,
-// as far as that can be told without an item.
-func (p *parser) checkCondition(n *node) {
-	if word.MatchString(n.op) && !isKeyword(n.op) {
-		p.checkFunction(n)
-	}
+// checkOperands finds what is wrong with the operands of a comparison or function of
+// a condition, as far as that can be told without an item.
+func (p *parser) checkOperands(n *node) {
 	for _, arg := range n.args {
-		switch {
-		case arg.op == "path" || arg.op == "value":
-		case arg.op == "size":
-			p.checkFunction(arg)
-		case operandCounts[arg.op] > 0:
+		if arg.op != "path" && arg.op != "value" && arg.op != "size" {
 			p.misused(arg.op)
-		default:
-			p.wrong(rankFunction, "Invalid function name; function: %s", arg.op)
 		}
 	}
 	if len(n.args) == 2 && n.args[0].op == "path" && n.args[1].op == "path" && slices.Equal(n.args[0].path, n.args[1].path) {
-		p.wrong(rankOperand, "The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", n.op, n.args[0].path)
+		p.wrong("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", n.op, n.args[0].path)
 	}
-	if slices.Contains([]string{"<", "<=", ">", ">=", "BETWEEN"}, n.op) {
-		p.literals(n, scalars...)
+	if slices.Contains(ordering, n.op) {
+		p.checkTypes(n, scalars)
 	}
 	if n.op == "BETWEEN" && n.args[1].op == "value" && n.args[2].op == "value" {
-		p.checkBounds(n.args[1].value, n.args[2].value)
-	}
-}
-
-func (p *parser) checkBounds(low, high value) {
-	what := ""
-	switch order, ordered := low.order(high); {
-	case low.kind == "" || high.kind == "": // undefined
-	case low.kind != high.kind:
-		what = "same data type for lower and upper bounds"
-	case ordered && order > 0:
-		what = "upper bound to be greater than or equal to lower bound"
-	}
-	if what != "" {
-		p.wrong(rankOperand, "The BETWEEN operator requires %s; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
-			what, low.kind, low.content(), high.kind, high.content())
-	}
-}
-
-func (p *parser) checkFunction(n *node) {
-	switch count, known := operandCounts[n.op]; {
-	case !known:
-		p.wrong(rankFunction, "Invalid function name; function: %s", n.op)
-	case count != len(n.args):
-		p.countWrong(n)
-	case strings.HasPrefix(n.op, "attribute_") && n.op != "attribute_type" && n.args[0].op != "path":
-		p.pathNeeded(n)
-	case n.op == "begins_with":
-		p.literals(n, "S", "B")
-	case n.op == "size":
-		p.literals(n, "S", "B", "SS", "NS", "BS", "L", "M")
-	case n.op == "attribute_type":
-		p.checkType(n.args[1])
-	}
-}
-
-func (p *parser) countWrong(n *node) {
-	p.wrong(rankOperand, "Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
-}
-
-func (p *parser) pathNeeded(n *node) {
-	p.wrong(rankOperand, "Operator or function requires a document path; operator or function: %s", n.op)
-}
-
-func (p *parser) checkType(operand *node) {
-	switch v := operand.value; {
-	case operand.op != "value":
-		p.wrong(rankOperand, "Incorrect operand type for operator or function; operator or function: attribute_type, operand type: {NS,SS,L,BS,N,M,B,BOOL,NULL,S}")
-	case v.kind != "S":
-		p.wrong(rankOperand, "Incorrect operand type for operator or function; operator or function: attribute_type, operand type: %s", v.kind)
-	case !slices.Contains(kinds, v.text):
-		p.wrong(rankOperand, "Invalid attribute type name found; type: %s, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}", v.text)
-	}
-}
-
-// literals checks the operands that are values of the request.
-func (p *parser) literals(n *node, allowed ...string) {
-	for _, arg := range n.args {
-		if arg.op == "value" && arg.value.kind != "" && !slices.Contains(allowed, arg.value.kind) {
-			p.wrong(rankOperand, "Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.op, arg.value.kind)
+		low, high := n.args[1].value, n.args[2].value
+		switch order, ordered := low.order(high); {
+		case ordered && order > 0:
+			p.wrong("The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
+				low.kind, low.content(), high.kind, high.content())
+		case low.kind != high.kind:
+			p.wrong("The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
+				low.kind, low.content(), high.kind, high.content())
 		}
 	}
 }
@@ -424,11 +404,14 @@ func (p *parser) checkOverlap(paths []path) {
 			for same < min(len(first), len(second)) && first[same] == second[same] {
 				same++
 			}
-			switch {
-			case same == len(first) || same == len(second):
-				p.wrong(rankOverlap, "Two document paths overlap with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", first, second)
-			case first[same].index >= 0 != (second[same].index >= 0):
-				p.wrong(rankOverlap, "Two document paths conflict with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", first, second)
+			how := ""
+			if same == len(first) || same == len(second) {
+				how = "overlap"
+			} else if first[same].index >= 0 != (second[same].index >= 0) {
+				how = "conflict"
+			}
+			if how != "" {
+				p.wrong("Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", how, first, second)
 			}
 		}
 	}
@@ -436,10 +419,13 @@ func (p *parser) checkOverlap(paths []path) {
 
 // An action changes one path of an item.
 type action struct {
-	section string // SET, REMOVE, ADD or DELETE
+	section string // one of sections
 	path    path
 	operand *node // nil: of REMOVE
 }
+
+// sections of an update, in the order in which they are done.
+var sections = []string{"SET", "ADD", "DELETE", "REMOVE"}
 
 // update reads an update: each section at most once.
 func (p *parser) update() []action {
@@ -450,10 +436,9 @@ func (p *parser) update() []action {
 		section := strings.ToUpper(p.peek())
 		if !slices.Contains(sections, section) {
 			p.unexpected()
-			return nil
 		}
 		if p.next(); seen[section] {
-			p.wrong(rankSection, "The %q section can only be used once in an update expression;", section)
+			p.wrong("The %q section can only be used once in an update expression;", section)
 		}
 		seen[section] = true
 		for more := true; more; more = p.accept(",") {
@@ -476,41 +461,32 @@ func (p *parser) update() []action {
 
 // sum reads what SET sets a path to.
 func (p *parser) sum() *node {
-	n := p.setOperand()
+	n := p.term()
 	if operator := p.peek(); operator == "+" || operator == "-" {
 		p.next()
-		n = &node{op: operator, args: []*node{n, p.setOperand()}}
-		p.literals(n, "N")
+		n = &node{op: operator, args: []*node{n, p.term()}}
+		p.checkTypes(n, []string{"N"})
 	}
 	return n
 }
 
-func (p *parser) setOperand() *node {
+func (p *parser) term() *node {
 	if p.accept("(") {
 		n := p.sum()
 		p.expect(")")
 		return n
 	}
 	n := p.operand()
-	p.checkSetOperand(n)
+	p.checkTerm(n)
 	return n
 }
 
-func (p *parser) checkSetOperand(n *node) {
-	switch {
-	case n.op == "path" || n.op == "value":
-		return
-	case n.op != "if_not_exists" && n.op != "list_append":
-		p.wrong(rankFunction, "Invalid function name; function: %s", n.op)
-	case len(n.args) != 2:
-		p.countWrong(n)
-	case n.op == "list_append":
-		p.literals(n, "L")
-	case n.args[0].op != "path":
-		p.pathNeeded(n)
+func (p *parser) checkTerm(n *node) {
+	if n.op != "path" && n.op != "value" && !slices.Contains(setFunctions, n.op) {
+		p.wrong("Invalid function name; function: %s", n.op)
 	}
 	for _, arg := range n.args {
-		p.checkSetOperand(arg)
+		p.checkTerm(arg)
 	}
 }
 
@@ -524,7 +500,7 @@ func (p *parser) addend(section string, allowed ...string) *node {
 	}
 	n := p.operand()
 	if kind := n.value.kind; kind != "" && !slices.Contains(allowed, kind) {
-		p.wrong(rankOperand, "Incorrect operand type for operator or function; operator: %s, operand type: %s", section, typeNames[kind])
+		p.wrong("Incorrect operand type for operator or function; operator: %s, operand type: %s", section, typeNames[kind])
 	}
 	return n
 }

@@ -219,6 +219,9 @@ func (e *Engine) answer(w http.ResponseWriter, r *http.Request) (_ any, err erro
 			return nil, err
 		}
 	}
+	if err := in.prepare(); err != nil {
+		return nil, err
+	}
 	return operation(e, in)
 }
 
@@ -248,69 +251,4 @@ func (g Grant) check(in *request) error {
 
 func tableARN(name string) string {
 	return "arn:aws:dynamodb:" + region + ":" + account + ":table/" + name
-}
-
-// constraints collects what is wrong with members one by one, which DynamoDB reports
-// all at once and before everything else.
-type constraints []string
-
-func (c *constraints) add(member string, v any, constraint string, args ...any) {
-	text := "null"
-	if v != nil {
-		text = fmt.Sprintf("'%v'", v)
-	}
-	*c = append(*c, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: Member must ", text, member)+fmt.Sprintf(constraint, args...))
-}
-
-func (c *constraints) oneOf(member, v string, allowed ...string) {
-	if v != "" && !slices.Contains(allowed, v) {
-		c.add(member, v, "satisfy enum value set: [%s]", strings.Join(allowed, ", "))
-	}
-}
-
-func (c *constraints) between(member string, v *int, low, high int) {
-	switch {
-	case v == nil:
-	case *v < low:
-		c.add(member, *v, "have value greater than or equal to %d", low)
-	case *v > high:
-		c.add(member, *v, "have value less than or equal to %d", high)
-	}
-}
-
-func (c *constraints) required(member string, there bool) {
-	if !there {
-		c.add(member, nil, "not be null")
-	}
-}
-
-// tableName checks a name of 3 to 255 of certain characters.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
-func (c *constraints) tableName(member string, name *string) {
-	c.required(member, name != nil)
-	if name == nil {
-		return
-	}
-	legal := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.-", r)
-	}
-	switch {
-	case strings.ContainsFunc(*name, func(r rune) bool { return !legal(r) }):
-		c.add(member, *name, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
-	case len(*name) < 3:
-		c.add(member, *name, "have length greater than or equal to 3")
-	case len(*name) > 255:
-		c.add(member, *name, "have length less than or equal to 255")
-	}
-}
-
-func (c constraints) err() error {
-	switch len(c) {
-	case 0:
-		return nil
-	case 1:
-		return invalid("1 validation error detected: %s", c[0])
-	default:
-		return invalid("%d validation errors detected: %s", len(c), strings.Join(c, "; "))
-	}
 }

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -36,25 +37,35 @@ type request struct {
 	RequestItems map[string]jsontext.Value
 	Keys         []item
 
-	// The parameters from before expressions, which are refused.
-	AttributesToGet, AttributeUpdates, ConditionalOperator, Expected, KeyConditions, QueryFilter, ScanFilter jsontext.Value
-
 	// Tables
-	AttributeDefinitions                          []attributeDefinition
-	BillingMode                                   string
-	DeletionProtectionEnabled                     bool
-	ExclusiveStartTableName                       *string
-	GlobalSecondaryIndexes, LocalSecondaryIndexes []jsontext.Value
-	KeySchema                                     []keyElement
-	ProvisionedThroughput                         *throughput
-	ResourceARN                                   string `json:"ResourceArn"`
-	StreamSpecification                           struct{ StreamEnabled bool }
-	Tags                                          []jsontext.Value
+	AttributeDefinitions    []attributeDefinition
+	BillingMode             string
+	ExclusiveStartTableName string
+	KeySchema               []keyElement
+	ProvisionedThroughput   *throughput
+	ResourceARN             string `json:"ResourceArn"`
+
+	Others map[string]jsontext.Value `json:",inline"`
+
+	// What prepare makes of the expressions. A nil projection shows everything.
+	condition, filter, keyCondition *node
+	projection                      []path
+	update                          []action
 }
+
+// unsupported are members that ask for what the engine has not: the parameters from
+// before expressions, and properties of tables.
+var unsupported = []string{
+	"AttributesToGet", "AttributeUpdates", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter",
+	"DeletionProtectionEnabled", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "Tags",
+}
+
+// nothing are the values of such members that ask for nothing.
+var nothing = []string{"null", "false", "[]", "{}", `{"StreamEnabled":false}`}
 
 // tables returns the names of the tables that the request is about.
 func (in *request) tables() []string {
-	names := slices.Sorted(maps.Keys(in.RequestItems))
+	names := slices.Collect(maps.Keys(in.RequestItems))
 	if in.TableName != nil {
 		names = append(names, *in.TableName)
 	}
@@ -64,97 +75,184 @@ func (in *request) tables() []string {
 	return names
 }
 
-// expressions are the parsed expressions of a request.
-type expressions struct {
-	condition, filter, keyCondition *node
-	projection                      []path // nil: everything
-	update                          []action
+// constraints collects what is wrong with members one by one. DynamoDB reports all
+// of it at once, and before everything else.
+type constraints []string
+
+func (c *constraints) add(member string, v any, constraint string, args ...any) {
+	text := "null"
+	if v != nil {
+		text = fmt.Sprintf("'%v'", v)
+	}
+	*c = append(*c, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: Member must ", text, member)+fmt.Sprintf(constraint, args...))
+}
+
+func (c *constraints) required(member string, there bool) {
+	if !there {
+		c.add(member, nil, "not be null")
+	}
+}
+
+func (c *constraints) oneOf(member, v string, allowed ...string) {
+	if v != "" && !slices.Contains(allowed, v) {
+		c.add(member, v, "satisfy enum value set: [%s]", strings.Join(allowed, ", "))
+	}
+}
+
+func (c *constraints) between(member string, v *int, low, high int) {
+	if v != nil && *v < low {
+		c.add(member, *v, "have value greater than or equal to %d", low)
+	}
+	if v != nil && *v > high {
+		c.add(member, *v, "have value less than or equal to %d", high)
+	}
+}
+
+// length checks how many there are of something.
+func (c *constraints) length(member string, v any, length, low, high int) {
+	if length < low {
+		c.add(member, v, "have length greater than or equal to %d", low)
+	}
+	if length > high {
+		c.add(member, v, "have length less than or equal to %d", high)
+	}
+}
+
+var legalName = regexp.MustCompile(`^[a-zA-Z0-9_.-]*$`)
+
+// tableName checks a table's name.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+func (c *constraints) tableName(member, name string) {
+	if !legalName.MatchString(name) {
+		c.add(member, name, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+	}
+	c.length(member, name, len(name), 3, 255)
+}
+
+func (c constraints) err() error {
+	if len(c) == 0 {
+		return nil
+	}
+	plural := ""
+	if len(c) > 1 {
+		plural = "s"
+	}
+	return invalid("%d validation error%s detected: %s", len(c), plural, strings.Join(c, "; "))
+}
+
+// maxSegments is the most segments of a scan.
+const maxSegments = 1_000_000
+
+// prepare checks the members of a request, in DynamoDB's order, and parses its
+// expressions.
+func (in *request) prepare() error {
+	if err := in.constraints().err(); err != nil {
+		return err
+	}
+	for _, member := range unsupported {
+		if v, ok := in.Others[member]; ok && v.Compact() == nil && !slices.Contains(nothing, string(v)) {
+			return invalid("The embedded engine has no %s: leave it out, or use another engine", member)
+		}
+	}
+	for _, it := range []item{in.Item, in.Key} {
+		if err := it.check(0); err != nil {
+			return err
+		}
+	}
+	if err := in.ExclusiveStartKey.check(0); err != nil {
+		return startKeyError(err)
+	}
+	return in.parse()
+}
+
+func (in *request) constraints() (c constraints) {
+	if !slices.Contains([]string{"BatchGetItem", "BatchWriteItem", "DescribeEndpoints", "DescribeLimits", "ListTables", "ListTagsOfResource"}, in.operation) {
+		c.required("tableName", in.TableName != nil)
+	}
+	for _, name := range in.tables() {
+		c.tableName("tableName", name)
+	}
+	limit := 1<<31 - 1
+	returns := []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}
+	switch in.operation {
+	case "PutItem":
+		c.required("item", in.Item != nil)
+	case "DeleteItem":
+		returns = []string{"ALL_OLD", "NONE"}
+		c.required("key", in.Key != nil)
+	case "GetItem", "UpdateItem":
+		c.required("key", in.Key != nil)
+	case "BatchGetItem", "BatchWriteItem":
+		c.required("requestItems", in.RequestItems != nil)
+		c.length("requestItems", "{}", len(in.RequestItems), 1, 100)
+	case "ListTables":
+		limit = 100
+	}
+	c.between("limit", in.Limit, 1, limit)
+	c.between("segment", in.Segment, 0, maxSegments-1)
+	c.between("totalSegments", in.TotalSegments, 1, maxSegments)
+	c.oneOf("billingMode", in.BillingMode, provisioned, onDemand)
+	c.oneOf("returnConsumedCapacity", in.ReturnConsumedCapacity, "INDEXES", "TOTAL", "NONE")
+	c.oneOf("returnItemCollectionMetrics", in.ReturnItemCollectionMetrics, "SIZE", "NONE")
+	c.oneOf("returnValues", in.ReturnValues, returns...)
+	c.oneOf("returnValuesOnConditionCheckFailure", in.ReturnValuesOnConditionCheckFailure, "ALL_OLD", "NONE")
+	c.oneOf("select", in.Select, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
+	return c
+}
+
+// parse parses the expressions.
+func (in *request) parse() error {
+	if err := in.checkPlaceholders(); err != nil {
+		return err
+	}
+	h := &placeholders{in.ExpressionAttributeNames, in.ExpressionAttributeValues, map[string]bool{}}
+	var err error
+	if in.update, err = parse(h, "UpdateExpression", in.UpdateExpression, (*parser).update); err != nil {
+		return err
+	}
+	if in.condition, err = parse(h, "ConditionExpression", in.ConditionExpression, (*parser).condition); err != nil {
+		return err
+	}
+	if in.keyCondition, err = parse(h, "KeyConditionExpression", in.KeyConditionExpression, (*parser).condition); err != nil {
+		return err
+	}
+	if in.filter, err = parse(h, "FilterExpression", in.FilterExpression, (*parser).condition); err != nil {
+		return err
+	}
+	if in.projection, err = parse(h, "ProjectionExpression", in.ProjectionExpression, (*parser).projection); err != nil {
+		return err
+	}
+	return h.unused()
+}
+
+// valued are the expressions with values that an operation has.
+var valued = map[string]string{
+	"PutItem": "ConditionExpression is null", "DeleteItem": "ConditionExpression is null",
+	"UpdateItem": "UpdateExpression is null and ConditionExpression is null",
+	"Query":      "FilterExpression is null and KeyConditionExpression is null", "Scan": "FilterExpression is null",
 }
 
 var placeholder = regexp.MustCompile(`^[#:][A-Za-z0-9_]+$`)
 
-// parse parses the expressions of a request, and refuses the parameters from before
-// them.
-func (in *request) parse() (e expressions, err error) {
-	if err := in.legacy(); err != nil {
-		return e, err
-	}
-	h := &placeholders{in.ExpressionAttributeNames, in.ExpressionAttributeValues, map[string]bool{}}
-	if err := in.checkPlaceholders(); err != nil {
-		return e, err
-	}
-	for _, expression := range []struct {
-		what string
-		text *string
-		read func(what, text string) error
-	}{
-		{"UpdateExpression", in.UpdateExpression, func(what, text string) error {
-			e.update, err = parse(h, what, text, (*parser).update)
-			return err
-		}},
-		{"ConditionExpression", in.ConditionExpression, func(what, text string) error {
-			e.condition, err = parse(h, what, text, (*parser).condition)
-			return err
-		}},
-		{"KeyConditionExpression", in.KeyConditionExpression, func(what, text string) error {
-			e.keyCondition, err = parse(h, what, text, (*parser).condition)
-			return err
-		}},
-		{"FilterExpression", in.FilterExpression, func(what, text string) error {
-			e.filter, err = parse(h, what, text, (*parser).condition)
-			return err
-		}},
-		{"ProjectionExpression", in.ProjectionExpression, func(what, text string) error {
-			e.projection, err = parse(h, what, text, (*parser).projection)
-			return err
-		}},
-	} {
-		if expression.text != nil {
-			if err := expression.read(expression.what, *expression.text); err != nil {
-				return e, err
-			}
-		}
-	}
-	return e, h.unused()
-}
-
-func (in *request) legacy() error {
-	for name, v := range map[string]jsontext.Value{
-		"AttributesToGet": in.AttributesToGet, "AttributeUpdates": in.AttributeUpdates, "ConditionalOperator": in.ConditionalOperator,
-		"Expected": in.Expected, "KeyConditions": in.KeyConditions, "QueryFilter": in.QueryFilter, "ScanFilter": in.ScanFilter,
-	} {
-		if v != nil && v.Kind() != 'n' {
-			return invalid("The embedded engine does not take the legacy parameter %s: use an expression", name)
-		}
-	}
-	return nil
-}
-
-// takes are the expressions with values that an operation has.
-var takes = map[string][]string{
-	"PutItem": {"ConditionExpression"}, "DeleteItem": {"ConditionExpression"}, "UpdateItem": {"UpdateExpression", "ConditionExpression"},
-	"Query": {"FilterExpression", "KeyConditionExpression"}, "Scan": {"FilterExpression"},
-}
-
 func (in *request) checkPlaceholders() error {
-	valued := in.ConditionExpression != nil || in.UpdateExpression != nil || in.KeyConditionExpression != nil || in.FilterExpression != nil
+	values := in.ConditionExpression != nil || in.UpdateExpression != nil || in.KeyConditionExpression != nil || in.FilterExpression != nil
 	switch {
-	case in.ExpressionAttributeNames != nil && !valued && in.ProjectionExpression == nil:
+	case in.ExpressionAttributeNames != nil && !values && in.ProjectionExpression == nil:
 		return invalid("ExpressionAttributeNames can only be specified when using expressions")
-	case in.ExpressionAttributeValues != nil && !valued && takes[in.operation] != nil:
-		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s is null", strings.Join(takes[in.operation], " is null and "))
+	case in.ExpressionAttributeValues != nil && !values && valued[in.operation] != "":
+		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s", valued[in.operation])
 	case in.ExpressionAttributeNames != nil && len(in.ExpressionAttributeNames) == 0:
 		return invalid("ExpressionAttributeNames must not be empty")
 	case in.ExpressionAttributeValues != nil && len(in.ExpressionAttributeValues) == 0:
 		return invalid("ExpressionAttributeValues must not be empty")
 	}
 	for name := range in.ExpressionAttributeNames {
-		if !strings.HasPrefix(name, "#") || !placeholder.MatchString(name) {
+		if name == "" || name[0] != '#' || !placeholder.MatchString(name) {
 			return invalid("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", name)
 		}
 	}
 	for name, v := range in.ExpressionAttributeValues {
-		if !strings.HasPrefix(name, ":") || !placeholder.MatchString(name) {
+		if name == "" || name[0] != ':' || !placeholder.MatchString(name) {
 			return invalid("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", name)
 		}
 		if err := v.check(0); err != nil {
@@ -163,100 +261,4 @@ func (in *request) checkPlaceholders() error {
 		in.ExpressionAttributeValues[name] = v
 	}
 	return nil
-}
-
-// A keyCondition is what a query selects: a partition, and of that the items whose
-// sort key stands in a relation to values; operator "" selects all.
-type keyCondition struct {
-	partition value
-	operator  string
-	operands  []value
-}
-
-// mirrored are the comparators for when the value stands on the left.
-var mirrored = map[string]string{"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-
-// keyCondition turns a condition into one on the table's key.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
-func (t *table) keyCondition(n *node) (k keyCondition, err error) {
-	conditions := map[string]*node{}
-	if err := split(n, conditions); err != nil {
-		return k, err
-	}
-	partition, sort := conditions[t.partition()], conditions[t.sort()]
-	switch {
-	case len(conditions) > 2:
-		return k, invalid("Conditions can be of length 1 or 2 only")
-	case partition == nil:
-		return k, invalid("Query condition missed key schema element: %s", t.partition())
-	case partition.op != "=":
-		return k, invalid("Query key condition not supported")
-	case len(conditions) == 2 && sort == nil && t.sort() == "":
-		return k, invalid("Query key condition not supported")
-	case len(conditions) == 2 && sort == nil:
-		return k, invalid("Query condition missed key schema element: %s", t.sort())
-	}
-	for i, condition := range []*node{partition, sort} {
-		if condition == nil {
-			continue
-		}
-		name := condition.args[0].path[0].name
-		for _, arg := range condition.args[1:] {
-			if arg.value.kind != t.kind(name) {
-				return k, invalid("One or more parameter values were invalid: Condition parameter type does not match schema type")
-			}
-			if err := checkKeySize(name, arg.value, i); err != nil {
-				return k, err
-			}
-			if i == 0 {
-				k.partition = arg.value
-			} else {
-				k.operator, k.operands = condition.op, append(k.operands, arg.value)
-			}
-		}
-	}
-	return k, nil
-}
-
-// split takes a condition apart into the conditions on each attribute.
-func split(n *node, conditions map[string]*node) error {
-	switch {
-	case n.op == "AND":
-		if err := split(n.args[0], conditions); err != nil {
-			return err
-		}
-		return split(n.args[1], conditions)
-	case mirrored[n.op] == "" && n.op != "BETWEEN" && n.op != "begins_with":
-		return invalid("Invalid operator used in KeyConditionExpression: %s", n.op)
-	case mirrored[n.op] != "" && n.args[0].op == "value":
-		n = &node{op: mirrored[n.op], args: []*node{n.args[1], n.args[0]}}
-	}
-	for i, arg := range n.args {
-		switch {
-		case arg.op == "size":
-			return invalid("KeyConditionExpressions cannot contain nested operations")
-		case i == 0 && arg.op != "path" && mirrored[n.op] == "":
-			return invalid("Invalid condition in KeyConditionExpression: %s operator must have the key attribute as its first operand", n.op)
-		case i == 0 && arg.op != "path":
-			return invalid("Invalid condition in KeyConditionExpression: No key attribute specified")
-		case i > 0 && arg.op == "path":
-			return invalid("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
-		case i == 0 && len(arg.path) > 1:
-			return invalid("KeyConditionExpressions cannot have conditions on nested attributes")
-		}
-	}
-	name := n.args[0].path[0].name
-	if conditions[name] != nil {
-		return invalid("KeyConditionExpressions must only contain one condition per key")
-	}
-	conditions[name] = n
-	return nil
-}
-
-// uses reports whether a condition looks at an attribute.
-func (n *node) uses(name string) bool {
-	if n == nil {
-		return false
-	}
-	return n.op == "path" && n.path[0].name == name || slices.ContainsFunc(n.args, func(arg *node) bool { return arg.uses(name) })
 }

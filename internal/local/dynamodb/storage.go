@@ -14,13 +14,12 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// What a file holds: the bucket meta with its format; the bucket tables with the
-// table of each name; the bucket counts with the items and bytes of each table; and
-// for each table a bucket, named after its id, with its items by stored key.
+// What a file holds: the bucket meta with its format, the bucket tables with the
+// table of each name, and for each table a bucket, named after its id, with its items
+// by stored key.
 var (
 	bucketMeta   = []byte("meta")
 	bucketTables = []byte("tables")
-	bucketCounts = []byte("counts")
 	keyFormat    = []byte("format")
 )
 
@@ -125,7 +124,7 @@ func (s *storage) load(t *bolt.Tx) error {
 	meta := t.Bucket(bucketMeta)
 	switch {
 	case first == nil:
-		for _, name := range [][]byte{bucketMeta, bucketTables, bucketCounts} {
+		for _, name := range [][]byte{bucketMeta, bucketTables} {
 			if _, err := t.CreateBucket(name); err != nil {
 				return err
 			}
@@ -289,7 +288,8 @@ func (t *tx) described(name string) (*table, error) {
 	if err := json.Unmarshal(description, described); err != nil {
 		return nil, err
 	}
-	described.ItemCount, described.TableSizeBytes = t.counts(described)
+	stats := t.Bucket([]byte(described.TableID)).Stats()
+	described.ItemCount, described.TableSizeBytes = int64(stats.KeyN), int64(stats.LeafInuse)
 	return described, nil
 }
 
@@ -309,45 +309,51 @@ func (t *tx) deleteTable(described *table) error {
 	t.changed[described.TableName] = nil
 	return errors.Join(
 		t.DeleteBucket([]byte(described.TableID)),
-		t.Bucket(bucketCounts).Delete([]byte(described.TableID)),
 		t.Bucket(bucketTables).Delete([]byte(described.TableName)),
 	)
 }
 
-// counts returns how many items a table has, and their bytes.
-func (t *tx) counts(of *table) (items, size int64) {
-	if stored := t.Bucket(bucketCounts).Get([]byte(of.TableID)); stored != nil {
-		items, size = int64(binary.BigEndian.Uint64(stored)), int64(binary.BigEndian.Uint64(stored[8:]))
-	}
-	return items, size
+// A place is where an item of a table is, or goes.
+type place struct {
+	table  *table
+	items  *bolt.Bucket
+	key    []byte
+	stored record // what is there; nil: nothing
 }
 
-// put stores an item in place of an old one, or none. A nil item deletes.
-func (t *tx) put(of *table, items *bolt.Bucket, key []byte, old, it record) error {
-	if old == nil && it == nil {
-		return nil
+// place finds the item that has the key attributes of it; keyOf makes its stored key.
+func (t *tx) place(name string, it item, keyOf func(*table, item) ([]byte, error)) (at place, err error) {
+	if at.table, at.items, err = t.table(name); err != nil {
+		return at, err
 	}
-	count, size := t.counts(of)
-	var err error
+	if at.key, err = keyOf(at.table, it); err == nil {
+		at.stored = at.items.Get(at.key)
+	}
+	return at, err
+}
+
+// put stores an item; nil deletes what is there.
+func (at place) put(it record) error {
 	if it == nil {
-		count--
-		err = items.Delete(key)
-	} else {
-		err = items.Put(key, it)
+		return at.items.Delete(at.key)
 	}
-	if old == nil {
-		count++
-	}
-	size += int64(it.size() - old.size())
-	stored := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(count)), uint64(size))
-	return errors.Join(err, t.Bucket(bucketCounts).Put([]byte(of.TableID), stored))
+	return at.items.Put(at.key, it)
+}
+
+// writeUnits returns the capacity that a write takes.
+func (at place) writeUnits(it record) float64 {
+	return unitsOf(max(at.stored.size(), it.size()), writeUnit)
 }
 
 // A record is an item as it is stored: its size, then its JSON. That of a
 // transaction is gone with it.
 type record []byte
 
+// newRecord returns the record of an item; nil is none.
 func newRecord(it item) record {
+	if it == nil {
+		return nil
+	}
 	return it.appendJSON(binary.AppendUvarint(nil, uint64(it.size())))
 }
 
