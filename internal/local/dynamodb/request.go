@@ -45,7 +45,7 @@ type request struct {
 	ProvisionedThroughput   *throughput
 	ResourceARN             string `json:"ResourceArn"`
 
-	Others map[string]jsontext.Value `json:",inline"`
+	Others map[string]jsontext.Value `json:",embed"`
 
 	// What prepare makes of the expressions. A nil projection shows everything.
 	condition, filter, keyCondition *node
