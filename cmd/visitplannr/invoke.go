@@ -49,7 +49,7 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 		return err
 	}
 	endpoints := []contract.Endpoint{endpoint}
-	slice, err := startSlice(ctx, c, "127.0.0.1:0", functionOptions{
+	slice, err := startSlice(ctx, c, engineOptions{addr: "127.0.0.1:0"}, functionOptions{
 		endpoints: endpoints, settings: config, table: table, concurrency: 1,
 		page: console.New(console.Config{Endpoints: endpoints}), // which nobody opens
 	})
