@@ -1,4 +1,4 @@
-// Makes web/coastline.json, the map of the page, from the land of Natural Earth
+// Makes the file that its argument names, the map of the page, from the land of Natural Earth
 // (public domain) as npm's world-atlas packs it. Run by go generate.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -35,4 +35,4 @@ const projection = geoEquirectangular().scale(18000 / Math.PI).translate([0, 0])
 geoPath(projection, pen)(feature(large, large.objects.land));
 path = path.replaceAll("l ", "l").replaceAll(" -", "-").replaceAll(/M[-\d ]+lz/g, "");
 
-writeFileSync("web/coastline.json", JSON.stringify({ source: `Natural Earth (public domain), from world-atlas ${version}`, path }) + "\n");
+writeFileSync(process.argv[2], JSON.stringify({ source: `Natural Earth (public domain), from world-atlas ${version}`, path }) + "\n");

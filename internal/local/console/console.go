@@ -25,7 +25,7 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-//go:generate node coastline.mjs
+//go:generate node coastline.mjs web/coastline.json
 
 // Prefix is where everything of the page is; the page itself is at / too.
 const Prefix = "/_visitplannr/"

@@ -45,7 +45,7 @@ function field({ path, schema, parameter }, index) {
   const element = make("div", { class: schema.type === "number" ? "field" : "field wide" },
     make("label", { for: id }, path.at(-1)), input, rule, error);
   input.addEventListener("input", () => { mark(); });
-  return { path, schema, parameter, pointer: "#/" + path.join("/"), input, error, element };
+  return { path, schema, parameter, pointer: "#/" + path.join("/"), input, error, rule, element };
 }
 
 function choose(name) {
@@ -145,6 +145,7 @@ function tell(response, answer, took) {
 
 function fail(f, why) {
   f.error.textContent = why;
+  f.rule.hidden = why === f.rule.textContent; // said once
   if (why) f.input.setAttribute("aria-invalid", "true"); else f.input.removeAttribute("aria-invalid");
 }
 
@@ -283,7 +284,7 @@ const built = new Map();
 function piece(name, ...lines) {
   return make("div", { class: "piece" }, make("b", {}, name), ...lines.filter(Boolean).map((line) => Array.isArray(line) ? make("span", { class: "wrong" }, line[0]) : make("span", {}, line)));
 }
-const arrow = (text) => make("div", { class: "arrow" }, make("small", {}, text));
+const arrow = (text) => make("div", { class: "arrow" }, text);
 const latency = (p) => p.Count > 0 && `p50 ${ms(p.P50)}  p99 ${ms(p.P99)} ms`;
 const wrong = (n, text) => n > 0 && [`${count(n)} ${text}`];
 
@@ -371,8 +372,8 @@ function eventRow(item) {
   const lit = (on) => () => dotOnMap?.classList.toggle("lit", on);
   return make("li", { "data-request": CausationId, onpointerenter: lit(true), onpointerleave: lit(false), onfocusin: lit(true), onfocusout: lit(false) },
     make("time", { datetime: Timestamp }, clock(Timestamp)),
+    make("span", { class: "text", title: name }, name, " ", make("span", {}, at ? `${at.latitude}, ${at.longitude}` : ""), make("span", { class: "below" }, `${EventType} · ${StreamName}`)),
     keyed ? make("span", { class: "badge", title: "It was sent with an idempotency key" }, "keyed") : make("span"),
-    make("span", { class: "text", title: `${EventType} ${StreamName}` }, name, " ", make("span", {}, at ? `${at.latitude}, ${at.longitude} · ${EventType}` : EventType, " · ", StreamName)),
     requestButton(CausationId),
     more("item", `Item of ${name}`, () => { if (at) look({ x: at.longitude * 100 * squeeze, y: at.latitude * -100 }); return JSON.stringify(item, null, 2); }));
 }
@@ -394,7 +395,7 @@ function logRow({ Source, Line, At }) {
 
   function row(level, text) {
     return make("li", { "data-request": requestId ?? said?.requestId }, make("time", {}, clock(timestamp ?? At)), make("span", { class: `level ${level}` }, level),
-      make("span", { class: "text", title: text }, text, " ", make("span", {}, Source)), requestButton(requestId ?? said?.requestId), more("json", "The line as it was written", () => pretty(Line)));
+      make("span", { class: "text", title: text }, run.endpoints.length === 1 && Source === run.endpoints[0].Function ? "" : make("span", {}, Source, " "), text), requestButton(requestId ?? said?.requestId), more("json", "The line as it was written", () => pretty(Line)));
   }
 }
 
