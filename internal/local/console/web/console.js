@@ -86,6 +86,7 @@ const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).v
 async function send(submit) {
   submit.preventDefault();
   $("send").disabled = true;
+  $("outcome").textContent = "";
   for (const f of fields) fail(f, "");
   const path = endpoint.Path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(fields.find((f) => f.parameter === name).input.value));
   const headers = {}, body = endpoint.Body ? bodyOf() : undefined;
@@ -324,10 +325,10 @@ const requestButton = (id) => id ? make("button", { type: "button", "aria-label"
 
 // more is a button that shows a text below its row.
 function more(name, label, text) {
-  const button = make("button", { type: "button", "aria-label": label, "aria-expanded": "false", onclick: () => {
+  const button = make("button", { type: "button", "aria-label": `${name} ${label}`, "aria-expanded": "false", onclick: () => {
     const row = button.closest("li"), open = row.querySelector("pre");
     button.setAttribute("aria-expanded", String(!open));
-    if (open) open.remove(); else row.append(make("pre", {}, text()));
+    if (open) open.remove(); else row.append(make("pre", { tabindex: "0" }, text()));
   } }, name);
   return button;
 }
@@ -375,7 +376,7 @@ function eventRow(item) {
     make("span", { class: "text", title: name }, name, " ", make("span", {}, at ? `${at.latitude}, ${at.longitude}` : ""), make("span", { class: "below" }, `${EventType} · ${StreamName}`)),
     keyed ? make("span", { class: "badge", title: "It was sent with an idempotency key" }, "keyed") : make("span"),
     requestButton(CausationId),
-    more("item", `Item of ${name}`, () => { if (at) look({ x: at.longitude * 100 * squeeze, y: at.latitude * -100 }); return JSON.stringify(item, null, 2); }));
+    more("item", `of ${name}`, () => { if (at) look({ x: at.longitude * 100 * squeeze, y: at.latitude * -100 }); return JSON.stringify(item, null, 2); }));
 }
 
 function logRow({ Source, Line, At }) {
@@ -395,7 +396,7 @@ function logRow({ Source, Line, At }) {
 
   function row(level, text) {
     return make("li", { "data-request": requestId ?? said?.requestId }, make("time", {}, clock(timestamp ?? At)), make("span", { class: `level ${level}` }, level),
-      make("span", { class: "text", title: text }, run.endpoints.length === 1 && Source === run.endpoints[0].Function ? "" : make("span", {}, Source, " "), text), requestButton(requestId ?? said?.requestId), more("json", "The line as it was written", () => pretty(Line)));
+      make("span", { class: "text", title: text }, run.endpoints.length === 1 && Source === run.endpoints[0].Function ? "" : make("span", {}, Source, " "), text), requestButton(requestId ?? said?.requestId), more("json", "of the line", () => pretty(Line)));
   }
 }
 
