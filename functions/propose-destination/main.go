@@ -45,6 +45,7 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 	cfg := httpapi.Config{
 		Store:        store,
 		Output:       os.Stdout,
+		LogLevel:     getenv("AWS_LAMBDA_LOG_LEVEL"),
 		InvocationID: invocationID,
 		FunctionName: getenv("AWS_LAMBDA_FUNCTION_NAME"),
 		CORSOrigins:  strings.FieldsFunc(getenv(contract.EnvCORSOrigins), func(r rune) bool { return r == ',' }),

@@ -41,6 +41,7 @@ type Config struct {
 	Now          func() time.Time              // nil: time.Now
 	NewID        func() (eventstore.ID, error) // nil: eventstore.NewID
 	Output       io.Writer                     // gets the logs and metrics, one JSON line each
+	LogLevel     string                        // the least level of a log line, as AWS_LAMBDA_LOG_LEVEL names it; "": INFO
 	FunctionName string                        // dimension of the metrics
 	CORSOrigins  []string                      // web origins that may read answers
 
@@ -63,7 +64,7 @@ func New(cfg Config) *Handler {
 	output := &lineWriter{w: cfg.Output}
 	return &Handler{
 		proposer:     &destination.Proposer{Store: cfg.Store, Now: cfg.Now, NewID: cfg.NewID},
-		logger:       NewLogger(output),
+		logger:       newLogger(output, logLevel(cfg.LogLevel)),
 		metrics:      metrics{output: output, function: cfg.FunctionName, now: cfg.Now},
 		corsOrigins:  cfg.CORSOrigins,
 		invocationID: cfg.InvocationID,
