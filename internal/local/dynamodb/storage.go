@@ -170,9 +170,6 @@ func (s *storage) update(apply func(*tx) error) error {
 	}
 }
 
-// mostWrites bounds a transaction.
-const mostWrites = 256
-
 // commit makes one transaction of all writes that wait, again and again: a lone one
 // does not wait for others, and many share the time that the disk takes.
 func (s *storage) commit() {
@@ -185,13 +182,14 @@ func (s *storage) commit() {
 		case <-s.stop:
 			return
 		}
-		for waiting := true; waiting && len(group) < mostWrites; {
+		for {
 			select {
 			case w := <-s.writes:
 				group = append(group, w)
+				continue
 			default:
-				waiting = false
 			}
+			break
 		}
 		s.commitGroup(group)
 	}
@@ -230,7 +228,7 @@ func (s *storage) commitGroup(group []write) {
 	}
 	for i, w := range group {
 		if err != nil && err != errNothing {
-			results[i] = fmt.Errorf("write: %w", err)
+			results[i] = err
 		}
 		w.done <- results[i]
 	}
@@ -278,11 +276,11 @@ func (t *tx) table(name string) (*table, *bolt.Bucket, error) {
 	return nil, nil, &fault{code: resourceNotFound, message: "Requested resource not found"}
 }
 
-// described returns a table as DescribeTable does; nil when there is none.
+// described returns a table as DescribeTable does.
 func (t *tx) described(name string) (*table, error) {
 	description := t.Bucket(bucketTables).Get([]byte(name))
 	if description == nil {
-		return nil, nil
+		return nil, &fault{code: resourceNotFound, message: "Requested resource not found: Table: " + name + " not found"}
 	}
 	described := &table{}
 	if err := json.Unmarshal(description, described); err != nil {
@@ -341,7 +339,7 @@ func (at place) put(it record) error {
 }
 
 // writeUnits returns the capacity that a write takes.
-func (at place) writeUnits(it record) float64 {
+func (at place) writeUnits(it record) amount {
 	return unitsOf(max(at.stored.size(), it.size()), writeUnit)
 }
 
