@@ -11,7 +11,9 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/settings"
 	"visitplannr/stacks"
 )
 
@@ -37,7 +39,7 @@ func run(ctx context.Context) error {
 	if err := stacks.CheckNode(); err != nil {
 		return err
 	}
-	endpoints := stacks.Endpoints()
+	endpoints := contract.Endpoints()
 
 	// The functions are built while the CDK's library starts up in Node.
 	type built struct {
@@ -51,7 +53,7 @@ func run(ctx context.Context) error {
 	}()
 
 	app := awscdk.NewApp(nil)
-	config, err := stacks.LoadConfig(stacks.Context(app))
+	config, err := settings.Load(stacks.Context(app))
 	if err != nil {
 		return err
 	}

@@ -253,7 +253,7 @@ func proxyEvent() ([]byte, error) {
 	request := httptest.NewRequest(http.MethodPost, contract.ProposeDestination.Path, strings.NewReader(proposal))
 	request.Header.Set("Content-Type", contract.MediaTypeJSON)
 	request.Header.Set("User-Agent", "visitplannr-bench")
-	return json.Marshal(apigateway.NewEvent(request, []byte(proposal), uuid.NewString()))
+	return json.Marshal(apigateway.NewEvent(contract.ProposeDestination, nil, request, []byte(proposal), uuid.NewString()))
 }
 
 // sampleProcess starts one process of v, sends it requests, and ends it.

@@ -415,11 +415,17 @@ var floorServer = struct {
 	run  func(ctx context.Context, args []string) error
 }{"floor-server", serveFloor}
 
+// floorFunction answers OK at once.
+type floorFunction struct{}
+
+func (floorFunction) Invoke(context.Context, []byte) ([]byte, error) {
+	return json.Marshal(events.APIGatewayProxyResponse{StatusCode: http.StatusOK, Body: contract.StatusOK})
+}
+
 func serveFloor(ctx context.Context, _ []string) error {
 	api, err := apigateway.New(apigateway.Config{
-		Invoker: apigateway.InProcess{Timeout: 10 * time.Second, Handle: func(context.Context, events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-			return events.APIGatewayProxyResponse{StatusCode: http.StatusOK, Body: contract.StatusOK}, nil
-		}},
+		Endpoints:      contract.Endpoints(),
+		Functions:      map[string]apigateway.Invoker{contract.ProposeDestination.Function: floorFunction{}},
 		ValidateBodies: true,
 		Logger:         slog.New(slog.DiscardHandler),
 	})

@@ -8,17 +8,18 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/settings"
 )
 
 // api is the REST API that editors call.
 type api struct {
 	rest      awsapigateway.RestApi
 	validator awsapigateway.RequestValidator // nil: the function validates
-	config    Config
+	config    settings.Config
 }
 
 // newAPI makes an API without routes: who may call it is decided by route.
-func newAPI(stack awscdk.Stack, c Config) api {
+func newAPI(stack awscdk.Stack, c settings.Config) api {
 	options := &awsapigateway.StageOptions{
 		StageName:            jsii.String(string(c.Stage)),
 		ThrottlingRateLimit:  jsii.Number(c.ThrottleRate),
@@ -40,7 +41,7 @@ func newAPI(stack awscdk.Stack, c Config) api {
 	// The CDK's own output has a generated name; ours has a known one.
 	a.rest.Node().TryRemoveChild(jsii.String("Endpoint"))
 
-	if c.Validation == ByGateway {
+	if c.Validation == settings.ByGateway {
 		a.validator = a.rest.AddRequestValidator(jsii.String("body"), &awsapigateway.RequestValidatorOptions{
 			ValidateRequestBody:       jsii.Bool(true),
 			ValidateRequestParameters: jsii.Bool(true), // none is required yet
@@ -51,20 +52,20 @@ func newAPI(stack awscdk.Stack, c Config) api {
 }
 
 // apiName is also the name of the API's metrics in CloudWatch.
-func apiName(c Config) string { return StackName(c.Stage) }
+func apiName(c settings.Config) string { return StackName(c.Stage) }
 
 // route leads an endpoint's method and path to its function, and lets that method
 // and path, and nothing else, invoke it.
-func (a api) route(e Endpoint, f function) {
-	resource := a.rest.Root().ResourceForPath(jsii.String(e.Route.Path))
+func (a api) route(e contract.Endpoint, f function) {
+	resource := a.rest.Root().ResourceForPath(jsii.String(e.Path))
 	options := &awsapigateway.MethodOptions{AuthorizationType: awsapigateway.AuthorizationType_IAM}
-	if a.config.Access == Open {
+	if a.config.Access == settings.Open {
 		options.AuthorizationType = awsapigateway.AuthorizationType_NONE
 	}
 	if e.Body != nil {
 		model := a.rest.AddModel(jsii.String(e.Function+"-body"), &awsapigateway.ModelOptions{
 			ContentType: jsii.String(contract.MediaTypeJSON),
-			Description: jsii.String("Body of " + e.Route.String()),
+			Description: jsii.String("Body of " + e.Route()),
 			Schema:      jsonSchema(*e.Body, awsapigateway.JsonSchemaVersion_DRAFT4),
 		})
 		// Without a validator the model is still what the gateway's export of the
@@ -72,12 +73,12 @@ func (a api) route(e Endpoint, f function) {
 		options.RequestModels = &map[string]awsapigateway.IModel{contract.MediaTypeJSON: model}
 		options.RequestValidator = a.validator
 	}
-	resource.AddMethod(jsii.String(e.Route.Method), awsapigateway.NewLambdaIntegration(f.target(), &awsapigateway.LambdaIntegrationOptions{
+	resource.AddMethod(jsii.String(e.Method), awsapigateway.NewLambdaIntegration(f.target(), &awsapigateway.LambdaIntegrationOptions{
 		// The console's test button is no reason for a second permission.
 		AllowTestInvoke: jsii.Bool(false),
 	}), options)
 	if len(a.config.CORSOrigins) > 0 {
-		allowPreflight(resource, e.Route.Method, a.config)
+		allowPreflight(resource, e.Method, a.config)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
 )
 
@@ -16,7 +17,7 @@ type Assets map[string]string
 // build/<function> below root, the module's directory.
 //
 // Its error is a *gobuild.CompileError when the sources do not build.
-func BuildAssets(ctx context.Context, root string, endpoints []Endpoint) (Assets, error) {
+func BuildAssets(ctx context.Context, root string, endpoints []contract.Endpoint) (Assets, error) {
 	assets := Assets{}
 	for _, e := range endpoints {
 		dir := filepath.Join(root, "build", e.Function)

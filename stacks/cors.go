@@ -6,10 +6,11 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/settings"
 )
 
 // allowPreflight answers a browser that asks whether a page may send the method.
-func allowPreflight(resource awsapigateway.Resource, method string, c Config) {
+func allowPreflight(resource awsapigateway.Resource, method string, c settings.Config) {
 	preflight := contract.PreflightOf(method)
 	resource.AddCorsPreflight(&awsapigateway.CorsOptions{
 		AllowOrigins: jsii.Strings(c.CORSOrigins...),
@@ -20,7 +21,7 @@ func allowPreflight(resource awsapigateway.Resource, method string, c Config) {
 }
 
 // corsHeaders are those of the gateway's own answers.
-func corsHeaders(c Config) map[string]*string {
+func corsHeaders(c settings.Config) map[string]*string {
 	headers := map[string]*string{}
 	for name, value := range contract.GatewayCORSHeaders(c.CORSOrigins) {
 		headers[name] = literal(value)

@@ -23,7 +23,7 @@ func (m *monitoring) showAPI() {
 
 // showFunction adds what the function says of its work, and Lambda of the
 // function.
-func (m *monitoring) showFunction(f function) {
+func (m *monitoring) showFunction(f function, e contract.Endpoint) {
 	own := func(name, statistic string) awscloudwatch.IMetric {
 		return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 			Namespace:     jsii.String(contract.MetricNamespace),
@@ -33,11 +33,15 @@ func (m *monitoring) showFunction(f function) {
 			Period:        awscdk.Duration_Minutes(jsii.Number(1)),
 		})
 	}
-	m.row(
-		graph(f.name+": proposals", own(contract.MetricAccepted, "Sum"), own(contract.MetricReplayed, "Sum"),
-			own(contract.MetricRejected, "Sum"), own(contract.MetricFailed, "Sum")),
-		graph(f.name+": store latency (ms)", own(contract.MetricStoreLatency, "p50"), own(contract.MetricStoreLatency, "p99")),
-	)
+	outcomes := []awscloudwatch.IMetric{own(contract.MetricAccepted, "Sum"), own(contract.MetricRejected, "Sum"), own(contract.MetricFailed, "Sum")}
+	if e.TakesKey {
+		outcomes = append(outcomes, own(contract.MetricReplayed, "Sum"))
+	}
+	graphs := []func(float64) awscloudwatch.IWidget{graph(f.name+": outcomes", outcomes...)}
+	if e.UsesTable() {
+		graphs = append(graphs, graph(f.name+": store latency (ms)", own(contract.MetricStoreLatency, "p50"), own(contract.MetricStoreLatency, "p99")))
+	}
+	m.row(graphs...)
 	m.row(
 		graph(f.name+": invocations", f.lambda.MetricInvocations(minutely("Sum")), f.lambda.MetricErrors(minutely("Sum")),
 			f.lambda.MetricThrottles(minutely("Sum"))),

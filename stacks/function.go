@@ -1,8 +1,6 @@
 package stacks
 
 import (
-	"strings"
-
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -12,18 +10,22 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/settings"
 )
 
 // function is a Lambda function with a role and a log group of its own.
 type function struct {
 	name   string
 	lambda awslambda.Function
-	role   awsiam.Role
 	alias  awslambda.Alias // nil: requests go to the latest code
 }
 
-// newFunction runs the code in the directory asset.
-func newFunction(stack awscdk.Stack, c Config, name, asset string, table awsdynamodb.Table) function {
+// newFunction runs the code in the directory asset for an endpoint. What the
+// endpoint may do to the table, it may do to the table alone, not to indexes or
+// streams that it may get one day; a function that may do nothing is not told its
+// name either.
+func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, asset string, table awsdynamodb.Table) function {
+	name := e.Function
 	logs := newLogGroup(stack, c, name+"-logs")
 
 	// Without a role of ours the CDK would attach a managed policy, which may
@@ -36,6 +38,12 @@ func newFunction(stack awscdk.Stack, c Config, name, asset string, table awsdyna
 		Actions:   jsii.Strings("logs:CreateLogStream", "logs:PutLogEvents"),
 		Resources: &[]*string{logs.LogGroupArn()},
 	}))
+	if e.UsesTable() {
+		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:   jsii.Strings(e.TableActions...),
+			Resources: &[]*string{table.TableArn()},
+		}))
+	}
 	// The CDK adds the two X-Ray actions that active tracing needs, on "*": X-Ray
 	// has no resources to name
 	// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html).
@@ -52,13 +60,13 @@ func newFunction(stack awscdk.Stack, c Config, name, asset string, table awsdyna
 		Tracing:       awslambda.Tracing_ACTIVE,
 		LogGroup:      logs,
 		LoggingFormat: awslambda.LoggingFormat_JSON,
-		Environment:   environment(c, table),
+		Environment:   environment(c, e, table),
 	}
 	if c.ReservedConcurrency > 0 {
 		props.ReservedConcurrentExecutions = jsii.Number(c.ReservedConcurrency)
 	}
-	f := function{name: name, role: role, lambda: awslambda.NewFunction(stack, jsii.String(name), props)}
-	if c.Delivery == Canary {
+	f := function{name: name, lambda: awslambda.NewFunction(stack, jsii.String(name), props)}
+	if c.Delivery == settings.Canary {
 		f.alias = newAlias(stack, name, f.lambda)
 	}
 	return f
@@ -72,33 +80,18 @@ func (f function) target() awslambda.IFunction {
 	return f.lambda
 }
 
-// environment is what the function reads, and what the Go runtime in it reads.
-func environment(c Config, table awsdynamodb.Table) *map[string]*string {
-	env := map[string]*string{
-		contract.EnvEventsTable: table.TableName(),
-	}
-	for _, setting := range gobuild.Environment(c.MemoryMiB) {
-		name, value, _ := strings.Cut(setting, "=")
+// environment is what the settings make of it, in the CDK's words.
+func environment(c settings.Config, e contract.Endpoint, table awsdynamodb.Table) *map[string]*string {
+	env := map[string]*string{}
+	for name, value := range c.Environment(e, *table.TableName()) {
 		env[name] = jsii.String(value)
-	}
-	if len(c.CORSOrigins) > 0 {
-		env[contract.EnvCORSOrigins] = jsii.String(strings.Join(c.CORSOrigins, ","))
 	}
 	return &env
 }
 
-// allow grants the function single actions on the table alone, not on indexes or
-// streams that it may get one day.
-func (f function) allow(table awsdynamodb.Table, actions []string) {
-	f.role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Actions:   jsii.Strings(actions...),
-		Resources: &[]*string{table.TableArn()},
-	}))
-}
-
 // newLogGroup keeps logs as long as the stage's setting says. Its name is the
 // stack's own, so that a stack can be made again beside logs that were retained.
-func newLogGroup(stack awscdk.Stack, c Config, id string) awslogs.LogGroup {
+func newLogGroup(stack awscdk.Stack, c settings.Config, id string) awslogs.LogGroup {
 	logs := awslogs.NewLogGroup(stack, jsii.String(id), &awslogs.LogGroupProps{RemovalPolicy: removalPolicy(c)})
 	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(c.LogRetentionDays))
 	return logs

@@ -7,11 +7,12 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/settings"
 )
 
 // answerWithProblems makes each answer that the gateway gives by itself a problem
 // of the contract, with the headers that a web page needs to read it.
-func answerWithProblems(rest awsapigateway.RestApi, c Config) {
+func answerWithProblems(rest awsapigateway.RestApi, c settings.Config) {
 	for _, g := range contract.GatewayResponses() {
 		headers := corsHeaders(c)
 		headers["Content-Type"] = literal(contract.MediaTypeProblem)

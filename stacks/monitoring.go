@@ -10,21 +10,23 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/jsii-runtime-go"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/settings"
 )
 
 // monitoring is what tells an operator that something is wrong, and what they
 // look at then: alarms, and a dashboard whose rows are in dashboard.go.
 type monitoring struct {
 	stack  awscdk.Stack
-	config Config
+	config settings.Config
 	notify awscloudwatch.IAlarmAction // nil: nobody is told
 	alarms []awscloudwatch.Alarm
 	ofAPI  []awscloudwatch.Alarm
 	rows   []*[]awscloudwatch.IWidget
 }
 
-func newMonitoring(stack awscdk.Stack, c Config) *monitoring {
+func newMonitoring(stack awscdk.Stack, c settings.Config) *monitoring {
 	m := &monitoring{stack: stack, config: c}
 	if c.AlarmEmail != "" {
 		m.notify = awscloudwatchactions.NewSnsAction(newAlarmTopic(stack, c.AlarmEmail))
@@ -105,8 +107,8 @@ func (m *monitoring) watchAPI() {
 }
 
 // watchFunction rings when a function fails or is about to. It returns the alarms
-// that speak against a new version of it, those of the API included.
-func (m *monitoring) watchFunction(f function) []awscloudwatch.Alarm {
+// that roll a new version of it back, those of the API included.
+func (m *monitoring) watchFunction(f function, e contract.Endpoint) []awscloudwatch.Alarm {
 	name := func(kind string) string { return f.name + "-" + kind }
 	own := m.add(
 		alarm{heading: "function-errors", name: name("errors"), metric: f.lambda.MetricErrors(minutely("Sum")), threshold: 1, minutes: 1,
@@ -115,12 +117,12 @@ func (m *monitoring) watchFunction(f function) []awscloudwatch.Alarm {
 			advice: "Lambda refuses to start the function: raise its reserved concurrency, or the account's."},
 		alarm{heading: "function-duration", name: name("duration"), metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: 0.8 * float64(gobuild.FunctionTimeout.Milliseconds()), minutes: 2,
 			advice: "Requests come near the function's timeout: look for a slow table in the traces."})
-	m.showFunction(f)
+	m.showFunction(f, e)
 	return slices.Concat(m.ofAPI, own)
 }
 
 // watchTable rings when the table cannot take what is written to it.
-func (m *monitoring) watchTable(table awsdynamodb.Table, endpoints []Endpoint) {
+func (m *monitoring) watchTable(table awsdynamodb.Table, endpoints []contract.Endpoint) {
 	m.add(alarm{heading: "table-throttles", threshold: 1, minutes: 3, metric: sum("Throttled requests", map[string]awscloudwatch.IMetric{
 		"reads":  table.Metric(jsii.String("ReadThrottleEvents"), minutely("Sum")),
 		"writes": table.Metric(jsii.String("WriteThrottleEvents"), minutely("Sum")),
@@ -129,7 +131,7 @@ func (m *monitoring) watchTable(table awsdynamodb.Table, endpoints []Endpoint) {
 	// System errors are counted by operation, so ask for those that somebody uses.
 	byOperation := map[string]awscloudwatch.IMetric{}
 	for _, e := range endpoints {
-		for _, action := range e.Actions {
+		for _, action := range e.TableActions {
 			operation := strings.TrimPrefix(action, "dynamodb:")
 			byOperation[strings.ToLower(operation)] = table.Metric(jsii.String("SystemErrors"), &awscloudwatch.MetricOptions{
 				Statistic:     jsii.String("Sum"),
@@ -138,8 +140,10 @@ func (m *monitoring) watchTable(table awsdynamodb.Table, endpoints []Endpoint) {
 			})
 		}
 	}
-	m.add(alarm{heading: "table-errors", metric: sum("System errors", byOperation), threshold: 1, minutes: 2,
-		advice: "DynamoDB answers with errors of its own: see the AWS Health Dashboard; editors are told to retry."})
+	if len(byOperation) > 0 {
+		m.add(alarm{heading: "table-errors", metric: sum("System errors", byOperation), threshold: 1, minutes: 2,
+			advice: "DynamoDB answers with errors of its own: see the AWS Health Dashboard; editors are told to retry."})
+	}
 	m.showTable(table)
 }
 

@@ -10,22 +10,8 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/settings"
 )
-
-// Endpoint is one function behind one route, and what it may do to the table.
-type Endpoint struct {
-	Function string // the folder in functions/, the asset and the construct id
-	Route    contract.Route
-	Body     *contract.Schema // nil: the request has none
-	Actions  []string         // single IAM actions on the events table
-}
-
-// Endpoints lists what the API offers. A function more is a line more here.
-func Endpoints() []Endpoint {
-	return []Endpoint{
-		{"propose-destination", contract.ProposeDestination, new(contract.ProposalSchema()), []string{"dynamodb:PutItem"}},
-	}
-}
 
 // Outputs of the stack.
 const (
@@ -36,14 +22,14 @@ const (
 
 // StackName is the name of a stage's stack. It is unique in an account and
 // region, and so are the names that are made of it.
-func StackName(stage Stage) string { return "visitplannr-" + string(stage) }
+func StackName(stage settings.Stage) string { return "visitplannr-" + string(stage) }
 
 // NewStack adds a stage's stack to the scope: the events table, and for each
 // endpoint a function that may do its part on the table and a route that leads
 // to it; and what it takes to operate them. assets holds the code of each endpoint's function.
 //
 // The stack knows no account and no region, so its template is the same in all.
-func NewStack(scope constructs.Construct, c Config, endpoints []Endpoint, assets Assets) awscdk.Stack {
+func NewStack(scope constructs.Construct, c settings.Config, endpoints []contract.Endpoint, assets Assets) awscdk.Stack {
 	stack := awscdk.NewStack(scope, jsii.String(StackName(c.Stage)), &awscdk.StackProps{
 		Description:           jsii.String("visitplannr: the command channel through which editors propose destinations (" + string(c.Stage) + ")"),
 		TerminationProtection: jsii.Bool(c.DeletionProtection),
@@ -56,11 +42,10 @@ func NewStack(scope constructs.Construct, c Config, endpoints []Endpoint, assets
 	operations.watchAPI()
 	var names []string
 	for _, e := range endpoints {
-		function := newFunction(stack, c, e.Function, assets[e.Function], table)
-		function.allow(table, e.Actions)
+		function := newFunction(stack, c, e, assets[e.Function], table)
 		api.route(e, function)
-		alarms := operations.watchFunction(function)
-		if c.Delivery == Canary {
+		alarms := operations.watchFunction(function, e)
+		if c.Delivery == settings.Canary {
 			deliverGradually(stack, function, alarms)
 		}
 		names = append(names, *function.lambda.FunctionName())
@@ -82,8 +67,8 @@ func output(stack awscdk.Stack, id, description, value string) {
 }
 
 // removalPolicy is for what holds data.
-func removalPolicy(c Config) awscdk.RemovalPolicy {
-	if c.Removal == Retain {
+func removalPolicy(c settings.Config) awscdk.RemovalPolicy {
+	if c.Removal == settings.Retain {
 		return awscdk.RemovalPolicy_RETAIN
 	}
 	return awscdk.RemovalPolicy_DESTROY

@@ -6,6 +6,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/settings"
 )
 
 // targetUtilization is how full, in percent, autoscaling keeps the provisioned
@@ -18,7 +19,7 @@ const targetUtilization = 70
 // The data is encrypted at rest with a key that DynamoDB owns, as always when no
 // other is named. A key of our own would buy an audit trail of its use, for the
 // price of a KMS request path that can fail; the events are not secret.
-func newEventsTable(stack awscdk.Stack, c Config) awsdynamodb.Table {
+func newEventsTable(stack awscdk.Stack, c settings.Config) awsdynamodb.Table {
 	props := &awsdynamodb.TableProps{
 		PartitionKey:       &awsdynamodb.Attribute{Name: jsii.String(eventstore.AttrStreamName), Type: awsdynamodb.AttributeType_STRING},
 		SortKey:            &awsdynamodb.Attribute{Name: jsii.String(eventstore.AttrEventID), Type: awsdynamodb.AttributeType_STRING},
@@ -29,7 +30,7 @@ func newEventsTable(stack awscdk.Stack, c Config) awsdynamodb.Table {
 			PointInTimeRecoveryEnabled: jsii.Bool(c.PointInTimeRecovery),
 		},
 	}
-	if c.Capacity == OnDemand {
+	if c.Capacity == settings.OnDemand {
 		return awsdynamodb.NewTable(stack, jsii.String("events"), props)
 	}
 	props.BillingMode = awsdynamodb.BillingMode_PROVISIONED

@@ -27,14 +27,14 @@ func method(t *testing.T, tpl template, verb string) resource {
 func TestAPI(t *testing.T) {
 	t.Parallel()
 	t.Run("asks for a signature unless it is open by choice", func(t *testing.T) {
-		for authorization, s := range map[string]settings{`"AWS_IAM"`: {"stage": "prod"}, `"NONE"`: {"stage": "prod", "access": "open"}} {
+		for authorization, s := range map[string]given{`"AWS_IAM"`: {"stage": "prod"}, `"NONE"`: {"stage": "prod", "access": "open"}} {
 			_, method := synth(t, s).only(t, "AWS::ApiGateway::Method")
 			want(t, "AuthorizationType of "+variant(s), method.Properties["AuthorizationType"], authorization)
 		}
 	})
 
 	t.Run("takes a bounded rate of requests", func(t *testing.T) {
-		_, stage := synth(t, settings{"stage": "prod"}).only(t, "AWS::ApiGateway::Stage")
+		_, stage := synth(t, given{"stage": "prod"}).only(t, "AWS::ApiGateway::Stage")
 		want(t, "all methods", at(stage.Properties, "MethodSettings.0.HttpMethod"), `"*"`)
 		want(t, "all paths", at(stage.Properties, "MethodSettings.0.ResourcePath"), `"/*"`)
 		want(t, "rate", at(stage.Properties, "MethodSettings.0.ThrottlingRateLimit"), "50")
@@ -42,16 +42,16 @@ func TestAPI(t *testing.T) {
 	})
 
 	t.Run("leaves the account's log role alone", func(t *testing.T) {
-		want(t, "AWS::ApiGateway::Account", len(synth(t, settings{"stage": "prod"}).ids("AWS::ApiGateway::Account")), "0")
+		want(t, "AWS::ApiGateway::Account", len(synth(t, given{"stage": "prod"}).ids("AWS::ApiGateway::Account")), "0")
 	})
 
 	t.Run("is traced", func(t *testing.T) {
-		_, stage := synth(t, settings{"stage": "prod"}).only(t, "AWS::ApiGateway::Stage")
+		_, stage := synth(t, given{"stage": "prod"}).only(t, "AWS::ApiGateway::Stage")
 		want(t, "TracingEnabled", stage.Properties["TracingEnabled"], "true")
 	})
 
 	t.Run("hands the whole request to the function", func(t *testing.T) {
-		m := method(t, synth(t, settings{"stage": "dev"}), "POST")
+		m := method(t, synth(t, given{"stage": "dev"}), "POST")
 		want(t, "integration", at(m.Properties, "Integration.Type"), `"AWS_PROXY"`)
 	})
 }
@@ -59,14 +59,14 @@ func TestAPI(t *testing.T) {
 func TestValidationAtTheGateway(t *testing.T) {
 	t.Parallel()
 	t.Run("uses the contract's schema", func(t *testing.T) {
-		for _, s := range []settings{{"stage": "dev"}, contrary} {
+		for _, s := range []given{{"stage": "dev"}, contrary} {
 			tpl := synth(t, s)
 			id, model := tpl.only(t, "AWS::ApiGateway::Model")
 			schema := maps.Clone(model.Properties["Schema"].(map[string]any))
 			want(t, "draft", schema["$schema"], `"http://json-schema.org/draft-04/schema#"`)
 			delete(schema, "$schema")
 			var contracted any
-			if err := json.Unmarshal([]byte(compact(t, contract.ProposalSchema())), &contracted); err != nil {
+			if err := json.Unmarshal([]byte(compact(t, contract.ProposeDestination.Body)), &contracted); err != nil {
 				t.Fatal(err)
 			}
 			want(t, "schema in "+variant(s), schema, compact(t, contracted))
@@ -75,23 +75,25 @@ func TestValidationAtTheGateway(t *testing.T) {
 		}
 	})
 
-	t.Run("refuses a malformed body before the function runs", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod"})
+	t.Run("is left to the function, in every stage", func(t *testing.T) {
+		for _, stage := range []string{"dev", "prod"} {
+			tpl := synth(t, given{"stage": stage})
+			want(t, "validators", len(tpl.ids("AWS::ApiGateway::RequestValidator")), "0")
+			want(t, "validator of the method", method(t, tpl, "POST").Properties["RequestValidatorId"], "null")
+		}
+	})
+
+	t.Run("refuses a malformed body before the function runs, by choice", func(t *testing.T) {
+		tpl := synth(t, contrary)
 		id, validator := tpl.only(t, "AWS::ApiGateway::RequestValidator")
 		want(t, "ValidateRequestBody", validator.Properties["ValidateRequestBody"], "true")
 		want(t, "validator of the method", method(t, tpl, "POST").Properties["RequestValidatorId"], fmt.Sprintf(`{"Ref":"%s"}`, id))
-	})
-
-	t.Run("leaves it to the function by choice", func(t *testing.T) {
-		tpl := synth(t, contrary)
-		want(t, "validators", len(tpl.ids("AWS::ApiGateway::RequestValidator")), "0")
-		want(t, "validator of the method", method(t, tpl, "POST").Properties["RequestValidatorId"], "null")
 	})
 }
 
 func TestGatewayAnswersWithProblems(t *testing.T) {
 	t.Parallel()
-	tpl := synth(t, settings{"stage": "prod"})
+	tpl := synth(t, given{"stage": "prod"})
 	byType := map[string]map[string]any{}
 	for _, id := range tpl.ids("AWS::ApiGateway::GatewayResponse") {
 		p := tpl.Resources[id].Properties
@@ -130,7 +132,7 @@ func TestGatewayAnswersWithProblems(t *testing.T) {
 func TestAccessLogs(t *testing.T) {
 	t.Parallel()
 	t.Run("are one JSON object a request with what an operator needs", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod"})
+		tpl := synth(t, given{"stage": "prod"})
 		_, stage := tpl.only(t, "AWS::ApiGateway::Stage")
 		group := at(stage.Properties, "AccessLogSetting.DestinationArn.Fn::GetAtt.0").(string)
 		want(t, "destination", tpl.Resources[group].Type, `"AWS::Logs::LogGroup"`)
@@ -163,7 +165,7 @@ func TestAccessLogs(t *testing.T) {
 func TestCORS(t *testing.T) {
 	t.Parallel()
 	t.Run("is off unless there are origins", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod"})
+		tpl := synth(t, given{"stage": "prod"})
 		tpl.only(t, "AWS::ApiGateway::Method")
 		if strings.Contains(string(tpl.text), "Access-Control") {
 			t.Error("got a CORS header in the template, want none")
@@ -185,10 +187,10 @@ func TestCORS(t *testing.T) {
 
 	t.Run("lets a page read the gateway's problems", func(t *testing.T) {
 		for _, c := range []struct {
-			settings
+			given
 			header string
 		}{{guarded, `"'https://a.example'"`}, {contrary, `"'*'"`}} {
-			tpl := synth(t, c.settings)
+			tpl := synth(t, c.given)
 			for _, id := range tpl.ids("AWS::ApiGateway::GatewayResponse") {
 				headers := tpl.Resources[id].Properties["ResponseParameters"].(map[string]any)
 				want(t, id, headers["gatewayresponse.header.Access-Control-Allow-Origin"], c.header)
@@ -207,7 +209,7 @@ func TestCORS(t *testing.T) {
 func TestEveryChangeOfTheAPIIsDeployed(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
-	for _, s := range []settings{
+	for _, s := range []given{
 		{"stage": "dev"},
 		{"stage": "dev", "access": "open"},
 		contrary,

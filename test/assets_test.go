@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
 	"visitplannr/stacks"
 )
@@ -39,7 +40,7 @@ func TestAnAssetIsTheBuiltFunctionAndNothingElse(t *testing.T) {
 	if err := os.WriteFile(stale, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	assets, err := stacks.BuildAssets(t.Context(), root, []stacks.Endpoint{{Function: function}})
+	assets, err := stacks.BuildAssets(t.Context(), root, []contract.Endpoint{{Function: function}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
 	"visitplannr/stacks"
 )
@@ -14,7 +15,7 @@ import (
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	t.Run("prod shifts requests to a new version while the alarms are silent", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod"})
+		tpl := synth(t, given{"stage": "prod"})
 		group, g := tpl.only(t, "AWS::CodeDeploy::DeploymentGroup")
 		app, _ := tpl.only(t, "AWS::CodeDeploy::Application")
 		_, alias := tpl.only(t, "AWS::Lambda::Alias")
@@ -33,12 +34,12 @@ func TestDelivery(t *testing.T) {
 	})
 
 	t.Run("prod keeps the version that it would roll back to", func(t *testing.T) {
-		_, version := synth(t, settings{"stage": "prod"}).only(t, "AWS::Lambda::Version")
+		_, version := synth(t, given{"stage": "prod"}).only(t, "AWS::Lambda::Version")
 		want(t, "DeletionPolicy", version.DeletionPolicy, `"Retain"`)
 	})
 
 	t.Run("prod sends requests to the alias", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod"})
+		tpl := synth(t, given{"stage": "prod"})
 		alias, _ := tpl.only(t, "AWS::Lambda::Alias")
 		_, permission := tpl.only(t, "AWS::Lambda::Permission")
 		want(t, "may be invoked", permission.Properties["FunctionName"], fmt.Sprintf(`{"Ref":"%s"}`, alias))
@@ -48,7 +49,7 @@ func TestDelivery(t *testing.T) {
 	})
 
 	t.Run("dev has no alias, so code can be swapped in place", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "dev"})
+		tpl := synth(t, given{"stage": "dev"})
 		for _, kind := range []string{"AWS::Lambda::Alias", "AWS::Lambda::Version", "AWS::CodeDeploy::DeploymentGroup"} {
 			want(t, kind, len(tpl.ids(kind)), "0")
 		}
@@ -56,8 +57,8 @@ func TestDelivery(t *testing.T) {
 
 	t.Run("new code changes the asset and the version, and nothing else", func(t *testing.T) {
 		for _, stage := range []string{"dev", "prod"} {
-			before := synth(t, settings{"stage": stage})
-			after := synthWithCode(t, settings{"stage": stage}, "other code")
+			before := synth(t, given{"stage": stage})
+			after := synthWithCode(t, given{"stage": stage}, "other code")
 			if string(before.text) == string(after.text) {
 				t.Errorf("%s: got the same template for other code", stage)
 			}
@@ -69,10 +70,10 @@ func TestDelivery(t *testing.T) {
 }
 
 // synthWithCode synthesizes with functions whose code is the given text.
-func synthWithCode(t *testing.T, s settings, code string) template {
+func synthWithCode(t *testing.T, s given, code string) template {
 	t.Helper()
 	assets := stacks.Assets{}
-	for _, e := range stacks.Endpoints() {
+	for _, e := range contract.Endpoints() {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, gobuild.Bootstrap), []byte(code), 0o755); err != nil {
 			t.Fatal(err)
@@ -82,6 +83,6 @@ func synthWithCode(t *testing.T, s settings, code string) template {
 	synthesis.Lock()
 	defer synthesis.Unlock()
 	app, c := newApp(t, s)
-	stacks.NewStack(app, c, stacks.Endpoints(), assets)
+	stacks.NewStack(app, c, contract.Endpoints(), assets)
 	return write(t, app, stacks.StackName(c.Stage))
 }

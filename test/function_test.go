@@ -10,7 +10,7 @@ import (
 func TestFunction(t *testing.T) {
 	t.Parallel()
 	t.Run("is a Go binary on arm64 that ends before the gateway gives up", func(t *testing.T) {
-		_, f := synth(t, settings{"stage": "prod"}).only(t, "AWS::Lambda::Function")
+		_, f := synth(t, given{"stage": "prod"}).only(t, "AWS::Lambda::Function")
 		want(t, "Runtime", f.Properties["Runtime"], `"provided.al2023"`)
 		want(t, "Architectures", f.Properties["Architectures"], `["arm64"]`)
 		want(t, "Handler", f.Properties["Handler"], `"bootstrap"`)
@@ -19,7 +19,7 @@ func TestFunction(t *testing.T) {
 	})
 
 	t.Run("knows its table, and how to use its memory", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod"})
+		tpl := synth(t, given{"stage": "prod"})
 		table, _ := tpl.only(t, "AWS::DynamoDB::Table")
 		_, f := tpl.only(t, "AWS::Lambda::Function")
 		want(t, "environment", at(f.Properties, "Environment.Variables"), fmt.Sprintf(
@@ -33,7 +33,7 @@ func TestFunction(t *testing.T) {
 	})
 
 	t.Run("logs JSON to a group of its own that forgets", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "dev"})
+		tpl := synth(t, given{"stage": "dev"})
 		_, f := tpl.only(t, "AWS::Lambda::Function")
 		want(t, "LogFormat", at(f.Properties, "LoggingConfig.LogFormat"), `"JSON"`)
 		group, _ := at(f.Properties, "LoggingConfig.LogGroup.Ref").(string)
@@ -45,17 +45,19 @@ func TestFunction(t *testing.T) {
 	})
 
 	t.Run("prod keeps its logs", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod"})
+		tpl := synth(t, given{"stage": "prod"})
 		for _, id := range tpl.ids("AWS::Logs::LogGroup") {
 			want(t, id+" RetentionInDays", tpl.Resources[id].Properties["RetentionInDays"], "365")
 			want(t, id+" DeletionPolicy", tpl.Resources[id].DeletionPolicy, `"Retain"`)
 		}
 	})
 
-	t.Run("reserves concurrency only when told to", func(t *testing.T) {
-		_, f := synth(t, settings{"stage": "dev"}).only(t, "AWS::Lambda::Function")
-		want(t, "by default", f.Properties["ReservedConcurrentExecutions"], "null")
+	t.Run("takes no more of the account than prod's burst, and reserves nothing of dev's", func(t *testing.T) {
+		_, f := synth(t, given{"stage": "dev"}).only(t, "AWS::Lambda::Function")
+		want(t, "in dev", f.Properties["ReservedConcurrentExecutions"], "null")
 		_, f = synth(t, contrary).only(t, "AWS::Lambda::Function")
-		want(t, "reservedConcurrency=7", f.Properties["ReservedConcurrentExecutions"], "7")
+		want(t, "reservedConcurrency=27", f.Properties["ReservedConcurrentExecutions"], "27")
+		_, f = synth(t, given{"stage": "prod"}).only(t, "AWS::Lambda::Function")
+		want(t, "in prod", f.Properties["ReservedConcurrentExecutions"], "100")
 	})
 }

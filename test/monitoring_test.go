@@ -14,7 +14,7 @@ import (
 func TestAlarms(t *testing.T) {
 	t.Parallel()
 	t.Run("ring for these reasons and no others", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "prod"})
+		tpl := synth(t, given{"stage": "prod"})
 		var got []string
 		for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
 			p := tpl.Resources[id].Properties
@@ -55,7 +55,7 @@ func TestAlarms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tpl := synth(t, settings{"stage": "prod"})
+		tpl := synth(t, given{"stage": "prod"})
 		link := regexp.MustCompile(`^[A-Z].{30,}\. See docs/runbook\.md#([a-z0-9-]+)\.$`)
 		for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
 			description, _ := tpl.Resources[id].Properties["AlarmDescription"].(string)
@@ -71,7 +71,7 @@ func TestAlarms(t *testing.T) {
 	})
 
 	t.Run("tell somebody when an address is configured", func(t *testing.T) {
-		for actions, s := range []settings{{"stage": "prod"}, guarded} {
+		for actions, s := range []given{{"stage": "prod"}, guarded} {
 			tpl := synth(t, s)
 			want(t, "topics", len(tpl.ids("AWS::SNS::Topic")), fmt.Sprint(actions))
 			for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
@@ -97,7 +97,7 @@ func TestAlarmTopicIsEncrypted(t *testing.T) {
 
 func TestDashboardShowsWhatTheFunctionMeasures(t *testing.T) {
 	t.Parallel()
-	_, dashboard := synth(t, settings{"stage": "prod"}).only(t, "AWS::CloudWatch::Dashboard")
+	_, dashboard := synth(t, given{"stage": "prod"}).only(t, "AWS::CloudWatch::Dashboard")
 	body := compact(t, dashboard.Properties["DashboardBody"])
 	for _, name := range []string{contract.MetricAccepted, contract.MetricReplayed, contract.MetricRejected, contract.MetricFailed, contract.MetricStoreLatency} {
 		if !strings.Contains(body, fmt.Sprintf(`[\"%s\",\"%s\",\"%s\"`, contract.MetricNamespace, name, contract.MetricDimensionFunction)) {

@@ -43,7 +43,7 @@ func statements(t *testing.T, tpl template) []statement {
 func TestPrivilegesAreExactlyThese(t *testing.T) {
 	t.Parallel()
 	t.Run("in dev", func(t *testing.T) {
-		tpl := synth(t, settings{"stage": "dev"})
+		tpl := synth(t, given{"stage": "dev"})
 		compareStatements(t, statements(t, tpl), privilegesOfTheFunction(t, tpl))
 	})
 
@@ -129,7 +129,7 @@ func compareStatements(t *testing.T, got []statement, wanted [][2]string) {
 	}
 }
 
-var everyVariant = []settings{{"stage": "dev"}, {"stage": "prod"}, {"stage": "prod", "access": "open"}, guarded, contrary}
+var everyVariant = []given{{"stage": "dev"}, {"stage": "prod"}, {"stage": "prod", "access": "open"}, guarded, contrary}
 
 func TestNoRoleHasAManagedPolicy(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ func masked(tpl template) string {
 }
 
 // reviewed lists the templates that are kept as snapshots.
-var reviewed = []settings{
+var reviewed = []given{
 	{"stage": "dev"},
 	{"stage": "dev", "access": "open"},
 	{"stage": "prod"},
@@ -38,7 +38,7 @@ var reviewed = []settings{
 
 const snapshotDir = "snapshots"
 
-func snapshotName(s settings) string { return strings.ReplaceAll(variant(s), " access=", "-") }
+func snapshotName(s given) string { return strings.ReplaceAll(variant(s), " access=", "-") }
 
 // A reviewer reads these files: they are the templates that are deployed.
 func TestTemplateIsAsReviewed(t *testing.T) {

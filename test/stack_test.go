@@ -13,7 +13,7 @@ import (
 func TestStack(t *testing.T) {
 	t.Parallel()
 	t.Run("tells where the API, the table and the function are", func(t *testing.T) {
-		got := slices.Sorted(maps.Keys(synth(t, settings{"stage": "dev"}).Outputs))
+		got := slices.Sorted(maps.Keys(synth(t, given{"stage": "dev"}).Outputs))
 		want(t, "outputs", got, `["`+stacks.OutputAPIURL+`","`+stacks.OutputEventsTable+`","`+stacks.OutputFunctionName+`"]`)
 	})
 
@@ -28,23 +28,39 @@ func TestStack(t *testing.T) {
 		}
 	})
 
-	t.Run("takes a second function with one line more", func(t *testing.T) {
+	t.Run("is made from the list of endpoints", func(t *testing.T) {
 		synthesis.Lock()
 		defer synthesis.Unlock()
-		app, c := newApp(t, settings{"stage": "prod"})
-		endpoints := append(stacks.Endpoints(), stacks.Endpoint{
-			Function: "read-stream",
-			Route:    contract.Route{Method: "GET", Path: "/streams/{name}"},
-			Actions:  []string{"dynamodb:Query"},
-		})
+		app, c := newApp(t, given{"stage": "prod"})
+		endpoints := append(contract.Endpoints(),
+			contract.Endpoint{Function: "read-stream", Method: "GET", Path: "/streams/{name}", TableActions: []string{"dynamodb:Query"}},
+			contract.Endpoint{Function: "show-version", Method: "GET", Path: "/version"}, // no body, no table
+		)
 		stacks.NewStack(app, c, endpoints, standIns(t, endpoints))
 		tpl := write(t, app, stacks.StackName(c.Stage))
-		want(t, "functions", len(tpl.ids("AWS::Lambda::Function")), "2")
-		want(t, "permissions to invoke", len(tpl.ids("AWS::Lambda::Permission")), "2")
+		want(t, "functions", len(tpl.ids("AWS::Lambda::Function")), "3")
+		want(t, "permissions to invoke", len(tpl.ids("AWS::Lambda::Permission")), "3")
 		want(t, "tables", len(tpl.ids("AWS::DynamoDB::Table")), "1")
 		for _, id := range tpl.ids("AWS::CodeDeploy::DeploymentGroup") {
 			// The API's two and the function's own three, not the other function's.
 			want(t, "alarms of "+id, len(at(tpl.Resources[id].Properties, "AlarmConfiguration.Alarms").([]any)), "5")
+		}
+		told := 0
+		for _, id := range tpl.ids("AWS::Lambda::Function") {
+			if at(tpl.Resources[id].Properties, "Environment.Variables."+contract.EnvEventsTable) != nil {
+				told++
+			}
+		}
+		want(t, "functions that are told of the table", told, "2")
+		_, dashboard := tpl.only(t, "AWS::CloudWatch::Dashboard")
+		body := compact(t, dashboard.Properties["DashboardBody"])
+		for title, wanted := range map[string]bool{
+			"read-stream: outcomes": true, "read-stream: store latency": true,
+			"show-version: outcomes": true, "show-version: store latency": false,
+		} {
+			if got := strings.Contains(body, title); got != wanted {
+				t.Errorf("the dashboard has a graph %q: got %t, want %t", title, got, wanted)
+			}
 		}
 		var actions []string
 		for _, s := range statements(t, tpl) {

@@ -14,7 +14,9 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/settings"
 	"visitplannr/stacks"
 )
 
@@ -36,16 +38,16 @@ type resource struct {
 }
 
 // settings are context keys as -c gives them.
-type settings map[string]string
+type given map[string]string
 
 // contrary turns every switch that no stage turns by default.
-var contrary = settings{
-	"stage": "dev", "validation": "function", "capacity": "on-demand", "accessLogs": "false",
-	"reservedConcurrency": "7", "corsOrigins": "https://a.example,https://b.example",
+var contrary = given{
+	"stage": "dev", "validation": "gateway", "capacity": "on-demand", "accessLogs": "false",
+	"reservedConcurrency": "27", "corsOrigins": "https://a.example,https://b.example",
 }
 
 // guarded is prod with all that it can have.
-var guarded = settings{"stage": "prod", "alarmEmail": "ops@example.org", "corsOrigins": "https://a.example"}
+var guarded = given{"stage": "prod", "alarmEmail": "ops@example.org", "corsOrigins": "https://a.example"}
 
 // scratch holds what the tests synthesize. TestMain removes it.
 var scratch = func() string {
@@ -66,7 +68,7 @@ var (
 
 // synth returns the template of the app with these settings, as npx cdk synth
 // writes it, except for the functions' code: a stand-in keeps the tests fast.
-func synth(t *testing.T, s settings) template {
+func synth(t *testing.T, s given) template {
 	t.Helper()
 	synthesis.Lock()
 	defer synthesis.Unlock()
@@ -75,16 +77,16 @@ func synth(t *testing.T, s settings) template {
 		return known
 	}
 	app, c := newApp(t, s)
-	stacks.NewStack(app, c, stacks.Endpoints(), standIns(t, stacks.Endpoints()))
+	stacks.NewStack(app, c, contract.Endpoints(), standIns(t, contract.Endpoints()))
 	synthesized[name] = write(t, app, stacks.StackName(c.Stage))
 	return synthesized[name]
 }
 
 // variant names settings: "dev", "prod access=open".
-func variant(s settings) string {
+func variant(s given) string {
 	parts := []string{s["stage"]}
 	if parts[0] == "" {
-		parts[0] = string(stacks.Dev)
+		parts[0] = string(settings.Dev)
 	}
 	for _, key := range slices.Sorted(maps.Keys(s)) {
 		if key != "stage" {
@@ -96,7 +98,7 @@ func variant(s settings) string {
 
 // newApp makes an app with the context that the command line would give it: that
 // of cdk.json, feature flags and all, and the settings.
-func newApp(t *testing.T, s settings) (awscdk.App, stacks.Config) {
+func newApp(t *testing.T, s given) (awscdk.App, settings.Config) {
 	t.Helper()
 	var cdk struct {
 		Context map[string]any `json:"context"`
@@ -120,7 +122,7 @@ func newApp(t *testing.T, s settings) (awscdk.App, stacks.Config) {
 		Outdir:             jsii.String(dir),
 		AnalyticsReporting: jsii.Bool(false), // as cdk.json's versionReporting
 	})
-	c, err := stacks.LoadConfig(stacks.Context(app))
+	c, err := settings.Load(stacks.Context(app))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +130,7 @@ func newApp(t *testing.T, s settings) (awscdk.App, stacks.Config) {
 }
 
 // standIns gives each function a directory with a tiny file in place of its code.
-func standIns(t *testing.T, endpoints []stacks.Endpoint) stacks.Assets {
+func standIns(t *testing.T, endpoints []contract.Endpoint) stacks.Assets {
 	t.Helper()
 	assets := stacks.Assets{}
 	for _, e := range endpoints {

@@ -24,50 +24,39 @@ const destinationsFile = "../../testdata/destinations.json"
 // answered OK and found in the table just as it was sent.
 func TestRealDestinationsAreStoredByteForByte(t *testing.T) {
 	t.Parallel()
-	for name, flags := range map[string][]string{
-		"with the handler in the process":        nil,
-		"with the bootstrap behind Lambda's API": {"-bootstrap"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if len(flags) > 0 && testing.Short() {
-				t.Skip("builds the function")
-			}
-			api, dynamoDB := runningSlice(t, flags...)
-			bodies := readDestinations(t)
-			want := map[string]string{} // data by stream
-			for _, body := range bodies {
-				receipt := post(t, api, body)
-				want[receipt.StreamName] = canonical(t, body)
-			}
-			if len(want) != len(bodies) {
-				t.Fatalf("got %d streams for %d proposals", len(want), len(bodies))
-			}
+	api, dynamoDB := runningSlice(t)
+	bodies := readDestinations(t)
+	want := map[string]string{} // data by stream
+	for _, body := range bodies {
+		receipt := post(t, api, body)
+		want[receipt.StreamName] = canonical(t, body)
+	}
+	if len(want) != len(bodies) {
+		t.Fatalf("got %d streams for %d proposals", len(want), len(bodies))
+	}
 
-			db, err := openDatabase(t.Context(), dynamoDB)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := map[string]string{}
-			for event, err := range db.store(defaultTable).All(t.Context()) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if event.StreamName.ID() != event.ID || event.CorrelationID != event.ID.String() {
-					t.Errorf("event %s opens stream %s with correlation id %s; want one id for all",
-						event.ID, event.StreamName, event.CorrelationID)
-				}
-				got[event.StreamName.String()] = canonical(t, event.Data)
-			}
-			if len(got) != len(want) {
-				t.Errorf("the table holds %d events, want %d", len(got), len(want))
-			}
-			for stream, data := range want {
-				if got[stream] != data {
-					t.Errorf("stream %s holds\n%s, want\n%s", stream, got[stream], data)
-				}
-			}
-		})
+	db, err := openDatabase(t.Context(), dynamoDB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for event, err := range db.store(defaultTable).All(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if event.StreamName.ID() != event.ID || event.CorrelationID != event.ID.String() {
+			t.Errorf("event %s opens stream %s with correlation id %s; want one id for all",
+				event.ID, event.StreamName, event.CorrelationID)
+		}
+		got[event.StreamName.String()] = canonical(t, event.Data)
+	}
+	if len(got) != len(want) {
+		t.Errorf("the table holds %d events, want %d", len(got), len(want))
+	}
+	for stream, data := range want {
+		if got[stream] != data {
+			t.Errorf("stream %s holds\n%s, want\n%s", stream, got[stream], data)
+		}
 	}
 }
 

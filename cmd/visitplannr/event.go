@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -20,20 +22,32 @@ read, edited, and given to 'visitplannr invoke':
 
   visitplannr event -body '{"name":"x"}' -header 'Accept: application/json' | visitplannr invoke -`
 
-const sampleBody = `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`
-
 func runEvent(_ context.Context, c *cli, args []string) error {
+	endpoints := contract.Endpoints()
+	names := slices.Collect(functionNames(endpoints))
 	var (
+		name    string
 		body    string
 		encoded bool
 		headers headerFlags
 	)
 	set := c.flags(aboutEvent)
-	set.StringVar(&body, "body", sampleBody, "`text` of the request's body; - reads it from standard input")
+	set.StringVar(&name, "function", names[0], "the function that the event is for: `"+strings.Join(names, " or ")+"`")
+	set.StringVar(&body, "body", "", "`text` of the request's body; - reads it from standard input (default: a sample that the function accepts)")
 	set.Var(&headers, "header", "a request header, `'Name: value'`; may be repeated, and replaces the sample's of that name")
 	set.BoolVar(&encoded, "base64", false, "carry the body in base64, as the gateway does with binary bodies")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
+	}
+	at := slices.Index(names, name)
+	if at < 0 {
+		return c.misuse(set, "-function is %q; it can be %s", name, strings.Join(names, " or "))
+	}
+	endpoint := endpoints[at]
+	given := false
+	set.Visit(func(f *flag.Flag) { given = given || f.Name == "body" })
+	if !given {
+		body = endpoint.SampleBody()
 	}
 	if body == "-" {
 		read, err := io.ReadAll(c.stdin)
@@ -42,13 +56,14 @@ func runEvent(_ context.Context, c *cli, args []string) error {
 		}
 		body = string(read)
 	}
-	route := contract.ProposeDestination
-	request, err := http.NewRequest(route.Method, "http://"+defaultAPI+route.Path, nil)
+	request, err := http.NewRequest(endpoint.Method, "http://"+defaultAPI+endpoint.SamplePath(), nil)
 	if err != nil {
 		return err
 	}
 	request.RemoteAddr = "127.0.0.1:0"
-	request.Header.Set("Content-Type", contract.MediaTypeJSON)
+	if endpoint.Body != nil {
+		request.Header.Set("Content-Type", contract.MediaTypeJSON)
+	}
 	request.Header.Set("User-Agent", "visitplannr")
 	for _, header := range headers {
 		request.Header.Del(header.name)
@@ -56,7 +71,8 @@ func runEvent(_ context.Context, c *cli, args []string) error {
 	for _, header := range headers {
 		request.Header.Add(header.name, header.value)
 	}
-	event := apigateway.NewEvent(request, []byte(body), uuid.NewString())
+	_, parameters, _ := contract.Match(endpoints, endpoint.Method, request.URL.Path)
+	event := apigateway.NewEvent(endpoint, parameters, request, []byte(body), uuid.NewString())
 	if encoded && !event.IsBase64Encoded {
 		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(body)), true
 	}

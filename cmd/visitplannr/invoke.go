@@ -6,51 +6,75 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
-	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/gobuild"
-	"visitplannr/internal/httpapi"
-	"visitplannr/internal/local/apigateway"
+	"github.com/aws/aws-lambda-go/events"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/settings"
 )
 
-const aboutInvoke = `Runs the function once on an event and prints its answer. The event is read from
-FILE, or from standard input if FILE is -; 'visitplannr event' makes one.
+const aboutInvoke = `Runs a function once on an event and prints its answer. The event is read from
+FILE, or from standard input if FILE is -; 'visitplannr event' makes one. Its method
+and path say which function it is for.
 
-The function writes to a fresh embedded table, which is gone afterwards, unless
-AWS_ENDPOINT_URL_DYNAMODB names another engine. To write to the table of a running
-'visitplannr local', set it to http://` + defaultDynamoDB + `.
+The function is built and runs as in Lambda. It writes to a fresh embedded table,
+which is gone afterwards, unless AWS_ENDPOINT_URL_DYNAMODB names another engine. To
+write to the table of a running 'visitplannr local', set it to
+http://` + defaultDynamoDB + `.
 
 Logs go to standard error. The exit code is 0 when the function answered, whatever
 the status of its answer, and 1 when it did not.`
 
 func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	var table string
-	var asBootstrap bool
+	given := settingFlags{}
 	set := c.flags(aboutInvoke)
 	set.StringVar(&table, "table", defaultTable, "`name` of the events table")
-	set.BoolVar(&asBootstrap, "bootstrap", false, "build the function and run it as Lambda does, behind the Runtime API")
+	set.Var(given, "c", "a setting, `key=value`, as for 'visitplannr local'")
 	if err := c.parse(set, args, 1); err != nil {
 		return err
+	}
+	config, err := settings.LoadLocal(given)
+	if err != nil {
+		return c.misuse(set, "%v", err)
 	}
 	event, err := readEvent(c, set.Arg(0))
 	if err != nil {
 		return err
 	}
-
-	slice, err := startSlice(ctx, c, sliceOptions{
-		table: table, dynamoDBAddr: "127.0.0.1:0", bootstrap: asBootstrap, concurrency: 1,
+	endpoint, err := endpointOf(event)
+	if err != nil {
+		return err
+	}
+	slice, err := startSlice(ctx, c, "127.0.0.1:0", functionOptions{
+		endpoints: []contract.Endpoint{endpoint}, settings: config, table: table, concurrency: 1,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, slice.close(ctx)) }()
-	answer, err := slice.invoker.Invoke(ctx, event)
+	answer, err := slice.functions.running[endpoint.Function].Invoke(ctx, event)
 	if err != nil {
 		return err
 	}
 	return printRaw(c.stdout, answer)
+}
+
+// endpointOf returns the endpoint that an event is for. Where there is but one, an
+// event need not say.
+func endpointOf(event []byte) (contract.Endpoint, error) {
+	endpoints := contract.Endpoints()
+	var request events.APIGatewayProxyRequest
+	// What is no proxy event is the function's to judge, if it is clear whose.
+	_ = json.Unmarshal(event, &request)
+	if endpoint, _, ok := contract.Match(endpoints, request.HTTPMethod, request.Path); ok {
+		return endpoint, nil
+	}
+	if len(endpoints) == 1 {
+		return endpoints[0], nil
+	}
+	return contract.Endpoint{}, fmt.Errorf("no function answers %s %s, which is the event's httpMethod and path", request.HTTPMethod, request.Path)
 }
 
 func readEvent(c *cli, file string) ([]byte, error) {
@@ -71,73 +95,4 @@ func readEvent(c *cli, file string) ([]byte, error) {
 		return nil, fmt.Errorf("the event in %s is not JSON: 'visitplannr event' prints one that is", file)
 	}
 	return event, nil
-}
-
-// slice is the function and its table, without a gateway.
-type slice struct {
-	invoker  apigateway.Invoker
-	function *bootstrap // nil: the function runs in this process
-	dynamoDB string     // where the table is, for people
-	closers  []func(context.Context) error
-}
-
-type sliceOptions struct {
-	table        string
-	dynamoDBAddr string // of the embedded engine
-	bootstrap    bool
-	concurrency  int // of the bootstrap's processes
-}
-
-// startSlice starts the function and, unless the environment names an engine,
-// the embedded one.
-func startSlice(ctx context.Context, c *cli, o sliceOptions) (_ *slice, err error) {
-	s := &slice{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close(ctx))
-		}
-	}()
-	endpoint := c.getenv(dynamo.EnvEndpoint)
-	s.dynamoDB = endpoint
-	var transport http.RoundTripper
-	if endpoint == "" {
-		embedded, err := startEngine(o.dynamoDBAddr)
-		if err != nil {
-			return nil, err
-		}
-		s.closers = append(s.closers, embedded.Close)
-		endpoint, transport = embedded.URL(), embedded.Transport()
-		s.dynamoDB = endpoint + " (embedded: it lives in memory and ends with this process)"
-	}
-	db, err := openDatabase(ctx, endpoint)
-	if err != nil {
-		return nil, err
-	}
-	db.transport = transport
-	store := db.store(o.table)
-	if err := prepareTable(ctx, db, store, o.table); err != nil {
-		return nil, err
-	}
-	if !o.bootstrap {
-		handler := httpapi.New(httpapi.Config{Store: store, Output: c.stderr, FunctionName: function})
-		s.invoker = apigateway.InProcess{Handle: handler.Handle, Timeout: gobuild.FunctionTimeout}
-		return s, nil
-	}
-	s.function, err = startBootstrap(ctx, db, o.table, o.concurrency, c.stderr)
-	if err != nil {
-		return nil, err
-	}
-	s.closers = append(s.closers, func(context.Context) error { return s.function.Close() })
-	s.invoker = s.function
-	return s, nil
-}
-
-// close ends what was started, in reverse order.
-func (s *slice) close(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx) // a signal must not cut the clean end short
-	var all []error
-	for i := len(s.closers) - 1; i >= 0; i-- {
-		all = append(all, s.closers[i](ctx))
-	}
-	return errors.Join(all...)
 }

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -15,18 +16,27 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/local/apigateway"
-	"visitplannr/internal/local/dynamodb"
+	"visitplannr/internal/settings"
 )
 
-const aboutLocal = `Runs the whole slice on this machine: the REST API, the function and the events
+const aboutLocal = `Runs the whole slice on this machine: the REST API, its functions and the events
 table. It needs no Docker, no AWS account and no credentials.
+
+Each function is built and runs as in Lambda: in processes behind the Runtime API,
+which end when they take too long and are replaced when they crash. Saving a source
+file is deploying it: the functions are built again and swapped without a dropped
+request, and the last good build serves while a new one does not compile.
+
+-c takes the settings of a stage, as 'npx cdk' does: -c stage=prod gives exactly
+prod's. Without a stage the run is dev with access=open and throttleRate=unlimited.
+docs/configuration.md lists the settings, and what each does on this machine.
 
 The table lives in an embedded DynamoDB engine, in memory: it is empty at the
 start and gone at the end. To use another engine, set AWS_ENDPOINT_URL_DYNAMODB
-to its URL (DynamoDB Local, dynoxide, LocalStack, or AWS itself, whose table must
-exist); -dynamodb-addr then has no effect.
+to its URL (dynoxide, DynamoDB Local, or AWS itself, whose table must exist);
+-dynamodb-addr then has no effect.
 
-Logs of the function and of the gateway go to standard error, as JSON lines.
+Logs of the functions and of the gateway go to standard error, as JSON lines.
 Ctrl-C ends the run after the requests that are under way; a second one at once.`
 
 // Bounds of the local run.
@@ -36,78 +46,81 @@ const (
 	stopTimeout  = apigateway.IntegrationTimeout + time.Second
 )
 
-type localOptions struct {
-	addr       string
-	validation string
-	watch      bool
-	slice      sliceOptions
+// settingFlags collects the values of a repeated -c.
+type settingFlags map[string]string
+
+func (f settingFlags) String() string { return "" }
+
+func (f settingFlags) Set(text string) error {
+	key, value, found := strings.Cut(text, "=")
+	if !found || key == "" {
+		return fmt.Errorf("%q is not of the form key=value", text)
+	}
+	f[key] = value
+	return nil
 }
 
 func runLocal(ctx context.Context, c *cli, args []string) error {
-	var o localOptions
+	var addr, dynamoDBAddr string
+	o := functionOptions{endpoints: contract.Endpoints()}
+	given := settingFlags{}
 	set := c.flags(aboutLocal)
-	set.StringVar(&o.addr, "addr", defaultAPI, "`host:port` of the API; port 0 takes any free one")
-	set.StringVar(&o.slice.table, "table", defaultTable, "`name` of the events table; made if it is not there")
-	set.StringVar(&o.slice.dynamoDBAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
-	set.StringVar(&o.validation, "validation", contract.ValidationGateway, "who checks bodies first, as the stack's setting of that name: `gateway or function`")
-	set.BoolVar(&o.slice.bootstrap, "bootstrap", false, "build the function and run it as Lambda does: processes behind the Runtime API, restarted when they crash")
-	set.BoolVar(&o.watch, "watch", false, "with -bootstrap (which it implies): rebuild and swap the function when a source file changes")
-	set.IntVar(&o.slice.concurrency, "concurrency", 4, "with -bootstrap: the most `processes` of the function side by side")
+	set.StringVar(&addr, "addr", defaultAPI, "`host:port` of the API; port 0 takes any free one")
+	set.StringVar(&o.table, "table", defaultTable, "`name` of the events table; made if it is not there")
+	set.StringVar(&dynamoDBAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
+	set.Var(given, "c", "a setting, `key=value`; may be repeated")
+	set.IntVar(&o.concurrency, "concurrency", 4, "the most `processes` of a function side by side")
+	set.BoolVar(&o.debug, "debug", false, "take away all timeouts, run one process of each function, built for a debugger, and print how to attach one")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
 	}
-	o.slice.bootstrap = o.slice.bootstrap || o.watch
-	if o.slice.concurrency < 1 {
-		return c.misuse(set, "-concurrency is %d; it must be at least 1", o.slice.concurrency)
+	if o.concurrency < 1 {
+		return c.misuse(set, "-concurrency is %d; it must be at least 1", o.concurrency)
 	}
-	if o.validation != contract.ValidationGateway && o.validation != contract.ValidationFunction {
-		return c.misuse(set, "-validation is %q; it can be %s or %s", o.validation, contract.ValidationGateway, contract.ValidationFunction)
+	if o.debug {
+		o.concurrency = 1
 	}
-	return serveLocal(ctx, c, o)
+	var err error
+	if o.settings, err = settings.LoadLocal(given); err != nil {
+		return c.misuse(set, "%v", err)
+	}
+	return serveLocal(ctx, c, addr, dynamoDBAddr, o, given)
 }
 
-func serveLocal(ctx context.Context, c *cli, o localOptions) (err error) {
+func serveLocal(ctx context.Context, c *cli, addr, dynamoDBAddr string, o functionOptions, given settingFlags) (err error) {
 	// Take the API's port first: it is the likeliest thing to be in the way.
-	listener, err := net.Listen("tcp", o.addr)
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return addressError("API", "-addr", err)
 	}
 	defer listener.Close() // after Serve it is closed already
 
-	slice, err := startSlice(ctx, c, o.slice)
+	slice, err := startSlice(ctx, c, dynamoDBAddr, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, slice.close(ctx)) }()
-	api, err := apigateway.New(apigateway.Config{
-		Invoker:        slice.invoker,
-		ValidateBodies: o.validation == contract.ValidationGateway,
+	config := apigateway.Config{
+		Endpoints:      o.endpoints,
+		Functions:      slice.functions.invokers(),
+		ValidateBodies: o.settings.Validation == settings.ByGateway,
 		Logger:         httpapi.NewLogger(c.stderr),
-	})
+	}
+	if o.debug {
+		config.Timeout = debugTimeout
+	}
+	api, err := apigateway.New(config)
 	if err != nil {
 		return err
 	}
-	if o.watch {
-		if err := slice.function.follow(ctx, c.stderr); err != nil {
-			return err
-		}
-	}
+	defer slice.functions.follow(ctx)()
 	server := &http.Server{
 		Handler:     api,
 		ReadTimeout: readTimeout,
 		ErrorLog:    log.New(c.stderr, "", 0),
 	}
-	fmt.Fprint(c.stdout, banner(listener.Addr(), slice.dynamoDB, o.slice.table))
+	fmt.Fprint(c.stdout, banner(listener.Addr(), slice.dynamoDB, o, given))
 	return serve(ctx, c, server, listener)
-}
-
-// startEngine starts the embedded engine.
-func startEngine(addr string) (*dynamodb.Engine, error) {
-	embedded, err := dynamodb.Start(addr)
-	if err != nil {
-		return nil, addressError("embedded DynamoDB engine", "-dynamodb-addr", err)
-	}
-	return embedded, nil
 }
 
 // serve serves until ctx ends, then finishes the requests that are under way.
@@ -129,21 +142,44 @@ func serve(ctx context.Context, c *cli, server *http.Server, listener net.Listen
 	return nil
 }
 
-func banner(addr net.Addr, dynamoDB, table string) string {
-	url := "http://" + addr.String() + contract.ProposeDestination.Path
-	return fmt.Sprintf(`visitplannr is listening.
+func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlags) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "visitplannr is listening.\n\n")
+	for _, e := range o.endpoints {
+		fmt.Fprintf(&text, "  API       %s http://%s%s (%s)\n", e.Method, addr, e.Path, e.Function)
+	}
+	rate := "not throttled"
+	if o.settings.ThrottleRate != settings.Unlimited {
+		rate = fmt.Sprintf("throttled to %g requests a second", o.settings.ThrottleRate)
+	}
+	fmt.Fprintf(&text, "  DynamoDB  %s\n  Table     %s\n  Settings  stage %s, access %s, %s\n",
+		dynamoDB, o.table, o.settings.Stage, o.settings.Access, rate)
+	if without := withoutEffect(given); len(without) > 0 {
+		fmt.Fprintf(&text, "            without effect on this machine (docs/configuration.md says why): %s\n", strings.Join(without, ", "))
+	}
+	fmt.Fprintf(&text, "\nTry:\n\n")
+	for _, e := range o.endpoints {
+		fmt.Fprintf(&text, "  curl -i -X %s http://%s%s", e.Method, addr, e.SamplePath())
+		if e.Body != nil {
+			fmt.Fprintf(&text, " -H 'Content-Type: %s' -d '%s'", contract.MediaTypeJSON, e.SampleBody())
+		}
+		fmt.Fprintln(&text)
+	}
+	fmt.Fprintf(&text, "\nCtrl-C stops it.\n\n")
+	return text.String()
+}
 
-  API       %s %s
-  DynamoDB  %s
-  Table     %s
-
-Try:
-
-  curl -i %s -H 'Content-Type: %s' -d '%s'
-
-Ctrl-C stops it.
-
-`, contract.ProposeDestination.Method, url, dynamoDB, table, url, contract.MediaTypeJSON, sampleBody)
+// withoutEffect returns the settings that the local run does not heed, of those
+// that were given; a stage that was given stands for all.
+func withoutEffect(given settingFlags) []string {
+	_, wholeStage := given["stage"]
+	var keys []string
+	for _, s := range settings.All() {
+		if _, named := given[s.Key]; (named || wholeStage) && !s.HasLocalEffect() {
+			keys = append(keys, s.Key)
+		}
+	}
+	return keys
 }
 
 // prepareTable makes the table on an engine and checks it on AWS.

@@ -63,70 +63,59 @@ func newGate(t *testing.T) gate {
 // command, and to what it starts unless that has a group of its own.
 func TestCtrlCLosesNoAnswer(t *testing.T) {
 	t.Parallel()
-	for name, flags := range map[string][]string{
-		"with the handler in the process":        nil,
-		"with the bootstrap behind Lambda's API": {"-bootstrap"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if len(flags) > 0 && testing.Short() {
-				t.Skip("builds the function")
-			}
-			g := newGate(t)
-			command := exec.Command(os.Args[0], append([]string{"local", "-addr", "127.0.0.1:0"}, flags...)...)
-			command.Env = append(os.Environ(), asCommand+"=yes", dynamo.EnvEndpoint+"="+g.url)
-			command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-			var stderr bytes.Buffer
-			command.Stderr = &stderr
-			stdout, err := command.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { // no error when it has ended as it should
-				_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
-				_ = command.Wait()
-			})
+	g := newGate(t)
+	command := exec.Command(os.Args[0], "local", "-addr", "127.0.0.1:0")
+	command.Env = append(os.Environ(), asCommand+"=yes", dynamo.EnvEndpoint+"="+g.url)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // no error when it has ended as it should
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
+		_ = command.Wait()
+	})
 
-			api := submatch(t, readUntil(t, stdout, "Ctrl-C"), `API +POST (\S+)`)
-			type answered struct {
-				status int
-				body   string
-				err    error
-			}
-			answers := make(chan answered, 1)
-			go func() {
-				response, err := http.Post(api, "application/json", strings.NewReader(sampleBody))
-				if err != nil {
-					answers <- answered{err: err}
-					return
-				}
-				defer response.Body.Close()
-				body, err := io.ReadAll(response.Body)
-				answers <- answered{response.StatusCode, string(body), err}
-			}()
+	api := submatch(t, readUntil(t, stdout, "Ctrl-C"), `API +POST (\S+)`)
+	type answered struct {
+		status int
+		body   string
+		err    error
+	}
+	answers := make(chan answered, 1)
+	go func() {
+		response, err := http.Post(api, "application/json", strings.NewReader(sampleBody))
+		if err != nil {
+			answers <- answered{err: err}
+			return
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		answers <- answered{response.StatusCode, string(body), err}
+	}()
 
-			select {
-			case <-g.held:
-			case got := <-answers:
-				t.Fatalf("answered %+v before the store was asked; logs:\n%s", got, stderr.String())
-			}
-			if err := syscall.Kill(-command.Process.Pid, syscall.SIGINT); err != nil {
-				t.Fatal(err)
-			}
-			readUntil(t, stdout, "Stopping")
-			g.release()
-			if got := <-answers; got.err != nil || got.status != 200 || got.body != "OK" {
-				t.Errorf("got %d %q, %v; want 200 OK", got.status, got.body, got.err)
-			}
-			if rest, err := io.ReadAll(stdout); err != nil || !strings.Contains(string(rest), "Stopped.") {
-				t.Errorf("then printed %q, %v; want that it stopped", rest, err)
-			}
-			if err := command.Wait(); err != nil {
-				t.Errorf("ended with %v, want exit code 0; logs:\n%s", err, stderr.String())
-			}
-		})
+	select {
+	case <-g.held:
+	case got := <-answers:
+		t.Fatalf("answered %+v before the store was asked; logs:\n%s", got, stderr.String())
+	}
+	if err := syscall.Kill(-command.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	readUntil(t, stdout, "Stopping")
+	g.release()
+	if got := <-answers; got.err != nil || got.status != 200 || got.body != "OK" {
+		t.Errorf("got %d %q, %v; want 200 OK", got.status, got.body, got.err)
+	}
+	if rest, err := io.ReadAll(stdout); err != nil || !strings.Contains(string(rest), "Stopped.") {
+		t.Errorf("then printed %q, %v; want that it stopped", rest, err)
+	}
+	if err := command.Wait(); err != nil {
+		t.Errorf("ended with %v, want exit code 0; logs:\n%s", err, stderr.String())
 	}
 }

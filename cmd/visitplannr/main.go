@@ -26,9 +26,9 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"local", "", "run the API, the function and the table on this machine", runLocal},
-		{"event", "", "print the event that the gateway hands to the function", runEvent},
-		{"invoke", "FILE|-", "run the function once on an event", runInvoke},
+		{"local", "", "run the API, its functions and the table on this machine", runLocal},
+		{"event", "", "print the event that the gateway hands to a function", runEvent},
+		{"invoke", "FILE|-", "run a function once on an event", runInvoke},
 		{"propose", "", "propose a destination to the local or a deployed API", runPropose},
 		{"stream", "NAME", "print the events of one stream", runStream},
 		{"events", "", "print all events, and follow them", runEvents},

@@ -5,10 +5,12 @@ import (
 	"context"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
 )
 
@@ -92,7 +94,10 @@ func TestWrongCommandLines(t *testing.T) {
 		"a flag that does not exist is named":         {[]string{"local", "-adr", "x"}, "-adr"},
 		"an argument too many is shown":               {[]string{"local", "now"}, `got ["now"]`},
 		"an argument too few is named":                {[]string{"stream"}, "[flags] NAME"},
-		"a validation that does not exist is named":   {[]string{"local", "-validation", "none"}, `-validation is "none"`},
+		"a setting that does not exist is named":      {[]string{"local", "-c", "stgae=prod"}, `"stgae" is "prod", but there is no such setting`},
+		"a value of a setting that is none is named":  {[]string{"local", "-c", "validation=none"}, "gateway or function"},
+		"a setting without a value is shown":          {[]string{"local", "-c", "stage"}, `"stage" is not of the form key=value`},
+		"a function that does not exist is named":     {[]string{"event", "-function", "none"}, `"none"; it can be propose-destination`},
 		"no concurrency is refused":                   {[]string{"local", "-concurrency", "0"}, "-concurrency is 0"},
 		"what is no stream name is named":             {[]string{"stream", "brockholes"}, `"brockholes"`},
 		"a proposal without a name is refused":        {[]string{"propose", "-latitude", "1", "-longitude", "2"}, "-name must be"},
@@ -155,6 +160,41 @@ func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 				if !strings.Contains(got.stderr, want) {
 					t.Errorf("%q does not say %q", got.stderr, want)
 				}
+			}
+		})
+	}
+}
+
+// sampleBody is a proposal that is accepted.
+var sampleBody = contract.ProposeDestination.SampleBody()
+
+func TestLocalNamesTheSettingsWithoutEffect(t *testing.T) {
+	t.Parallel()
+	for outcome, c := range map[string]struct {
+		given settingFlags
+		want  []string
+		not   []string
+	}{
+		"none where none was given":                {settingFlags{}, nil, []string{"capacity", "stage"}},
+		"those that were given":                    {settingFlags{"capacity": "on-demand", "validation": "gateway"}, []string{"capacity"}, []string{"validation", "delivery"}},
+		"all of a stage that was given":            {settingFlags{"stage": "prod"}, []string{"capacity", "delivery", "removal"}, []string{"validation", "stage"}},
+		"each once, of a stage and one of its own": {settingFlags{"stage": "prod", "capacity": "on-demand"}, []string{"capacity", "delivery"}, nil},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			got := withoutEffect(c.given)
+			for _, want := range c.want {
+				if !slices.Contains(got, want) {
+					t.Errorf("got %q, want %s among them", got, want)
+				}
+			}
+			for _, not := range c.not {
+				if slices.Contains(got, not) {
+					t.Errorf("got %q, %s among them", got, not)
+				}
+			}
+			if len(slices.Compact(slices.Sorted(slices.Values(got)))) != len(got) {
+				t.Errorf("got %q, one of them twice", got)
 			}
 		})
 	}

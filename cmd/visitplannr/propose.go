@@ -108,11 +108,8 @@ func proposalBody(name, latitude, longitude string) ([]byte, error) {
 		return nil, fmt.Errorf("-longitude %w", err)
 	}
 	return json.Marshal(map[string]any{
-		contract.MemberName: parsedName.String(),
-		contract.MemberGeolocation: map[string]float64{
-			contract.MemberLatitude:  lat.Degrees(),
-			contract.MemberLongitude: lon.Degrees(),
-		},
+		"name":        parsedName.String(),
+		"geolocation": map[string]float64{"latitude": lat.Degrees(), "longitude": lon.Degrees()},
 	})
 }
 

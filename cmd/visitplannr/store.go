@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 
@@ -28,7 +27,6 @@ type database struct {
 	endpoint    string
 	region      string
 	credentials aws.Credentials
-	transport   http.RoundTripper // nil: the network
 }
 
 // openDatabase finds region and credentials for an endpoint. An engine on this
@@ -78,5 +76,5 @@ func (d database) isAWS() bool {
 
 // store returns the events in a table of the database.
 func (d database) store(table string) *dynamo.Store {
-	return dynamo.New(dynamo.Connect(d.endpoint, d.region, d.credentials, d.transport), table)
+	return dynamo.New(dynamo.Connect(d.endpoint, d.region, d.credentials, nil), table)
 }

@@ -22,7 +22,7 @@ import (
 
 // A developer edits the function while it serves: the change takes effect, a
 // broken one is told and changes nothing, and no request notices either.
-func TestWatchSwapsTheFunctionUnderLoad(t *testing.T) {
+func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("builds the function three times")
@@ -43,10 +43,15 @@ func TestWatchSwapsTheFunctionUnderLoad(t *testing.T) {
 	}
 
 	writeFile(t, source, strings.Replace(original, before, after, 1))
-	logs.await(t, "The new build serves")
+	logs.await(t, "The functions serve what the sources say now")
 	if got, want := problemDetail(t, api), fmt.Sprintf(after, 2); got != want {
 		t.Errorf("after the change the detail is %q, want %q", got, want)
 	}
+
+	// What the gateway is made of cannot be swapped, and is named.
+	limits := filepath.Join(module, "internal", "contract", "contract.go")
+	writeFile(t, limits, readFile(t, limits)+"\n// changed\n")
+	logs.await(t, "Restart to see the change of internal/contract/contract.go")
 	answered := stop()
 	if answered == 0 {
 		t.Error("no request was answered while the function was swapped")
@@ -73,11 +78,10 @@ func copyModule(t *testing.T) string {
 	return module
 }
 
-// startWatching runs 'visitplannr local -watch' in the module until the test ends.
+// startWatching runs 'visitplannr local' in the module until the test ends.
 func startWatching(t *testing.T, module string) (api string, logs *lines) {
 	t.Helper()
-	command := exec.Command(os.Args[0], "local", "-watch", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0",
-		"-validation", "function")
+	command := exec.Command(os.Args[0], "local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0")
 	command.Dir = module
 	command.Env = append(os.Environ(), asCommand+"=1")
 	stdout, err := command.StdoutPipe()

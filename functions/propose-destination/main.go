@@ -6,16 +6,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/destination"
+	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/httpapi/propose"
 )
 
 func main() {
@@ -42,13 +42,7 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 		return nil, err
 	}
 	store := dynamo.New(client, table)
-	cfg := httpapi.Config{
-		Store:        store,
-		Output:       os.Stdout,
-		InvocationID: invocationID,
-		FunctionName: getenv("AWS_LAMBDA_FUNCTION_NAME"),
-		CORSOrigins:  strings.FieldsFunc(getenv(contract.EnvCORSOrigins), func(r rune) bool { return r == ',' }),
-	}
+	cfg := httpapi.FromEnvironment(getenv)
 
 	// One thread does both: it rehearses whenever the network is waited for.
 	rehearsed := make(chan struct{})
@@ -60,7 +54,11 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 	defer cancel()
 	_ = dynamo.Warm(ctx, client) // a store that cannot be reached is the request's problem, which reports it
 	<-rehearsed
-	return httpapi.New(cfg), nil
+	return propose.New(proposer(store), cfg), nil
+}
+
+func proposer(store destination.EventStore) *destination.Proposer {
+	return &destination.Proposer{Store: store, Now: time.Now, NewID: eventstore.NewID}
 }
 
 // rehearse takes one proposal through all of the function's code, and the runtime
@@ -68,22 +66,17 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 // first time only (learning types, building tables) then does not wait for the
 // first editor.
 func rehearse(cfg httpapi.Config, store destination.EventStore) {
-	cfg.Store, cfg.Output = store, io.Discard
-	// What comes of it is nobody's business.
-	_, _ = lambda.NewHandler(httpapi.New(cfg).Handle).Invoke(context.Background(), []byte(rehearsal))
+	cfg.Output = io.Discard
+	handler := lambda.NewHandler(propose.New(proposer(store), cfg).Handle)
+	// Nobody waits for the answer.
+	_, _ = handler.Invoke(context.Background(), fmt.Appendf(nil, rehearsal, contract.ProposeDestination.SampleBody()))
 }
 
+// rehearsal is an event; %q is its body, of which Go's quotes are JSON's too.
 const rehearsal = `{
 	"httpMethod": "POST",
 	"headers": {"Content-Type": "application/json", "Accept": "application/json", "Idempotency-Key": "rehearsal"},
 	"multiValueHeaders": {"Content-Type": ["application/json"]},
 	"requestContext": {"requestId": "rehearsal"},
-	"body": "{\"name\": \"Rehearsal\", \"geolocation\": {\"latitude\": 53.77, \"longitude\": -2.63}}"
+	"body": %q
 }`
-
-func invocationID(ctx context.Context) string {
-	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		return lc.AwsRequestID
-	}
-	return ""
-}

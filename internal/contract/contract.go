@@ -1,23 +1,9 @@
-// Package contract holds the words of the public API as Go values: routes,
-// headers, limits, the JSON schema of the command, problem bodies, and the names
-// that the deployed stack and the function have to agree on. The stack, the
-// function, the local gateway and the tests all read them here, so none of them
-// can disagree with another. It imports nothing but the standard library.
+// Package contract holds the words of the public API as Go values: endpoints,
+// headers, limits, JSON schemas, problem bodies, and the names that the deployed
+// stack and the functions have to agree on. The stack, the functions, the local
+// gateway and the tests all read them here, so none of them can disagree with
+// another. It imports nothing but the standard library.
 package contract
-
-import "net/http"
-
-// Route is one method on one path of the REST API.
-type Route struct {
-	Method string
-	Path   string
-}
-
-// String returns the route as a log line or an error names it: "POST /destination".
-func (r Route) String() string { return r.Method + " " + r.Path }
-
-// ProposeDestination is the route that takes an editor's proposal.
-var ProposeDestination = Route{Method: http.MethodPost, Path: "/destination"}
 
 // Limits of a request.
 const (
@@ -25,10 +11,6 @@ const (
 	// about 2.5 KB (200 characters, each escaped as a surrogate pair), so the
 	// bound is generous to white space and closed to everything else.
 	BodyMaxBytes = 16 << 10
-
-	// NameMaxCharacters bounds a destination's name, in Unicode code points,
-	// after trimming white space.
-	NameMaxCharacters = 200
 
 	// IdempotencyKeyMaxBytes bounds an Idempotency-Key, in visible ASCII
 	// characters, without the quotes of its structured-field form.
@@ -38,9 +20,6 @@ const (
 	// the key itself, or the string of RFC 8941, section 3.3.3, that holds it. It
 	// reads the same in Go and in JavaScript, as JSON Schema asks.
 	IdempotencyKeyPattern = `^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$`
-
-	LatitudeMin, LatitudeMax   = -90, 90
-	LongitudeMin, LongitudeMax = -180, 180
 )
 
 // Headers that carry meaning in this API beyond plain HTTP.
@@ -77,30 +56,15 @@ const (
 	EnvCORSOrigins = "CORS_ORIGINS"
 )
 
-// Who judges a body first: a setting of the stack and of the local run.
-const (
-	ValidationGateway  = "gateway"
-	ValidationFunction = "function"
-)
-
-// Receipt is the success answer for a client that asks for JSON: where the
-// proposal is stored.
-type Receipt struct {
-	Status        string `json:"status"`
-	StreamName    string `json:"streamName"`
-	EventID       string `json:"eventId"`
-	CorrelationID string `json:"correlationId"`
-	Timestamp     string `json:"timestamp"`
-}
-
-// CloudWatch metrics that the function writes and the dashboard shows.
+// CloudWatch metrics that every function writes and the dashboard shows. Each
+// request counts under exactly one of the first four.
 const (
 	MetricNamespace         = "visitplannr"
 	MetricDimensionFunction = "FunctionName"
 
-	MetricAccepted     = "ProposalsAccepted"
-	MetricReplayed     = "ProposalsReplayed"
-	MetricRejected     = "ProposalsRejected"
-	MetricFailed       = "ProposalsFailed"
-	MetricStoreLatency = "StoreLatency"
+	MetricAccepted     = "Accepted"
+	MetricReplayed     = "Replayed" // only of an endpoint that takes idempotency keys
+	MetricRejected     = "Rejected"
+	MetricFailed       = "Failed"
+	MetricStoreLatency = "StoreLatency" // ms; only of an endpoint that uses the table
 )

@@ -39,11 +39,8 @@ const retryAfter = 2
 
 // The kinds of failure. Each status appears with the meaning that README.md gives.
 var (
-	ProblemInvalidBody = problemType("invalid-body", "Invalid proposal", http.StatusBadRequest,
-		fmt.Sprintf("The body must be a JSON object with exactly the members %s (a string; %s) and %s "+
-			"(an object with exactly the members %s and %s; %s, %s).",
-			MemberName, RuleName, MemberGeolocation, MemberLatitude, MemberLongitude,
-			MemberLatitude+" "+RuleLatitude, MemberLongitude+" "+RuleLongitude))
+	ProblemInvalidBody = problemType("invalid-body", "Invalid body", http.StatusBadRequest,
+		"The body breaks a rule. "+bodyRules(Endpoints()))
 	ProblemInvalidKey = problemType("invalid-idempotency-key", "Invalid idempotency key", http.StatusBadRequest,
 		fmt.Sprintf("The %s header must be sent once and hold 1 to %d visible ASCII characters, "+
 			"plain or as a quoted string.", HeaderIdempotencyKey, IdempotencyKeyMaxBytes))
@@ -54,21 +51,21 @@ var (
 			"as a principal that may invoke this API.")
 	ProblemNotFound = problemType("not-found", "No such route", http.StatusNotFound,
 		"There is nothing at this path and method, or the request carries no credentials. "+
-			"This API takes "+ProposeDestination.String()+".")
+			"This API offers "+routes(Endpoints())+".")
 	ProblemTooLarge = problemType("body-too-large", "Body too large", http.StatusRequestEntityTooLarge,
 		fmt.Sprintf("The body must be at most %d bytes.", BodyMaxBytes))
 	ProblemUnsupportedMediaType = problemType("unsupported-media-type", "Unsupported media type",
 		http.StatusUnsupportedMediaType, "Send the body as Content-Type: "+MediaTypeJSON+".")
 	ProblemKeyReused = problemType("idempotency-key-reused", "Idempotency key reused",
 		http.StatusUnprocessableEntity,
-		"This "+HeaderIdempotencyKey+" was used before, for a different proposal. "+
-			"Send the same proposal again, or use a new key.")
+		"This "+HeaderIdempotencyKey+" was used before, for a different body. "+
+			"Send the same body again, or use a new key.")
 	ProblemRateLimited = problemType("rate-limited", "Too many requests", http.StatusTooManyRequests,
 		"Too many requests. Send this one again after the time in Retry-After.").retry()
 	ProblemUnavailable = problemType("store-unavailable", "Temporarily unavailable",
 		http.StatusServiceUnavailable,
-		"The proposal could not be confirmed as stored. Send it again after the time in Retry-After; "+
-			"with the same "+HeaderIdempotencyKey+" it cannot be stored twice.").retry()
+		"It could not be confirmed that the request was carried out. Send it again after the time in Retry-After; "+
+			"with the same "+HeaderIdempotencyKey+" it is carried out once.").retry()
 	ProblemInternal = problemType("internal-error", "Internal error", http.StatusInternalServerError,
 		"The request failed for a reason on our side. It was logged under the id in instance.")
 )

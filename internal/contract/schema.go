@@ -1,13 +1,19 @@
 package contract
 
-import "fmt"
+import (
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+)
 
-// Schema is the subset of JSON Schema that this API needs and that reads the
-// same in draft 4 (the draft of API Gateway's models,
+// Schema is the subset of JSON Schema that this API needs and that reads the same
+// in draft 4 (the draft of API Gateway's models,
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/models-mappings-models.html)
 // and in 2020-12 (the draft of OpenAPI 3.1).
 type Schema struct {
-	Type                 string            `json:"type"`
+	Ref                  string            `json:"$ref,omitempty"`
+	Type                 string            `json:"type,omitempty"`
 	Description          string            `json:"description,omitempty"`
 	Properties           map[string]Schema `json:"properties,omitempty"`
 	Required             []string          `json:"required,omitempty"`
@@ -15,6 +21,17 @@ type Schema struct {
 	MinLength            *int              `json:"minLength,omitempty"`
 	Minimum              *float64          `json:"minimum,omitempty"`
 	Maximum              *float64          `json:"maximum,omitempty"`
+
+	// These say of answers and headers what request bodies leave to the function.
+	Const   string   `json:"const,omitempty"`
+	Enum    []string `json:"enum,omitempty"`
+	Format  string   `json:"format,omitempty"`
+	Pattern string   `json:"pattern,omitempty"`
+	Items   *Schema  `json:"items,omitempty"`
+
+	// Example is a valid value of a leaf. No two leaves of a body share one, so
+	// that a test finds each in what is stored.
+	Example any `json:"-"`
 }
 
 // The types of JSON values that a Schema may ask for.
@@ -24,47 +41,79 @@ const (
 	TypeNumber = "number"
 )
 
-// Members of the command, and JSON pointers (RFC 6901) to them in a body.
-const (
-	MemberName        = "name"
-	MemberGeolocation = "geolocation"
-	MemberLatitude    = "latitude"
-	MemberLongitude   = "longitude"
+// PointerRoot is the JSON pointer, in its URI fragment form (RFC 6901, section 6),
+// to the whole body.
+const PointerRoot = "#"
 
-	PointerRoot      = "#"
-	PointerName      = PointerRoot + "/" + MemberName
-	PointerLatitude  = PointerRoot + "/" + MemberGeolocation + "/" + MemberLatitude
-	PointerLongitude = PointerRoot + "/" + MemberGeolocation + "/" + MemberLongitude
-)
-
-// What each value of the command must be: the detail of a problem that names it,
-// and its description in the schema.
-var (
-	RuleName = fmt.Sprintf(
-		"must be 1 to %d characters after trimming white space, without control characters or U+FFFD", NameMaxCharacters)
-	RuleLatitude  = fmt.Sprintf("must be a number between %d and %d", LatitudeMin, LatitudeMax)
-	RuleLongitude = fmt.Sprintf("must be a number between %d and %d", LongitudeMin, LongitudeMax)
-)
-
-// ProposalSchema returns the JSON schema of the body of ProposeDestination.
-//
-// It refuses nothing that the function accepts. What JSON Schema cannot say
-// exactly is left to the function: the name's length counts after trimming, so a
-// maxLength here would refuse a short name with a long margin; duplicate members
-// are gone before a validator sees them; and a pattern against control characters
-// would mean different things to different engines' regular expressions.
-func ProposalSchema() Schema {
-	return object("A proposal of a destination.", map[string]Schema{
-		MemberName: {Type: TypeString, Description: RuleName, MinLength: new(1)},
-		MemberGeolocation: object("Where the destination is, in WGS 84 degrees.", map[string]Schema{
-			MemberLatitude:  number(RuleLatitude, LatitudeMin, LatitudeMax),
-			MemberLongitude: number(RuleLongitude, LongitudeMin, LongitudeMax),
-		}, MemberLatitude, MemberLongitude),
-	}, MemberName, MemberGeolocation)
+// Leaves yields each value of the schema that is not an object, with its pointer,
+// in the order of the pointers.
+func (s Schema) Leaves() iter.Seq2[string, Schema] {
+	return func(yield func(string, Schema) bool) { s.leaves(PointerRoot, yield) }
 }
 
-// object closes the object: a misspelt member is an error, never dropped data.
-func object(description string, properties map[string]Schema, required ...string) Schema {
+func (s Schema) leaves(pointer string, yield func(string, Schema) bool) bool {
+	if s.Type != TypeObject {
+		return yield(pointer, s)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		if !s.Properties[name].leaves(pointer+"/"+name, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// Rule says in words what a value must be, member by member: "an object with
+// exactly the members a (must be …) and, optionally, b (must be …)".
+func (s Schema) Rule() string {
+	if s.Type != TypeObject {
+		return s.Description
+	}
+	var required, optional []string
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		member := name + " (" + s.Properties[name].Rule() + ")"
+		if slices.Contains(s.Required, name) {
+			required = append(required, member)
+		} else {
+			optional = append(optional, member)
+		}
+	}
+	rule := "an object with exactly the members " + enumerate(required)
+	switch {
+	case len(required) == 0:
+		rule = "an object with no members but, optionally, " + enumerate(optional)
+	case len(optional) > 0:
+		rule += " and, optionally, " + enumerate(optional)
+	}
+	return rule
+}
+
+func enumerate(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// Sample returns a value that fits the schema: the example of each leaf.
+func (s Schema) Sample() any {
+	if s.Type != TypeObject {
+		return s.Example
+	}
+	members := map[string]any{}
+	for name, member := range s.Properties {
+		members[name] = member.Sample()
+	}
+	return members
+}
+
+// Object is an object with exactly these members, of which all but the optional
+// ones must be there: a misspelt member is an error, never dropped data.
+func Object(description string, properties map[string]Schema, optional ...string) Schema {
+	required := slices.DeleteFunc(slices.Sorted(maps.Keys(properties)), func(name string) bool {
+		return slices.Contains(optional, name)
+	})
 	return Schema{
 		Type:                 TypeObject,
 		Description:          description,
@@ -72,8 +121,4 @@ func object(description string, properties map[string]Schema, required ...string
 		Required:             required,
 		AdditionalProperties: new(false),
 	}
-}
-
-func number(description string, minimum, maximum float64) Schema {
-	return Schema{Type: TypeNumber, Description: description, Minimum: &minimum, Maximum: &maximum}
 }

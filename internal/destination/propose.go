@@ -10,28 +10,6 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// Identity of the event that records a proposal.
-const (
-	Category              = "destination" // of the stream
-	EventProposed         = "destinationProposed"
-	ProposedSchemaVersion = 1
-)
-
-// proposed is the Data of a destinationProposed event, schema version 1.
-type proposed struct {
-	Name        string      `json:"name"`
-	Geolocation geolocation `json:"geolocation"`
-}
-
-type geolocation struct {
-	Latitude  float64 `json:"latitude"`
-	Longitude float64 `json:"longitude"`
-}
-
-func (p Proposal) data() proposed {
-	return proposed{p.Name.text, geolocation{p.Latitude.degrees, p.Longitude.degrees}}
-}
-
 // EventStore is what proposing needs of a store.
 type EventStore interface {
 	// Open stores the opening event of a stream, once. When the stream exists
@@ -40,19 +18,11 @@ type EventStore interface {
 	Open(ctx context.Context, opening eventstore.Event) error
 }
 
-// IdempotencyKey is an editor's name for one proposal, in the scope where it has
-// to be unique: keys of two callers, or for two routes, never meet.
-type IdempotencyKey struct {
-	Caller string
-	Route  string
-	Key    string
-}
-
 // Command asks for one proposal to be recorded.
 type Command struct {
 	Proposal  Proposal
-	RequestID string          // becomes the event's CausationId; must not be empty
-	Key       *IdempotencyKey // nil: every command is a proposal of its own
+	RequestID string                     // becomes the event's CausationId; must not be empty
+	Key       *eventstore.IdempotencyKey // nil: every command is a proposal of its own
 }
 
 // Outcome is the event that records a command, and whether an earlier command
@@ -76,8 +46,9 @@ type Proposer struct {
 // the event is durably stored, exactly once.
 //
 // A command with a key that was used before for the same proposal returns the
-// event stored then; for a different one it fails with ErrKeyReused. All other
-// errors are those of the store: after one that is eventstore.Retryable the
+// event stored then, whichever version of this program stored it; for a different
+// one it fails with ErrKeyReused, and with ErrLaterVersion when only a later version
+// can tell. All other errors are those of the store: after one that is eventstore.Retryable the
 // event may be stored or not, and only a key makes it safe to try again.
 func (p *Proposer) Propose(ctx context.Context, cmd Command) (Outcome, error) {
 	id, err := p.id(cmd.Key)
@@ -102,10 +73,16 @@ func (p *Proposer) Propose(ctx context.Context, cmd Command) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("record proposal: %w", err)
 	}
 	stored := exists.Opening
-	if !records(stored, cmd.Proposal) {
-		if cmd.Key == nil {
-			return Outcome{}, fmt.Errorf("fresh event id %s was taken: %w", id, err)
-		}
+	said, unreadable := decode(stored)
+	switch {
+	case errors.Is(unreadable, ErrLaterVersion):
+		return Outcome{}, unreadable
+	case unreadable == nil && said == cmd.Proposal.data():
+	case cmd.Key == nil:
+		return Outcome{}, fmt.Errorf("fresh event id %s was taken: %w", id, err)
+	case unreadable != nil:
+		return Outcome{}, fmt.Errorf("%w: %w", ErrKeyReused, unreadable)
+	default:
 		return Outcome{}, fmt.Errorf("%w: %s", ErrKeyReused, stored.StreamName)
 	}
 	// An event that this very command wrote is no replay: the store's client
@@ -114,22 +91,9 @@ func (p *Proposer) Propose(ctx context.Context, cmd Command) (Outcome, error) {
 	return Outcome{Event: stored, Replayed: !own}, nil
 }
 
-func (p *Proposer) id(key *IdempotencyKey) (eventstore.ID, error) {
+func (p *Proposer) id(key *eventstore.IdempotencyKey) (eventstore.ID, error) {
 	if key == nil {
 		return p.NewID()
 	}
-	return eventstore.DeriveID(key.Caller, key.Route, key.Key), nil
-}
-
-// records reports whether e says just what p proposes. When and why it was
-// recorded does not matter.
-func records(e eventstore.Event, p Proposal) bool {
-	if e.Type != EventProposed || e.SchemaVersion != ProposedSchemaVersion {
-		return false
-	}
-	var stored proposed
-	if err := json.Unmarshal(e.Data, &stored); err != nil {
-		return false
-	}
-	return stored == p.data()
+	return key.ID(), nil
 }

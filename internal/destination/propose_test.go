@@ -92,8 +92,8 @@ func brockholes(t *testing.T) destination.Proposal {
 	return proposal(t, "Brockholes", "53.77", "-2.63")
 }
 
-func key(text string) *destination.IdempotencyKey {
-	return &destination.IdempotencyKey{Caller: "editor", Route: "POST /destination", Key: text}
+func key(text string) *eventstore.IdempotencyKey {
+	return &eventstore.IdempotencyKey{Caller: "editor", Route: "POST /destination", Key: text}
 }
 
 func propose(t *testing.T, p *destination.Proposer, cmd destination.Command) destination.Outcome {
@@ -205,7 +205,6 @@ func TestPropose(t *testing.T) {
 
 	for outcome, change := range map[string]func(*eventstore.Event){
 		"refuses a key whose event is of another type":           func(e *eventstore.Event) { e.Type = "destinationRejected" },
-		"refuses a key whose event is of another version":        func(e *eventstore.Event) { e.SchemaVersion = 2 },
 		"refuses a key whose event says something else":          func(e *eventstore.Event) { e.Data = json.RawMessage(`{"name":5}`) },
 		"refuses a key whose event lacks what a proposal has":    func(e *eventstore.Event) { e.Data = json.RawMessage(`{"name":"Brockholes"}`) },
 		"refuses a key whose event has no data that can be read": func(e *eventstore.Event) { e.Data = json.RawMessage(`{`) },
@@ -227,7 +226,27 @@ func TestPropose(t *testing.T) {
 		})
 	}
 
-	for outcome, k := range map[string]*destination.IdempotencyKey{
+	for outcome, change := range map[string]func(*eventstore.Event){
+		"does not judge an event of a later schema version": func(e *eventstore.Event) { e.SchemaVersion = destination.ProposedSchemaVersion + 1 },
+		"does not judge an event with a member that a later release added": func(e *eventstore.Event) {
+			e.Data = json.RawMessage(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63},"later":1}`)
+		},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			store := &memory{}
+			p := proposer(store)
+			stored := propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")}).Event
+			change(&stored)
+			store.events[stored.StreamName] = stored
+			got, err := p.Propose(t.Context(), destination.Command{Proposal: brockholes(t), RequestID: "request-2", Key: key("k")})
+			if !errors.Is(err, destination.ErrLaterVersion) || errors.Is(err, destination.ErrKeyReused) {
+				t.Errorf("got %+v, %v; want ErrLaterVersion", got, err)
+			}
+		})
+	}
+
+	for outcome, k := range map[string]*eventstore.IdempotencyKey{
 		"takes its own write for success when the reply was lost":            nil,
 		"takes its own write for success, not a replay, with a key likewise": key("k"),
 	} {
@@ -286,7 +305,7 @@ func TestPropose(t *testing.T) {
 		t.Parallel()
 		store := &memory{}
 		p := proposer(store)
-		for i, k := range []destination.IdempotencyKey{
+		for i, k := range []eventstore.IdempotencyKey{
 			{Caller: "editor", Route: "POST /destination", Key: "k"},
 			{Caller: "another editor", Route: "POST /destination", Key: "k"},
 			{Caller: "editor", Route: "POST /trip", Key: "k"},

@@ -46,6 +46,17 @@ func DeriveID(parts ...string) ID {
 	return ID{u}
 }
 
+// IdempotencyKey is a client's name for one request, in the scope where it has to
+// be unique: keys of two callers, or for two routes, never meet.
+type IdempotencyKey struct {
+	Caller string
+	Route  string
+	Key    string
+}
+
+// ID returns the id that stands for the key, always the same.
+func (k IdempotencyKey) ID() ID { return DeriveID(k.Caller, k.Route, k.Key) }
+
 // ParseID returns the ID written as s, which must be a lower-case UUID in its
 // 36-character form and not the nil UUID. Other forms give an error that wraps
 // ErrInvalid: one id must have one spelling, or keys would differ.

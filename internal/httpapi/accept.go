@@ -12,7 +12,7 @@ import (
 // 12.5.1). Text is the default; JSON is given to a client that names it and
 // does not prefer text. A client that accepts neither gets text, as the same
 // section allows: the proposal is stored, and a 406 would say otherwise.
-func (r request) wantsJSON() bool {
+func (r *Request) wantsJSON() bool {
 	accept := r.header("Accept")
 	json, named := quality(accept, contract.MediaTypeJSON)
 	text, _ := quality(accept, contract.MediaTypeText)

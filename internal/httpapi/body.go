@@ -5,58 +5,56 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/destination"
 )
 
-// parseProposal returns the proposal that a body holds. Its error is a *refusal
-// that names everything that is wrong with the body, each with its place; only
-// a body that is no JSON at all ends at its first mistake.
-//
-// It reads tokens instead of decoding into a struct: encoding/json would drop
-// unknown and duplicate members and replace broken UTF-8 and lone surrogates,
-// and what an editor wrote must be stored as written or refused.
-func parseProposal(body []byte) (destination.Proposal, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return destination.Proposal{}, &refusal{kind: contract.ProblemInvalidBody,
-			detail: "The body is empty. " + contract.ProblemInvalidBody.Detail}
-	}
-	p := parser{
-		// Duplicates are found here, so that they are reported with the rest.
-		decoder: jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true)),
-		leaves:  map[string]string{},
-	}
-	if err := p.document(body); err != nil {
-		return destination.Proposal{}, &refusal{kind: contract.ProblemInvalidBody, detail: malformed(body, err)}
-	}
-
-	var proposal destination.Proposal
-	convert(&p, contract.PointerName, &proposal.Name, destination.NewName)
-	convert(&p, contract.PointerLatitude, &proposal.Latitude, destination.ParseLatitude)
-	convert(&p, contract.PointerLongitude, &proposal.Longitude, destination.ParseLongitude)
-	if len(p.problems) > 0 {
-		return destination.Proposal{}, &refusal{kind: contract.ProblemInvalidBody,
-			detail: summary(len(p.problems)), fields: p.problems}
-	}
-	return proposal, nil
-}
-
-// convert makes the domain's value from the text at pointer, if one was there.
-func convert[T any](p *parser, pointer string, to *T, parse func(string) (T, error)) {
-	text, found := p.leaves[pointer]
+// Leaf reads the value at pointer of the request's body, such as
+// "#/geolocation/latitude", with a constructor of the domain. A value that is not
+// there, or that parse refuses, is T's zero value, and the request is refused
+// before its command is carried out; parse's error is what the client reads.
+func Leaf[T any](r *Request, pointer string, parse func(string) (T, error)) T {
+	var zero T
+	r.body.read[pointer] = true
+	text, found := r.body.leaves[pointer]
 	if !found {
-		return
+		return zero
 	}
 	value, err := parse(text)
 	if err != nil {
-		p.problem(pointer, err.Error())
-		return
+		r.body.problem(pointer, err.Error())
+		return zero
 	}
-	*to = value
+	return value
+}
+
+// finish returns why the request must not be carried out: a *refusal that names
+// everything that is wrong with its body, each with its place; or an error of ours,
+// when the endpoint's schema and what the operation read of it differ.
+func (r *Request) finish() error {
+	if r.endpoint.Body == nil {
+		return nil
+	}
+	unknown := maps.Clone(r.body.read)
+	for pointer := range r.endpoint.Body.Leaves() {
+		if !r.body.read[pointer] {
+			return fmt.Errorf("the schema of %s has the leaf %s, which its operation does not read: it would be dropped", r.endpoint.Route(), pointer)
+		}
+		delete(unknown, pointer)
+	}
+	for pointer := range unknown {
+		return fmt.Errorf("the operation of %s reads %s, which is no leaf of its schema", r.endpoint.Route(), pointer)
+	}
+	problems := r.body.problems
+	if len(problems) == 0 {
+		return nil
+	}
+	refused := &refusal{kind: contract.ProblemInvalidBody, detail: summary(len(problems)), fields: problems}
+	return refused
 }
 
 func summary(problems int) string {
@@ -82,20 +80,37 @@ func malformed(body []byte, err error) string {
 	}
 }
 
-// parser walks a body along the contract's schema. It collects the texts of
-// strings and numbers by their pointer, and every departure from the schema.
+// parser walks a body along a schema. It collects the texts of strings and numbers
+// by their pointer, and every departure from the schema.
+//
+// It reads tokens instead of decoding into a struct: encoding/json would drop
+// unknown and duplicate members and replace broken UTF-8 and lone surrogates,
+// and what a client wrote must be stored as written or refused.
 type parser struct {
 	decoder  *jsontext.Decoder
 	leaves   map[string]string
+	read     map[string]bool // the pointers that the operation asked for
 	problems []contract.FieldError
+}
+
+// parse reads a body. Its error is a *refusal: the body is no JSON at all.
+func (p *parser) parse(schema contract.Schema, body []byte) error {
+	p.leaves, p.read = map[string]string{}, map[string]bool{}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return &refusal{kind: contract.ProblemInvalidBody,
+			detail: "The body is empty. " + contract.ProblemInvalidBody.Detail}
+	}
+	// Duplicates are found here, so that they are reported with the rest.
+	p.decoder = jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))
+	if err := p.document(schema, body); err != nil {
+		return &refusal{kind: contract.ProblemInvalidBody, detail: malformed(body, err)}
+	}
+	return nil
 }
 
 func (p *parser) problem(pointer, detail string) {
 	p.problems = append(p.problems, contract.FieldError{Pointer: pointer, Detail: detail})
 }
-
-// proposalSchema is made once: nothing changes it.
-var proposalSchema = contract.ProposalSchema()
 
 // maxProblems bounds an answer. A body of 16 KiB has room for thousands of
 // unknown members, and nobody reads more than a screen of them.
@@ -103,8 +118,8 @@ const maxProblems = 20
 
 // document reads the one value of a body. Its error means that the body is not
 // JSON.
-func (p *parser) document(body []byte) error {
-	if err := p.value(proposalSchema, contract.PointerRoot); err != nil {
+func (p *parser) document(schema contract.Schema, body []byte) error {
+	if err := p.value(schema, contract.PointerRoot); err != nil {
 		return err
 	}
 	end := int(p.decoder.InputOffset())
@@ -171,7 +186,7 @@ func (p *parser) object(schema contract.Schema, pointer string) error {
 		member, known := schema.Properties[name]
 		switch {
 		case !known:
-			p.problem(at, "is not a member of a proposal")
+			p.problem(at, "is not a known member")
 		case seen[name]:
 			p.problem(at, "appears more than once")
 		}

@@ -1,72 +1,104 @@
-// Package httpapi is the border between the REST proxy integration and the
-// domain: it turns a proxy event into a command, the result into an answer, and
-// every failure into a problem. Errors are logged here, once, and nowhere else.
+// Package httpapi is the border between the REST proxy integration and what an
+// endpoint does: it turns a proxy event into a command, the result into an answer,
+// and every failure into a problem. Errors are logged here, once, and nowhere else.
+// It knows no endpoint; what one of them does is in the packages beneath it.
 package httpapi
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
 )
 
-// Handler answers contract.ProposeDestination. It is safe for concurrent use.
+// Operation is what an endpoint does, apart from HTTP. C is its command.
+type Operation[C any] struct {
+	// Decode reads the command from the request, before anything is done. It must
+	// read every leaf of the endpoint's body with Leaf: one that it forgets is a
+	// failure of every request, so that no member is ever dropped silently.
+	Decode func(*Request) C
+
+	// Do carries the command out. Its context ends early enough for an answer.
+	Do func(context.Context, C) (Answer, error)
+
+	// Problems tells what Do's own errors mean, found with errors.Is. The errors of
+	// package eventstore need not be listed.
+	Problems map[error]contract.ProblemType
+}
+
+// Answer is a success.
+type Answer struct {
+	JSON     any         // for a client that prefers JSON, or where the endpoint has no text
+	Replayed bool        // an earlier request with the same key was answered so
+	Log      []slog.Attr // what the log should say of it
+}
+
+// Handler answers one endpoint. It is safe for concurrent use.
 type Handler struct {
-	proposer     *destination.Proposer
-	logger       *slog.Logger
-	metrics      metrics
-	corsOrigins  []string
-	invocationID func(context.Context) string
-	warm         atomic.Bool
+	endpoint contract.Endpoint
+	carryOut func(context.Context, *Request) (Answer, time.Duration, error)
+	problems map[error]contract.ProblemType
+	logger   *slog.Logger
+	metrics  metrics
+	origins  []string
+	warm     atomic.Bool
 }
 
-// Config is what a Handler needs.
+// Config is a Handler's surroundings.
 type Config struct {
-	Store        destination.EventStore
-	Now          func() time.Time              // nil: time.Now
-	NewID        func() (eventstore.ID, error) // nil: eventstore.NewID
-	Output       io.Writer                     // gets the logs and metrics, one JSON line each
-	FunctionName string                        // dimension of the metrics
-	CORSOrigins  []string                      // web origins that may read answers
-
-	// InvocationID returns the id of the Lambda invocation that the context belongs
-	// to, or nothing. nil: there is none.
-	InvocationID func(context.Context) string
+	Output       io.Writer        // gets the logs and metrics, one JSON line each
+	Now          func() time.Time // nil: time.Now
+	FunctionName string           // dimension of the metrics
+	CORSOrigins  []string         // web origins that may read answers
 }
 
-// New returns a Handler.
-func New(cfg Config) *Handler {
+// FromEnvironment returns the surroundings of a function in Lambda.
+func FromEnvironment(getenv func(string) string) Config {
+	return Config{
+		Output:       os.Stdout,
+		FunctionName: getenv("AWS_LAMBDA_FUNCTION_NAME"),
+		CORSOrigins:  strings.FieldsFunc(getenv(contract.EnvCORSOrigins), func(r rune) bool { return r == ',' }),
+	}
+}
+
+// New returns the Handler of an endpoint.
+func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) *Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.NewID == nil {
-		cfg.NewID = eventstore.NewID
-	}
-	if cfg.InvocationID == nil {
-		cfg.InvocationID = func(context.Context) string { return "" }
-	}
 	output := &lineWriter{w: cfg.Output}
 	return &Handler{
-		proposer:     &destination.Proposer{Store: cfg.Store, Now: cfg.Now, NewID: cfg.NewID},
-		logger:       NewLogger(output),
-		metrics:      metrics{output: output, function: cfg.FunctionName, now: cfg.Now},
-		corsOrigins:  cfg.CORSOrigins,
-		invocationID: cfg.InvocationID,
+		endpoint: endpoint,
+		carryOut: func(ctx context.Context, r *Request) (Answer, time.Duration, error) {
+			command := operation.Decode(r)
+			if err := r.finish(); err != nil {
+				return Answer{}, 0, err
+			}
+			ctx, cancel := beforeDeadline(ctx)
+			defer cancel()
+			began := time.Now()
+			answer, err := operation.Do(ctx, command)
+			return answer, time.Since(began), err
+		},
+		problems: operation.Problems,
+		logger:   NewLogger(output),
+		metrics:  metrics{output: output, function: cfg.FunctionName, now: cfg.Now},
+		origins:  cfg.CORSOrigins,
 	}
 }
 
@@ -75,16 +107,16 @@ func New(cfg Config) *Handler {
 // own. Every failure, a panic included, becomes a problem.
 func (h *Handler) Handle(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	began := time.Now()
-	request := newRequest(event, h.invocationID(ctx))
-	logger := h.logger.With(slog.String(logRequestID, request.id))
-	h.logReceived(ctx, logger, event, request)
+	request := newRequest(ctx, h.endpoint, event)
+	logger := h.logger.With(slog.String(logRequestID, request.ID))
+	h.logReceived(ctx, logger, request)
 
 	result := h.answer(ctx, request)
 	h.logOutcome(ctx, logger, result, time.Since(began))
-	h.metrics.write(request.id, result)
+	h.metrics.write(request.ID, result)
 
-	response := result.response(request)
-	if origin := request.header("Origin"); origin != "" && slices.Contains(h.corsOrigins, origin) {
+	response := h.response(request, result)
+	if origin := request.header("Origin"); origin != "" && slices.Contains(h.origins, origin) {
 		response.Headers["Access-Control-Allow-Origin"] = origin
 		response.Headers["Access-Control-Expose-Headers"] = contract.HeaderIdempotencyReplayed + ", Retry-After"
 		response.Headers["Vary"] = "Origin"
@@ -92,9 +124,9 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayProxyReques
 	return response, nil
 }
 
-// result is the outcome of one request: an event, or a problem and its cause.
+// result is the outcome of one request: an answer, or a problem and its cause.
 type result struct {
-	outcome      destination.Outcome
+	answer       Answer
 	problem      *contract.Problem
 	kind         contract.ProblemType
 	cause        error         // for the log
@@ -104,26 +136,24 @@ type result struct {
 
 // answer does the work and turns a panic into a result, so that the next
 // request finds a working function.
-func (h *Handler) answer(ctx context.Context, r request) (res result) {
+func (h *Handler) answer(ctx context.Context, r *Request) (res result) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
-			res = failed(r, fmt.Errorf("panic: %v", recovered))
+			res = h.failed(r, fmt.Errorf("panic: %v", recovered))
 			res.stack = debug.Stack()
 		}
 	}()
-	command, err := r.command()
-	if err != nil {
-		return failed(r, err)
+	if err := r.read(); err != nil {
+		return h.failed(r, err)
 	}
-	ctx, cancel := beforeDeadline(ctx)
-	defer cancel()
-	began := time.Now()
-	outcome, err := h.proposer.Propose(ctx, command)
+	answer, took, err := h.carryOut(ctx, r)
 	if err != nil {
-		res = failed(r, err)
+		res = h.failed(r, err)
 	}
-	res.outcome = outcome
-	res.storeLatency = time.Since(began)
+	res.answer = answer
+	if h.endpoint.UsesTable() {
+		res.storeLatency = took
+	}
 	return res
 }
 
@@ -142,8 +172,8 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // failed gives an error its problem. This is the one table from errors to
-// statuses.
-func failed(r request, err error) result {
+// statuses; an operation adds its own errors to it.
+func (h *Handler) failed(r *Request, err error) result {
 	var (
 		kind    = contract.ProblemInternal
 		detail  string
@@ -153,12 +183,16 @@ func failed(r request, err error) result {
 	switch {
 	case errors.As(err, &refused):
 		kind, detail, fields = refused.kind, refused.detail, refused.fields
-	case errors.Is(err, destination.ErrKeyReused):
-		kind = contract.ProblemKeyReused
 	case eventstore.Retryable(err):
 		kind = contract.ProblemUnavailable
+	default:
+		for own, itsKind := range h.problems {
+			if errors.Is(err, own) {
+				kind = itsKind
+			}
+		}
 	}
-	problem := kind.Problem(r.id, detail, fields...)
+	problem := kind.Problem(r.ID, detail, fields...)
 	return result{problem: &problem, kind: kind, cause: err}
 }
 
@@ -169,7 +203,7 @@ func (res result) status() int {
 	return http.StatusOK
 }
 
-func (res result) response(r request) events.APIGatewayProxyResponse {
+func (h *Handler) response(r *Request, res result) events.APIGatewayProxyResponse {
 	response := events.APIGatewayProxyResponse{StatusCode: res.status(), Headers: map[string]string{}}
 	switch {
 	case res.problem != nil:
@@ -178,42 +212,25 @@ func (res result) response(r request) events.APIGatewayProxyResponse {
 			response.Headers["Retry-After"] = strconv.Itoa(res.kind.RetryAfter)
 		}
 		response.Body = toJSON(res.problem)
-	case r.wantsJSON():
+	case h.endpoint.Text == "" || r.wantsJSON():
 		response.Headers["Content-Type"] = contract.MediaTypeJSON
-		response.Body = toJSON(receipt(res.outcome.Event))
+		response.Body = toJSON(res.answer.JSON)
 	default:
 		response.Headers["Content-Type"] = contract.MediaTypeText
-		response.Body = contract.StatusOK
+		response.Body = h.endpoint.Text
 	}
-	if res.problem == nil && res.outcome.Replayed {
+	if res.problem == nil && res.answer.Replayed {
 		response.Headers[contract.HeaderIdempotencyReplayed] = "true"
 	}
 	return response
 }
 
-func receipt(e eventstore.Event) contract.Receipt {
-	return contract.Receipt{
-		Status:        contract.StatusOK,
-		StreamName:    e.StreamName.String(),
-		EventID:       e.ID.String(),
-		CorrelationID: e.CorrelationID,
-		Timestamp:     e.Timestamp.String(),
-	}
-}
-
-// toJSON encodes a Problem or a Receipt, which hold nothing that cannot be.
+// toJSON encodes a problem, or an answer, which an operation makes of what can be
+// encoded.
 func toJSON(body any) string {
 	encoded, err := json.Marshal(body)
 	if err != nil {
 		panic(err)
 	}
 	return string(encoded)
-}
-
-// decodeBody returns the bytes that the client sent.
-func decodeBody(event events.APIGatewayProxyRequest) ([]byte, error) {
-	if !event.IsBase64Encoded {
-		return []byte(event.Body), nil
-	}
-	return base64.StdEncoding.DecodeString(event.Body)
 }

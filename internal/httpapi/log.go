@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/aws/aws-lambda-go/events"
-
 	"visitplannr/internal/contract"
 )
 
@@ -19,8 +17,7 @@ import (
 const (
 	logRequestID       = "requestId"       // of the API request, as the client sees it
 	logLambdaRequestID = "lambdaRequestId" // of the invocation
-	logCorrelationID   = "correlationId"
-	logColdStart       = "coldStart" // true on the first line of an environment
+	logColdStart       = "coldStart"       // true on the first line of an environment
 )
 
 // NewLogger returns a logger that writes one JSON line a fact, with the names
@@ -55,8 +52,8 @@ func (l *lineWriter) Write(line []byte) (int, error) {
 	return l.w.Write(line)
 }
 
-func (h *Handler) logReceived(ctx context.Context, logger *slog.Logger, event events.APIGatewayProxyRequest, r request) {
-	attrs := []slog.Attr{{Key: "event", Value: slog.GroupValue(redact(event, r)...)}}
+func (h *Handler) logReceived(ctx context.Context, logger *slog.Logger, r *Request) {
+	attrs := []slog.Attr{{Key: "event", Value: slog.GroupValue(redact(r)...)}}
 	if r.invocation != "" {
 		attrs = append(attrs, slog.String(logLambdaRequestID, r.invocation))
 	}
@@ -72,11 +69,11 @@ func (h *Handler) logOutcome(ctx context.Context, logger *slog.Logger, res resul
 		slog.Float64("durationMs", milliseconds(took)),
 	}
 	if res.problem == nil {
-		event := res.outcome.Event
-		logger.LogAttrs(ctx, slog.LevelInfo, "stored", append(attrs,
-			slog.String("streamName", event.StreamName.String()),
-			slog.String(logCorrelationID, event.CorrelationID),
-			slog.Bool("replayed", res.outcome.Replayed))...)
+		attrs = append(attrs, res.answer.Log...)
+		if h.endpoint.TakesKey {
+			attrs = append(attrs, slog.Bool("replayed", res.answer.Replayed))
+		}
+		logger.LogAttrs(ctx, slog.LevelInfo, "accepted", attrs...)
 		return
 	}
 	level, message := slog.LevelWarn, "rejected"
@@ -107,8 +104,8 @@ var loggedHeaders = []string{
 
 // redact returns what the log shows of an event. It is made of the parts that are
 // known to be harmless; whatever else an event brings shows its name alone.
-func redact(event events.APIGatewayProxyRequest, r request) []slog.Attr {
-	body := event.Body
+func redact(r *Request) []slog.Attr {
+	event, body := r.event, r.event.Body
 	if len(body) > contract.BodyMaxBytes {
 		end := contract.BodyMaxBytes
 		for end > 0 && !utf8.RuneStart(body[end]) {

@@ -58,7 +58,7 @@ func outcomeMetric(res result) string {
 		return contract.MetricFailed
 	case res.problem != nil:
 		return contract.MetricRejected
-	case res.outcome.Replayed:
+	case res.answer.Replayed:
 		return contract.MetricReplayed
 	default:
 		return contract.MetricAccepted

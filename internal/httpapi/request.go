@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"cmp"
+	"context"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"mime"
@@ -10,22 +12,36 @@ import (
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/destination"
+	"visitplannr/internal/eventstore"
 )
 
-// request is a proxy event with its headers in canonical form.
-type request struct {
+// Request is what a client asks of an endpoint.
+type Request struct {
+	ID         string                     // as the client sees it
+	Key        *eventstore.IdempotencyKey // nil: there is none
+	Parameters map[string]string          // of the path
+
+	endpoint   contract.Endpoint
 	event      events.APIGatewayProxyRequest
-	id         string
 	invocation string // id of the Lambda invocation, empty if there is none
 	values     http.Header
+	body       parser
 }
 
-func newRequest(event events.APIGatewayProxyRequest, invocation string) request {
-	r := request{event: event, id: requestID(event, invocation), invocation: invocation, values: http.Header{}}
+func newRequest(ctx context.Context, endpoint contract.Endpoint, event events.APIGatewayProxyRequest) *Request {
+	r := &Request{endpoint: endpoint, event: event, Parameters: event.PathParameters, values: http.Header{}}
+	if invocation, ok := lambdacontext.FromContext(ctx); ok {
+		r.invocation = invocation.AwsRequestID
+	}
+	// An event that came past the gateway has the invocation's id, or failing that a
+	// fresh one.
+	if r.ID = cmp.Or(event.RequestContext.RequestID, r.invocation); r.ID == "" {
+		r.ID = uuid.NewString()
+	}
 	single := http.Header{}
 	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
 		single.Add(name, event.Headers[name])
@@ -46,17 +62,8 @@ func newRequest(event events.APIGatewayProxyRequest, invocation string) request 
 	return r
 }
 
-// requestID is the id that the client sees in x-amzn-RequestId. An event that
-// came past the gateway has the invocation's id, or failing that a fresh one.
-func requestID(event events.APIGatewayProxyRequest, invocation string) string {
-	if id := cmp.Or(event.RequestContext.RequestID, invocation); id != "" {
-		return id
-	}
-	return uuid.NewString()
-}
-
 // header returns a header's values as one, as RFC 9110, section 5.2, joins them.
-func (r request) header(name string) string {
+func (r *Request) header(name string) string {
 	return strings.Join(r.values.Values(name), ", ")
 }
 
@@ -78,37 +85,47 @@ func (e *refusal) Error() string {
 	return text
 }
 
-// command returns what the request asks for. Its errors are of type *refusal.
-func (r request) command() (destination.Command, error) {
-	if !r.isJSON() {
-		return destination.Command{}, &refusal{kind: contract.ProblemUnsupportedMediaType,
+// read takes in the parts of the request that the endpoint cares for. Its errors
+// are of type *refusal; what is wrong with single values of a body is kept for
+// finish, so that all of it is reported at once.
+func (r *Request) read() error {
+	if r.endpoint.Body != nil && !r.isJSON() {
+		return &refusal{kind: contract.ProblemUnsupportedMediaType,
 			detail: fmt.Sprintf("The body is declared as %q. %s",
 				shorten(r.header("Content-Type")), contract.ProblemUnsupportedMediaType.Detail)}
 	}
-	key, err := r.idempotencyKey()
-	if err != nil {
-		return destination.Command{}, err
+	if r.endpoint.TakesKey {
+		if err := r.readKey(); err != nil {
+			return err
+		}
+	}
+	if r.endpoint.Body == nil {
+		return nil
 	}
 	body, err := decodeBody(r.event)
 	if err != nil {
-		return destination.Command{}, &refusal{kind: contract.ProblemInvalidRequest,
+		return &refusal{kind: contract.ProblemInvalidRequest,
 			detail: "The event says that its body is base64, and it is not."}
 	}
 	if len(body) > contract.BodyMaxBytes {
-		return destination.Command{}, &refusal{kind: contract.ProblemTooLarge,
+		return &refusal{kind: contract.ProblemTooLarge,
 			detail: fmt.Sprintf("The body has %d bytes. %s", len(body), contract.ProblemTooLarge.Detail)}
 	}
-	proposal, err := parseProposal(body)
-	if err != nil {
-		return destination.Command{}, err
+	return r.body.parse(*r.endpoint.Body, body)
+}
+
+// decodeBody returns the bytes that the client sent.
+func decodeBody(event events.APIGatewayProxyRequest) ([]byte, error) {
+	if !event.IsBase64Encoded {
+		return []byte(event.Body), nil
 	}
-	return destination.Command{Proposal: proposal, RequestID: r.id, Key: key}, nil
+	return base64.StdEncoding.DecodeString(event.Body)
 }
 
 // isJSON reports whether the body is declared as JSON. No declaration counts as
 // one: API consoles send none. Parameters, such as a charset, change nothing:
 // JSON is UTF-8 (RFC 8259, section 8.1).
-func (r request) isJSON() bool {
+func (r *Request) isJSON() bool {
 	declared := r.header("Content-Type")
 	if declared == "" {
 		return true
@@ -121,25 +138,22 @@ func (r request) isJSON() bool {
 // scope of keys, which is why the documentation asks for random ones.
 const anonymous = "anonymous"
 
-// idempotencyKey returns the request's key in its scope, or nil without one.
-func (r request) idempotencyKey() (*destination.IdempotencyKey, error) {
+// readKey sets the request's key in its scope, if there is one.
+func (r *Request) readKey() error {
 	values := r.values.Values(contract.HeaderIdempotencyKey)
 	if len(values) == 0 {
-		return nil, nil
+		return nil
 	}
 	key, ok := parseKey(values[0])
 	if !ok || len(values) > 1 {
-		return nil, &refusal{kind: contract.ProblemInvalidKey}
+		return &refusal{kind: contract.ProblemInvalidKey}
 	}
-	caller := r.event.RequestContext.Identity.UserArn
-	if caller == "" {
-		caller = anonymous
-	}
-	return &destination.IdempotencyKey{
-		Caller: caller,
-		Route:  contract.ProposeDestination.String(),
+	r.Key = &eventstore.IdempotencyKey{
+		Caller: cmp.Or(r.event.RequestContext.Identity.UserArn, anonymous),
+		Route:  r.endpoint.Route(),
 		Key:    key,
-	}, nil
+	}
+	return nil
 }
 
 // parseKey returns the key that a header value holds, in its plain form or as

@@ -33,8 +33,8 @@ type (
 		OperationID string              `json:"operationId"`
 		Summary     string              `json:"summary"`
 		Description string              `json:"description"`
-		Parameters  []parameter         `json:"parameters"`
-		RequestBody requestBody         `json:"requestBody"`
+		Parameters  []parameter         `json:"parameters,omitempty"`
+		RequestBody *requestBody        `json:"requestBody,omitempty"`
 		Responses   map[string]response `json:"responses"`
 	}
 	parameter struct {
@@ -42,7 +42,7 @@ type (
 		In          string             `json:"in"`
 		Description string             `json:"description"`
 		Required    bool               `json:"required"`
-		Schema      schema             `json:"schema"`
+		Schema      contract.Schema    `json:"schema"`
 		Examples    map[string]example `json:"examples"`
 	}
 	requestBody struct {
@@ -56,7 +56,7 @@ type (
 		Content     map[string]mediaType `json:"content"`
 	}
 	mediaType struct {
-		Schema   schema             `json:"schema"`
+		Schema   contract.Schema    `json:"schema"`
 		Examples map[string]example `json:"examples"`
 	}
 	example struct {
@@ -72,8 +72,8 @@ type (
 		SecuritySchemes map[string]securityScheme `json:"securitySchemes"`
 	}
 	header struct {
-		Description string `json:"description"`
-		Schema      schema `json:"schema"`
+		Description string          `json:"description"`
+		Schema      contract.Schema `json:"schema"`
 	}
 	securityScheme struct {
 		Type        string `json:"type"`
@@ -82,47 +82,19 @@ type (
 		Description string `json:"description"`
 		AuthType    string `json:"x-amazon-apigateway-authtype"`
 	}
-
-	// schema says of answers what contract.Schema need not say of requests.
-	schema struct {
-		Ref                  string            `json:"$ref,omitempty"`
-		Type                 string            `json:"type,omitempty"`
-		Description          string            `json:"description,omitempty"`
-		Const                string            `json:"const,omitempty"`
-		Enum                 []string          `json:"enum,omitempty"`
-		Format               string            `json:"format,omitempty"`
-		Pattern              string            `json:"pattern,omitempty"`
-		Minimum              int               `json:"minimum,omitempty"`
-		Maximum              int               `json:"maximum,omitempty"`
-		Items                *schema           `json:"items,omitempty"`
-		Properties           map[string]schema `json:"properties,omitempty"`
-		Required             []string          `json:"required,omitempty"`
-		AdditionalProperties *bool             `json:"additionalProperties,omitempty"`
-	}
 )
 
-// proposal is a request body, for examples.
-type proposal struct {
-	Name        string      `json:"name"`
-	Geolocation geolocation `json:"geolocation"`
-}
-
-type geolocation struct {
-	Latitude  float64 `json:"latitude"`
-	Longitude float64 `json:"longitude"`
-}
-
-// schemaNames are the names of the components that others refer to.
+// The components that every endpoint's answers refer to.
 const (
-	schemaProposal   = "Proposal"
-	schemaReceipt    = "Receipt"
 	schemaProblem    = "Problem"
 	schemaFieldError = "FieldError"
 
 	securitySigV4 = "sigv4"
 )
 
-func schemaRef(name string) schema { return schema{Ref: "#/components/schemas/" + name} }
+func schemaRef(name string) contract.Schema {
+	return contract.Schema{Ref: "#/components/schemas/" + name}
+}
 
 // headerRefs refers to headers that are described once.
 func headerRefs(names ...string) map[string]reference {
@@ -133,12 +105,6 @@ func headerRefs(names ...string) map[string]reference {
 	return refs
 }
 
-// closed is an object with exactly these members.
-func closed(description string, properties map[string]schema, required ...string) schema {
-	return schema{Type: contract.TypeObject, Description: description, Properties: properties,
-		Required: required, AdditionalProperties: new(false)}
-}
-
-func text(description string) schema {
-	return schema{Type: contract.TypeString, Description: description}
+func text(description string) contract.Schema {
+	return contract.Schema{Type: contract.TypeString, Description: description}
 }

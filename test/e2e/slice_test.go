@@ -21,9 +21,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/httpapi/propose"
 	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/local/faults"
 )
@@ -87,7 +89,8 @@ const timeout = time.Minute
 func newSlice(t *testing.T, engine string, plan faults.Plan) *slice {
 	t.Helper()
 	s := behindProxy(t, engine, plan)
-	handler := httpapi.New(httpapi.Config{Store: storeOn(t, s.proxy.URL(), s.table), Output: s.logs, FunctionName: "e2e"})
+	proposer := &destination.Proposer{Store: storeOn(t, s.proxy.URL(), s.table), Now: time.Now, NewID: eventstore.NewID}
+	handler := propose.New(proposer, httpapi.Config{Output: s.logs, FunctionName: "e2e"})
 	var (
 		mu      sync.Mutex
 		expired = make(chan struct{})
@@ -98,14 +101,29 @@ func newSlice(t *testing.T, engine string, plan faults.Plan) *slice {
 		close(expired)
 		expired = make(chan struct{})
 	}
-	s.serve(apigateway.InProcess{Timeout: timeout, Handle: func(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
+	s.serve(invokerFunc(func(ctx context.Context, event []byte) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
 		mu.Lock()
 		limited := limitedContext{ctx, expired}
 		mu.Unlock()
-		return handler.Handle(limited, event)
-	}})
+		var request events.APIGatewayProxyRequest
+		if err := json.Unmarshal(event, &request); err != nil {
+			return nil, err
+		}
+		response, err := handler.Handle(limited, request)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(response)
+	}))
 	return s
 }
+
+// invokerFunc is a function in this process.
+type invokerFunc func(context.Context, []byte) ([]byte, error)
+
+func (f invokerFunc) Invoke(ctx context.Context, event []byte) ([]byte, error) { return f(ctx, event) }
 
 // limitedContext is a context whose deadline passes when a channel is closed.
 type limitedContext struct {
@@ -147,7 +165,11 @@ func behindProxy(t *testing.T, engine string, plan faults.Plan) *slice {
 // serve serves the API with a function.
 func (s *slice) serve(function apigateway.Invoker) {
 	s.t.Helper()
-	api, err := apigateway.New(apigateway.Config{Invoker: function, ValidateBodies: true, Logger: httpapi.NewLogger(s.logs)})
+	api, err := apigateway.New(apigateway.Config{
+		Endpoints: contract.Endpoints(),
+		Functions: map[string]apigateway.Invoker{contract.ProposeDestination.Function: function},
+		Logger:    httpapi.NewLogger(s.logs),
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -47,11 +47,13 @@ var rules = []rule{
 	{packages: "internal/decimal"},
 	{packages: "internal/destination", own: []string{"internal/contract", "internal/decimal", "internal/eventstore"}, others: []string{uuid}},
 	{packages: "internal/eventstore/dynamo", own: []string{"internal/eventstore"}, others: []string{sdk, smithy}},
-	{packages: "internal/httpapi", own: []string{"internal/contract", "internal/destination", "internal/eventstore"}, others: []string{lambdaGo + "events", uuid, jsontext}},
+	{packages: "internal/httpapi", own: []string{"internal/contract", "internal/eventstore"}, others: []string{lambdaGo + "events", lambdaGo + "lambdacontext", uuid, jsontext}},
+	{packages: "internal/httpapi/*", own: []string{"internal/contract", "internal/destination", "internal/eventstore", "internal/httpapi"}},
 	{packages: "internal/gobuild"},
+	{packages: "internal/settings", own: []string{"internal/contract", "internal/gobuild"}},
 
-	{packages: ".", own: []string{"stacks", "internal/gobuild"}, others: []string{cdk, construct, jsiiGo}},
-	{packages: "stacks", own: []string{"internal/contract", "internal/eventstore", "internal/gobuild"}, others: []string{cdk, construct, jsiiGo}},
+	{packages: ".", own: []string{"stacks", "internal/contract", "internal/gobuild", "internal/settings"}, others: []string{cdk, construct, jsiiGo}},
+	{packages: "stacks", own: []string{"internal/contract", "internal/eventstore", "internal/gobuild", "internal/settings"}, others: []string{cdk, construct, jsiiGo}},
 	{packages: "test/**", own: []string{"**"}, others: []string{""}},
 
 	// What is left runs in Lambda or on a developer's machine. It reaches the
@@ -61,6 +63,11 @@ var rules = []rule{
 	{packages: "cmd/*", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "bench", own: []string{"internal/**"}, others: []string{""}}, // fills tables with the SDK
 	{packages: "bench/*", others: []string{lambdaGo}},
+
+	// What stands in for AWS knows the API's words and AWS's, never the domain. The
+	// engine for tests and its build are a tool's.
+	{packages: "internal/local/dynamodb/enginetest", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
+	{packages: "internal/local/*", own: []string{"internal/contract", "internal/decimal"}, others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "internal/**", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
 }
 
@@ -137,6 +144,10 @@ func TestRulesRefuseWhatTheDesignForbids(t *testing.T) {
 		{"internal/destination", module + "/internal/httpapi"},
 		{"internal/destination", lambdaGo + "events"},
 		{"internal/httpapi", lambdaGo + "lambda"},
+		{"internal/httpapi", module + "/internal/destination"},
+		{"internal/local/apigateway", module + "/internal/destination"},
+		{"internal/local/apigateway", module + "/internal/httpapi"},
+		{"internal/settings", sdk + "config"},
 		{"internal/httpapi", module + "/internal/eventstore/dynamo"},
 		{"internal/eventstore/dynamo", module + "/internal/destination"},
 		{"functions/propose-destination", cdk + "awscdk/v2"},

@@ -83,7 +83,7 @@ const (
 	place      = `{"latitude":53.77,"longitude":-2.63}`
 	plain      = `{"name":"Brockholes","geolocation":` + place + `}`
 
-	pointerGeolocation = contract.PointerRoot + "/" + contract.MemberGeolocation
+	pointerGeolocation = contract.PointerRoot + "/geolocation"
 )
 
 // named returns a body with that JSON text as its name.
@@ -235,7 +235,7 @@ func structure() []Body {
 		refused("document within a string", `"{\"name\":\"Brockholes\"}"`, root),
 		refused("empty array", "[]", root),
 		refused("document within an array", "["+plain+"]", root),
-		refused("empty object", "{}", name, geo),
+		refused("empty object", "{}", geo, name),
 		refused("name null", named("null"), name),
 		refused("name true", named("true"), name),
 		refused("name number", named("42"), name),
@@ -321,7 +321,7 @@ func members() []Body {
 		refused("long member name", with(`"`+strings.Repeat("m", 300)+`"`), root+"/"+strings.Repeat("m", 100)+"%E2%80%A6"),
 		refused("long member name cut within a character", with(`"m`+strings.Repeat("é", 150)+`"`),
 			root+"/m"+strings.Repeat("%C3%A9", 49)+"%E2%80%A6"),
-		refused("unknown member holds the whole document", `{"proposal":`+plain+`}`, root+"/proposal", name, geo),
+		refused("unknown member holds the whole document", `{"proposal":`+plain+`}`, root+"/proposal", geo, name),
 		refused("forty unknown members", "{"+many.String()+strings.TrimPrefix(plain, "{"), append(manyPointers, root)...),
 	}
 }

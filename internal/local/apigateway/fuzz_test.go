@@ -40,7 +40,7 @@ func FuzzGateway(f *testing.F) {
 			}
 			request.RemoteAddr = "192.0.2.1:4711"
 			function := newFunction()
-			api, err := New(Config{Invoker: function.invoker(), ValidateBodies: validateBodies, Logger: slog.New(slog.DiscardHandler)})
+			api, err := New(Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: validateBodies, Logger: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -56,9 +56,11 @@ const Stage = "local"
 
 // Config is what a Gateway needs.
 type Config struct {
-	Invoker Invoker
+	// Endpoints are the routes, and Functions what answers them, by name.
+	Endpoints []contract.Endpoint
+	Functions map[string]Invoker
 
-	// ValidateBodies refuses bodies that break the contract's schema before the
+	// ValidateBodies refuses bodies that break their endpoint's schema before the
 	// function sees them, as the deployed gateway does with validation=gateway.
 	ValidateBodies bool
 
@@ -70,10 +72,11 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Gateway is an http.Handler that serves the routes of package contract.
+// Gateway is an http.Handler that serves the routes of its endpoints.
 type Gateway struct {
-	invoker   Invoker
-	schema    *jsonschema.Schema // nil: bodies are left to the function
+	endpoints []contract.Endpoint
+	functions map[string]Invoker
+	schemas   map[string]*jsonschema.Schema // by function; none: bodies are left to it
 	responses map[string]contract.GatewayResponse
 	timeout   time.Duration
 	logger    *slog.Logger
@@ -82,7 +85,9 @@ type Gateway struct {
 // New returns a Gateway.
 func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
-		invoker:   cfg.Invoker,
+		endpoints: cfg.Endpoints,
+		functions: cfg.Functions,
+		schemas:   map[string]*jsonschema.Schema{},
 		responses: map[string]contract.GatewayResponse{},
 		timeout:   cfg.Timeout,
 		logger:    cfg.Logger,
@@ -93,12 +98,15 @@ func New(cfg Config) (*Gateway, error) {
 	for _, response := range contract.GatewayResponses() {
 		g.responses[response.Type] = response
 	}
-	if cfg.ValidateBodies {
-		schema, err := compile(contract.ProposalSchema())
-		if err != nil {
-			return nil, err
+	for _, e := range cfg.Endpoints {
+		if e.Body == nil || !cfg.ValidateBodies {
+			continue
 		}
-		g.schema = schema
+		schema, err := compile(*e.Body)
+		if err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", e.Route(), err)
+		}
+		g.schemas[e.Function] = schema
 	}
 	return g, nil
 }
@@ -107,8 +115,8 @@ func New(cfg Config) (*Gateway, error) {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := uuid.NewString()
 	w.Header().Set(contract.HeaderRequestID, id)
-	route := contract.ProposeDestination
-	if r.URL.Path != route.Path || r.Method != route.Method {
+	endpoint, parameters, ok := contract.Match(g.endpoints, r.Method, r.URL.Path)
+	if !ok {
 		g.refuse(w, id, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
 		return
 	}
@@ -122,12 +130,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
-	if err := g.validate(r, body); err != nil {
+	if err := g.validate(endpoint, r, body); err != nil {
 		g.refuse(w, id, contract.GatewayBadRequestBody, err)
 		return
 	}
 
-	event, err := json.Marshal(NewEvent(r, body, id))
+	event, err := json.Marshal(NewEvent(endpoint, parameters, r, body, id))
 	if err != nil {
 		g.refuse(w, id, contract.GatewayDefault5XX, fmt.Errorf("encode event: %w", err))
 		return
@@ -139,7 +147,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Lambda finishes an invocation whose client has gone; so does the gateway.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.timeout)
 	defer cancel()
-	answer, err := g.invoker.Invoke(ctx, event)
+	answer, err := g.functions[endpoint.Function].Invoke(ctx, event)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		g.refuse(w, id, contract.GatewayIntegrationTimeout, err)
@@ -155,8 +163,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // validate checks a body against the model. As in API Gateway, a body of a
 // content type without a model is not checked, and none at all counts as JSON.
-func (g *Gateway) validate(r *http.Request, body []byte) error {
-	if g.schema == nil {
+func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) error {
+	schema, ok := g.schemas[e.Function]
+	if !ok {
 		return nil
 	}
 	if declared := r.Header.Get("Content-Type"); declared != "" {
@@ -164,7 +173,7 @@ func (g *Gateway) validate(r *http.Request, body []byte) error {
 			return nil
 		}
 	}
-	return validate(g.schema, body)
+	return validate(schema, body)
 }
 
 // refuse gives one of the gateway's own answers and logs why.
@@ -185,11 +194,12 @@ func (g *Gateway) refuse(w http.ResponseWriter, id, responseType string, cause e
 	_, _ = io.WriteString(w, response.Render(id)) // a client that has gone gets nothing
 }
 
-// NewEvent returns the proxy event of a request with that body and request id:
+// NewEvent returns the proxy event of a request to an endpoint, with the parameters
+// of its path, the body and the request id:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format
 //
 // A body that is not UTF-8 is carried in base64, since JSON could not carry it.
-func NewEvent(r *http.Request, body []byte, id string) events.APIGatewayProxyRequest {
+func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request, body []byte, id string) events.APIGatewayProxyRequest {
 	now := time.Now().UTC()
 	trace := r.Header.Get("X-Amzn-Trace-Id")
 	if trace == "" {
@@ -205,13 +215,14 @@ func NewEvent(r *http.Request, body []byte, id string) events.APIGatewayProxyReq
 	multi.Set("X-Forwarded-For", strings.Join(append(multi.Values("X-Forwarded-For"), sourceIP), ", "))
 	multi.Set("X-Forwarded-Proto", "http")
 	event := events.APIGatewayProxyRequest{
-		Resource:                        r.URL.Path,
+		Resource:                        e.Path,
 		Path:                            r.URL.Path,
 		HTTPMethod:                      r.Method,
 		Headers:                         last(multi),
 		MultiValueHeaders:               multi,
 		QueryStringParameters:           last(r.URL.Query()),
 		MultiValueQueryStringParameters: r.URL.Query(),
+		PathParameters:                  parameters,
 		Body:                            string(body),
 		RequestContext: events.APIGatewayProxyRequestContext{
 			AccountID:         "000000000000",
@@ -226,7 +237,7 @@ func NewEvent(r *http.Request, body []byte, id string) events.APIGatewayProxyReq
 			RequestTime:       now.Format("02/Jan/2006:15:04:05 -0700"),
 			RequestTimeEpoch:  now.UnixMilli(),
 			ResourceID:        Stage,
-			ResourcePath:      r.URL.Path,
+			ResourcePath:      e.Path,
 			Stage:             Stage,
 		},
 	}

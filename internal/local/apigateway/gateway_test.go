@@ -22,7 +22,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
@@ -55,7 +54,7 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	send := func(t *testing.T, query, body string, headers ...string) (events.APIGatewayProxyRequest, *http.Response) {
 		t.Helper()
 		function := &recorder{}
-		server := serve(t, Config{Invoker: function})
+		server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function)})
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/destination"+query, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -173,7 +172,7 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	t.Run("chunked body whole", func(t *testing.T) {
 		t.Parallel()
 		function := &recorder{}
-		server := serve(t, Config{Invoker: function})
+		server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function)})
 		// A reader that hides its length makes the client send chunks.
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/destination", io.MultiReader(strings.NewReader(goodBody[:20]), strings.NewReader(goodBody[20:])))
 		if err != nil {
@@ -208,7 +207,7 @@ func TestAnswersOfTheFunctionReachTheClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := serve(t, Config{Invoker: invokerFunc(func(context.Context, []byte) ([]byte, error) { return []byte(test.answer), nil })})
+			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(invokerFunc(func(context.Context, []byte) ([]byte, error) { return []byte(test.answer), nil }))})
 			response, body := post(t, server, goodBody)
 			if response.StatusCode != test.status || body != test.body {
 				t.Errorf("got %d %q, want %d %q", response.StatusCode, body, test.status, test.body)
@@ -245,7 +244,7 @@ func TestBodiesAreValidatedWhereAModelIs(t *testing.T) {
 		t.Run(strconv.Quote(contentType), func(t *testing.T) {
 			t.Parallel()
 			function := &recorder{}
-			server := serve(t, Config{Invoker: function, ValidateBodies: true})
+			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function), ValidateBodies: true})
 			response, _ := post(t, server, bad, "Content-Type", contentType)
 			if got := response.StatusCode == http.StatusBadRequest; got != validated {
 				t.Errorf("got status %d, want the body validated: %t", response.StatusCode, validated)
@@ -257,7 +256,7 @@ func TestBodiesAreValidatedWhereAModelIs(t *testing.T) {
 			// Whatever passes for JSON here and there must be the same, or the
 			// function would answer a body with 415 that the gateway judged.
 			api := newFunction()
-			direct := serve(t, Config{Invoker: api.invoker()})
+			direct := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(api.invoker())})
 			response, body := post(t, direct, goodBody, "Content-Type", contentType)
 			if accepted := response.StatusCode == http.StatusOK; accepted != validated {
 				t.Errorf("the function answers %d: %s", response.StatusCode, body)
@@ -272,7 +271,7 @@ func TestBodiesThatLambdaTakesReachTheFunction(t *testing.T) {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
 			t.Parallel()
 			function := newFunction()
-			server := serve(t, Config{Invoker: function.invoker(), ValidateBodies: true})
+			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: true})
 			response, body := post(t, server, goodBody+strings.Repeat(" ", size-len(goodBody)))
 			problem := parseProblem(t, response.StatusCode, response.Header.Get("Content-Type"), body)
 			if problem.Type != contract.ProblemTooLarge.Type {
@@ -289,7 +288,7 @@ func TestBodiesThatLambdaTakesReachTheFunction(t *testing.T) {
 func TestClientThatGoesWhileItSendsIsNotServed(t *testing.T) {
 	t.Parallel()
 	function := &recorder{}
-	api, err := New(Config{Invoker: function, Logger: slog.New(slog.DiscardHandler)})
+	api, err := New(Config{Endpoints: contract.Endpoints(), Functions: only(function), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,12 +314,12 @@ func TestInvocationOutlivesItsClient(t *testing.T) {
 	t.Parallel()
 	gone, called := make(chan struct{}), make(chan struct{})
 	after := make(chan error, 1)
-	api, err := New(Config{Logger: slog.New(slog.DiscardHandler), Invoker: invokerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+	api, err := New(Config{Logger: slog.New(slog.DiscardHandler), Endpoints: contract.Endpoints(), Functions: only(invokerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
 		close(called)
 		<-gone
 		after <- ctx.Err()
 		return []byte(`{"statusCode":200}`), nil
-	})})
+	}))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,35 +337,14 @@ func TestInvocationOutlivesItsClient(t *testing.T) {
 	}
 }
 
-func TestFunctionGetsItsTimeout(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
-		function := InProcess{Timeout: 10 * time.Second, Handle: func(ctx context.Context, _ events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-			<-ctx.Done()
-			return events.APIGatewayProxyResponse{}, ctx.Err()
-		}}
-		api, err := New(Config{Invoker: function, Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		response := httptest.NewRecorder()
-		api.ServeHTTP(response, httptest.NewRequest(http.MethodPost, "/destination", strings.NewReader(goodBody)))
-		checkGolden(t, contract.GatewayIntegrationTimeout, response.Result(), response.Body.String(), response.Header().Get("x-amzn-RequestId"))
-		if got := time.Since(began); got != 10*time.Second {
-			t.Errorf("answered after %v, want 10s", got)
-		}
-	})
-}
-
 func TestGatewayWaits29Seconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		api, err := New(Config{Logger: slog.New(slog.DiscardHandler), Invoker: invokerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+		api, err := New(Config{Logger: slog.New(slog.DiscardHandler), Endpoints: contract.Endpoints(), Functions: only(invokerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
 			<-ctx.Done()
 			return nil, fmt.Errorf("emulator: %w", ctx.Err())
-		})})
+		}))})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -379,66 +357,13 @@ func TestGatewayWaits29Seconds(t *testing.T) {
 	})
 }
 
-func TestInProcessInvocations(t *testing.T) {
-	t.Parallel()
-	handle := func(h func(context.Context) (events.APIGatewayProxyResponse, error)) InProcess {
-		return InProcess{Timeout: time.Minute, Handle: func(ctx context.Context, _ events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
-			return h(ctx)
-		}}
-	}
-	t.Run("have a Lambda request id each", func(t *testing.T) {
-		t.Parallel()
-		ids := map[string]bool{}
-		function := handle(func(ctx context.Context) (events.APIGatewayProxyResponse, error) {
-			lc, _ := lambdacontext.FromContext(ctx)
-			ids[lc.AwsRequestID] = true
-			return events.APIGatewayProxyResponse{StatusCode: 200}, nil
-		})
-		for range 3 {
-			if _, err := function.Invoke(t.Context(), []byte("{}")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if len(ids) != 3 || ids[""] {
-			t.Errorf("got ids %v, want 3", ids)
-		}
-	})
-	t.Run("that panic are errors, and the next one works", func(t *testing.T) {
-		t.Parallel()
-		calls := 0
-		function := handle(func(context.Context) (events.APIGatewayProxyResponse, error) {
-			if calls++; calls == 1 {
-				panic("no such map")
-			}
-			return events.APIGatewayProxyResponse{StatusCode: 200}, nil
-		})
-		answer, err := function.Invoke(t.Context(), []byte("{}"))
-		if err == nil || !strings.Contains(err.Error(), "no such map") || answer != nil {
-			t.Errorf("got %s, %v; want an error that says what the panic said", answer, err)
-		}
-		if _, err := function.Invoke(t.Context(), []byte("{}")); err != nil {
-			t.Errorf("after a panic: %v", err)
-		}
-	})
-	t.Run("of no event are errors", func(t *testing.T) {
-		t.Parallel()
-		function := handle(func(context.Context) (events.APIGatewayProxyResponse, error) {
-			t.Error("the handler was called")
-			return events.APIGatewayProxyResponse{}, nil
-		})
-		if _, err := function.Invoke(t.Context(), []byte("not an event")); err == nil {
-			t.Error("got no error")
-		}
-	})
-}
-
 // Answers must not be mixed up, however many are under way: each client gets the
 // receipt of the event that says what that client proposed.
 func TestConcurrentClientsGetTheirOwnAnswers(t *testing.T) {
 	t.Parallel()
 	const clients, each = 16, 25
 	function := newFunction()
-	server := serve(t, Config{Invoker: function.invoker(), ValidateBodies: true})
+	server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: true})
 	server.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = clients
 
 	var mu sync.Mutex
@@ -500,7 +425,7 @@ func TestConcurrentClientsGetTheirOwnAnswers(t *testing.T) {
 func TestRubbishIsTheClientsFault(t *testing.T) {
 	t.Parallel()
 	function := newFunction()
-	server := serve(t, Config{Invoker: function.invoker(), ValidateBodies: true})
+	server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: true})
 	length := len(goodBody)
 	requests := map[string]string{
 		"no HTTP":                      "hello\r\n\r\n",

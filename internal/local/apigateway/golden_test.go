@@ -30,16 +30,16 @@ type golden struct {
 const goldenID = "00000000-0000-4000-8000-000000000000"
 
 // The files hold what the deployed templates must render for the request goldenID.
-// UPDATE_SNAPS=true go test ./internal/local/apigateway writes them anew.
+// UPDATE_SNAPS=true go test ./... writes them anew.
+//
+// Not parallel: other tests read the files.
 func TestGatewayResponsesAreGolden(t *testing.T) {
-	t.Parallel()
 	update := os.Getenv("UPDATE_SNAPS") == "true"
 	var files []string
 	for _, response := range contract.GatewayResponses() {
 		file := response.Type + ".json"
 		files = append(files, file)
 		t.Run(response.Type, func(t *testing.T) {
-			t.Parallel()
 			body := strings.ReplaceAll(response.Template(), "$context.requestId", goldenID)
 			want := golden{Headers: map[string]string{"Content-Type": contract.MediaTypeProblem}, Body: json.RawMessage(body)}
 			if !response.KeepsStatus() {
@@ -74,7 +74,6 @@ func TestGatewayResponsesAreGolden(t *testing.T) {
 		})
 	}
 	t.Run("no file is left over", func(t *testing.T) {
-		t.Parallel()
 		paths, err := filepath.Glob(filepath.Join(goldenDir, "*"))
 		if err != nil {
 			t.Fatal(err)
@@ -189,10 +188,10 @@ func TestGatewayAnswersByItself(t *testing.T) {
 				timeout = 1
 			}
 			server := serve(t, Config{ValidateBodies: true, Timeout: timeout, Logger: slog.New(slog.NewJSONHandler(logs, nil)),
-				Invoker: invokerFunc(func(ctx context.Context, event []byte) ([]byte, error) {
+				Endpoints: contract.Endpoints(), Functions: only(invokerFunc(func(ctx context.Context, event []byte) ([]byte, error) {
 					called = true
 					return test.function(ctx, event)
-				})})
+				}))})
 			request, err := http.NewRequestWithContext(t.Context(), test.method, server.URL+test.target, strings.NewReader(test.body))
 			if err != nil {
 				t.Fatal(err)

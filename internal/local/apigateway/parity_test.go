@@ -19,8 +19,10 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/contract/corpus"
+	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/httpapi/propose"
 )
 
 // The contract's schema is enforced twice: by the gateway, as JSON Schema, and by
@@ -47,7 +49,7 @@ func TestSchemaIsValidDraft4(t *testing.T) {
 
 func schemaDocument(t *testing.T) any {
 	t.Helper()
-	text, err := json.Marshal(contract.ProposalSchema())
+	text, err := json.Marshal(*contract.ProposeDestination.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func keywords(schema any, path string) func(yield func(string, string) bool) {
 
 func TestGatewaySchemaAndFunctionAgreeWithCorpus(t *testing.T) {
 	t.Parallel()
-	schema, err := compile(contract.ProposalSchema())
+	schema, err := compile(*contract.ProposeDestination.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +154,7 @@ func TestLocalGatewayAnswersCorpusAlikeWithEitherValidation(t *testing.T) {
 		t.Run("validation="+name, func(t *testing.T) {
 			t.Parallel()
 			function := newFunction()
-			server := serve(t, Config{Invoker: function.invoker(), ValidateBodies: validateBodies})
+			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: validateBodies})
 			for _, body := range corpus.Bodies() {
 				response, answer := post(t, server, body.Bytes, "Content-Type", "application/json")
 				want := http.StatusOK
@@ -194,11 +196,28 @@ type function struct {
 
 func newFunction() function {
 	store := &memory{}
-	return function{httpapi.New(httpapi.Config{Store: store, Output: io.Discard}), store}
+	proposer := &destination.Proposer{Store: store, Now: time.Now, NewID: eventstore.NewID}
+	return function{propose.New(proposer, httpapi.Config{Output: io.Discard}), store}
 }
 
+// invoker calls the function with what a JSON event holds.
 func (f function) invoker() Invoker {
-	return InProcess{Handle: f.handler.Handle, Timeout: 10 * time.Second}
+	return invokerFunc(func(ctx context.Context, event []byte) ([]byte, error) {
+		var request events.APIGatewayProxyRequest
+		if err := json.Unmarshal(event, &request); err != nil {
+			return nil, err
+		}
+		response, err := f.handler.Handle(ctx, request)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(response)
+	})
+}
+
+// only makes f the function of the one endpoint.
+func only(f Invoker) map[string]Invoker {
+	return map[string]Invoker{contract.ProposeDestination.Function: f}
 }
 
 // propose calls the function past the gateway.
@@ -206,7 +225,7 @@ func (f function) propose(t *testing.T, body string) events.APIGatewayProxyRespo
 	t.Helper()
 	request := httptest.NewRequest(http.MethodPost, contract.ProposeDestination.Path, nil)
 	request.Header.Set("Content-Type", contract.MediaTypeJSON)
-	response, err := f.handler.Handle(t.Context(), NewEvent(request, []byte(body), "0192f000-0000-4000-8000-000000000000"))
+	response, err := f.handler.Handle(t.Context(), NewEvent(contract.ProposeDestination, nil, request, []byte(body), "0192f000-0000-4000-8000-000000000000"))
 	if err != nil {
 		t.Fatalf("the function returned the error %v, want a problem", err)
 	}

@@ -1,4 +1,4 @@
-package test
+package settings_test
 
 import (
 	"errors"
@@ -7,37 +7,37 @@ import (
 	"strings"
 	"testing"
 
-	"visitplannr/stacks"
+	"visitplannr/internal/settings"
 )
 
 func TestConfigOfAStage(t *testing.T) {
 	t.Parallel()
-	dev := stacks.Config{
-		Stage: stacks.Dev, Access: stacks.IAM, Validation: stacks.ByGateway,
+	dev := settings.Config{
+		Stage: settings.Dev, Access: settings.IAM, Validation: settings.ByFunction,
 		ThrottleRate: 10, ThrottleBurst: 20, AccessLogs: true,
-		Capacity: stacks.Provisioned, CapacityMin: 5, CapacityMax: 20,
-		Removal: stacks.Destroy, MemoryMiB: 256, LogRetentionDays: 14, Delivery: stacks.Direct,
+		Capacity: settings.Provisioned, CapacityMin: 5, CapacityMax: 20,
+		Removal: settings.Destroy, MemoryMiB: 256, LogRetentionDays: 14, Delivery: settings.Direct,
 	}
-	prod := stacks.Config{
-		Stage: stacks.Prod, Access: stacks.IAM, Validation: stacks.ByGateway,
+	prod := settings.Config{
+		Stage: settings.Prod, Access: settings.IAM, Validation: settings.ByFunction,
 		ThrottleRate: 50, ThrottleBurst: 100, AccessLogs: true,
-		Capacity: stacks.Provisioned, CapacityMin: 5, CapacityMax: 100,
-		PointInTimeRecovery: true, DeletionProtection: true, Removal: stacks.Retain,
-		MemoryMiB: 512, LogRetentionDays: 365, Delivery: stacks.Canary,
+		Capacity: settings.OnDemand, CapacityMin: 5, CapacityMax: 100,
+		PointInTimeRecovery: true, DeletionProtection: true, Removal: settings.Retain,
+		MemoryMiB: 512, ReservedConcurrency: 100, LogRetentionDays: 365, Delivery: settings.Canary,
 	}
-	other := stacks.Config{
-		Stage: stacks.Prod, Access: stacks.Open, Validation: stacks.ByFunction,
+	other := settings.Config{
+		Stage: settings.Prod, Access: settings.Open, Validation: settings.ByGateway,
 		CORSOrigins:  []string{"https://example.org", "http://localhost:5173"},
 		ThrottleRate: 0.5, ThrottleBurst: 1, AccessLogs: false,
-		Capacity: stacks.OnDemand, CapacityMin: 1, CapacityMax: 2,
-		PointInTimeRecovery: false, DeletionProtection: false, Removal: stacks.Destroy,
+		Capacity: settings.OnDemand, CapacityMin: 1, CapacityMax: 2,
+		PointInTimeRecovery: false, DeletionProtection: false, Removal: settings.Destroy,
 		MemoryMiB: 128, ReservedConcurrency: 3, LogRetentionDays: 1,
-		AlarmEmail: "ops@example.org", Delivery: stacks.Direct,
+		AlarmEmail: "ops@example.org", Delivery: settings.Direct,
 	}
 	for _, c := range []struct {
 		name    string
 		context map[string]any
-		want    stacks.Config
+		want    settings.Config
 	}{
 		{"dev when nothing is said", nil, dev},
 		{"dev", map[string]any{"stage": "dev"}, dev},
@@ -45,13 +45,13 @@ func TestConfigOfAStage(t *testing.T) {
 		{"the CDK's own keys are not ours", map[string]any{
 			"aws:cdk:bundling-stacks": []any{"*"}, "@aws-cdk/core:checkSecretUsage": true, "cli-telemetry": false}, dev},
 		{"every setting can be overridden", map[string]any{
-			"stage": "prod", "access": "open", "validation": "function",
+			"stage": "prod", "access": "open", "validation": "gateway",
 			"corsOrigins": "https://example.org, http://localhost:5173", "throttleRate": "0.5", "throttleBurst": "1",
 			"accessLogs": "false", "capacity": "on-demand", "capacityMin": "1", "capacityMax": "2",
 			"pointInTimeRecovery": "false", "deletionProtection": "false", "removal": "destroy", "memoryMiB": "128",
 			"reservedConcurrency": "3", "logRetentionDays": "1", "alarmEmail": "ops@example.org", "delivery": "direct"}, other},
 		{"cdk.json may use JSON's own types", map[string]any{
-			"stage": "prod", "access": "open", "validation": "function",
+			"stage": "prod", "access": "open", "validation": "gateway",
 			"corsOrigins": []any{"https://example.org", "http://localhost:5173"}, "throttleRate": 0.5, "throttleBurst": 1.0,
 			"accessLogs": false, "capacity": "on-demand", "capacityMin": 1.0, "capacityMax": 2.0,
 			"pointInTimeRecovery": false, "deletionProtection": false, "removal": "destroy", "memoryMiB": 128.0,
@@ -59,7 +59,7 @@ func TestConfigOfAStage(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := stacks.LoadConfig(c.context)
+			got, err := settings.Load(c.context)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,6 +86,7 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 		{"corsOrigins", "https://Example.org", "https://example.org"},
 		{"corsOrigins", "file://x", "https://example.org"},
 		{"throttleRate", "0", "from 0.1 to 10000"},
+		{"throttleRate", "unlimited", "from 0.1 to 10000"},
 		{"throttleRate", "NaN", "from 0.1 to 10000"},
 		{"throttleRate", "+Inf", "from 0.1 to 10000"},
 		{"throttleBurst", "1.5", "from 1 to 5000"},
@@ -100,6 +101,7 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 		{"memoryMiB", "64", "from 128 to 10240"},
 		{"memoryMiB", "256MiB", "from 128 to 10240"},
 		{"reservedConcurrency", "-1", "from 0 to 1000"},
+		{"reservedConcurrency", "19", "at least throttleBurst, 20"},
 		{"logRetentionDays", "10", "7, 14, 30"},
 		{"alarmEmail", "ops", "an e-mail address"},
 		{"alarmEmail", "Ops <ops@example.org>", "an e-mail address"},
@@ -107,8 +109,8 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 	} {
 		t.Run(c.key+"="+c.value, func(t *testing.T) {
 			t.Parallel()
-			_, err := stacks.LoadConfig(map[string]any{c.key: c.value})
-			var wrong *stacks.ConfigError
+			_, err := settings.Load(map[string]any{c.key: c.value})
+			var wrong *settings.ConfigError
 			if !errors.As(err, &wrong) {
 				t.Fatalf("got %v, want a ConfigError", err)
 			}
@@ -126,14 +128,14 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 
 	t.Run("all wrong settings are named at once", func(t *testing.T) {
 		t.Parallel()
-		_, err := stacks.LoadConfig(map[string]any{"access": "x", "memoryMiB": "y", "stgae": "z"})
+		_, err := settings.Load(map[string]any{"access": "x", "memoryMiB": "y", "stgae": "z"})
 		if err == nil || strings.Count(err.Error(), "\n") != 2 {
 			t.Errorf("got %v, want three lines", err)
 		}
 	})
 	t.Run("deletion protection and a table that is destroyed contradict each other", func(t *testing.T) {
 		t.Parallel()
-		_, err := stacks.LoadConfig(map[string]any{"stage": "prod", "removal": "destroy"})
+		_, err := settings.Load(map[string]any{"stage": "prod", "removal": "destroy"})
 		if err == nil || !strings.Contains(err.Error(), "deletionProtection") {
 			t.Errorf("got %v, want an error that names deletionProtection", err)
 		}
@@ -144,11 +146,11 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 // the stack's own table.
 func TestSettingsAreDocumented(t *testing.T) {
 	t.Parallel()
-	const file, begin, end = "../docs/configuration.md", "<!-- settings -->\n", "<!-- /settings -->\n"
+	const file, begin, end = "../../docs/configuration.md", "<!-- settings -->\n", "<!-- /settings -->\n"
 	var table strings.Builder
-	table.WriteString("| Key | Meaning | Allowed | dev | prod |\n|---|---|---|---|---|\n")
-	for _, s := range stacks.Settings() {
-		for _, cell := range []string{"`" + s.Key + "`", s.Meaning, s.Allowed, code(s.Dev), code(s.Prod)} {
+	table.WriteString("| Key | Meaning | Allowed | dev | prod | In the local run |\n|---|---|---|---|---|---|\n")
+	for _, s := range settings.All() {
+		for _, cell := range []string{"`" + s.Key + "`", s.Meaning, s.Allowed, code(s.Dev), code(s.Prod), s.Local} {
 			table.WriteString("| " + cell + " ")
 		}
 		table.WriteString("|\n")
@@ -165,8 +167,8 @@ func TestSettingsAreDocumented(t *testing.T) {
 	if got == table.String() {
 		return
 	}
-	if !updating() {
-		t.Fatalf("%s does not hold the settings as they are. Run: %s", file, updateCommand)
+	if os.Getenv("UPDATE_SNAPS") != "true" {
+		t.Fatalf("%s does not hold the settings as they are. Run: UPDATE_SNAPS=true go test ./...", file)
 	}
 	if err := os.WriteFile(file, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
 		t.Fatal(err)
@@ -178,4 +180,55 @@ func code(value string) string {
 		return "none"
 	}
 	return "`" + value + "`"
+}
+
+func TestSettingsOfTheLocalRun(t *testing.T) {
+	t.Parallel()
+	dev, err := settings.Load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	relaxed := dev
+	relaxed.Access, relaxed.ThrottleRate = settings.Open, settings.Unlimited
+	signed := relaxed
+	signed.Access = settings.IAM
+	prod, err := settings.Load(map[string]any{"stage": "prod", "validation": "gateway"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for outcome, c := range map[string]struct {
+		given map[string]string
+		want  settings.Config
+	}{
+		"are dev's without obstacles where no stage is named": {nil, relaxed},
+		"can be overridden one by one":                        {map[string]string{"access": "iam"}, signed},
+		"are exactly those of the stage that is named":        {map[string]string{"stage": "dev"}, dev},
+		"are those of prod, with what is overridden":          {map[string]string{"stage": "prod", "validation": "gateway"}, prod},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			got, err := settings.LoadLocal(c.given)
+			if err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Errorf("\n got %+v, %v\nwant %+v", got, err, c.want)
+			}
+		})
+	}
+	t.Run("name what is wrong as the stack does", func(t *testing.T) {
+		t.Parallel()
+		_, here := settings.LoadLocal(map[string]string{"stgae": "prod", "memoryMiB": "1"})
+		_, there := settings.Load(map[string]any{"stgae": "prod", "memoryMiB": "1"})
+		if here == nil || here.Error() != there.Error() {
+			t.Errorf("got  %v\nwant %v", here, there)
+		}
+	})
+}
+
+// Whoever adds a setting says what it does on a developer's machine.
+func TestEachSettingSaysWhatItDoesLocally(t *testing.T) {
+	t.Parallel()
+	for _, s := range settings.All() {
+		if s.Local == "" || s.Meaning == "" || s.Allowed == "" {
+			t.Errorf("setting %s lacks a meaning, what is allowed, or what it does in the local run", s.Key)
+		}
+	}
 }

@@ -1,4 +1,8 @@
-package stacks
+// Package settings holds the settings of a stage, one row each: key, meaning, what
+// is allowed, the default of each stage, and what it does on a developer's machine.
+// The stack and the local run read them from the same rows, so that the local run
+// can be any stage.
+package settings
 
 import (
 	"errors"
@@ -7,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"visitplannr/internal/contract"
 )
 
 // Stage is one deployment of the whole system, with settings of its own.
@@ -36,8 +38,8 @@ type Validation string
 // ByGateway refuses a malformed body before the function runs, which costs
 // nothing; ByFunction leaves it to the function, whose problem names every error.
 const (
-	ByGateway  Validation = contract.ValidationGateway
-	ByFunction Validation = contract.ValidationFunction
+	ByGateway  Validation = "gateway"
+	ByFunction Validation = "function"
 )
 
 // Capacity says how the table is billed.
@@ -69,14 +71,14 @@ const (
 	Canary Delivery = "canary"
 )
 
-// Config holds every setting of a stage. The table of settings in settings.go
-// says what each means, and docs/configuration.md is written from that table.
+// Config holds every setting of a stage. The rows in table.go say what each means,
+// and docs/configuration.md is written from them.
 type Config struct {
 	Stage               Stage
 	Access              Access
 	Validation          Validation
 	CORSOrigins         []string
-	ThrottleRate        float64 // requests a second
+	ThrottleRate        float64 // requests a second; Unlimited only in the local run
 	ThrottleBurst       int     // requests
 	AccessLogs          bool
 	Capacity            Capacity
@@ -92,6 +94,10 @@ type Config struct {
 	Delivery            Delivery
 }
 
+// Unlimited is the ThrottleRate of a local run that nobody asked to throttle. No
+// stage can have it.
+const Unlimited = 0
+
 // ConfigError says which setting is wrong, and what it may be.
 type ConfigError struct {
 	Key     string
@@ -101,25 +107,42 @@ type ConfigError struct {
 
 func (e *ConfigError) Error() string {
 	if e.Allowed == "" {
-		return fmt.Sprintf("context key %q is %q, but there is no such setting: leave it out, or choose among %s (see docs/configuration.md)",
-			e.Key, e.Value, strings.Join(settingKeys(), ", "))
+		return fmt.Sprintf("setting %q is %q, but there is no such setting: leave it out, or choose among %s (see docs/configuration.md)",
+			e.Key, e.Value, strings.Join(keys(), ", "))
 	}
-	return fmt.Sprintf("context key %q is %q, which is not allowed: it must be %s (set it with -c %s=…; see docs/configuration.md)",
+	return fmt.Sprintf("setting %q is %q, which is not allowed: it must be %s (set it with -c %s=…; see docs/configuration.md)",
 		e.Key, e.Value, e.Allowed, e.Key)
 }
 
-// LoadConfig reads a stage's settings from the context of a CDK app: the values
-// of -c on the command line and of "context" in cdk.json. What the context does
-// not set has the stage's default; the stage itself is dev by default.
+// Load reads a stage's settings from the context of a CDK app: the values of -c on
+// the command line and of "context" in cdk.json. What the context does not set has
+// the stage's default; the stage itself is dev by default.
 //
 // It reports every wrong setting at once, as a joined list of *ConfigError. A key
 // that is neither ours nor the CDK's own is wrong too: a misspelt setting must
 // not be silently without effect.
-func LoadConfig(context map[string]any) (Config, error) {
+func Load(context map[string]any) (Config, error) { return load(context, false) }
+
+// LoadLocal reads the settings of a local run from the values of -c. They mean what
+// they mean to Load. Where they do not name a stage, the run is that of a developer
+// who wants no obstacles: dev with access=open and throttleRate=unlimited, a value
+// that only a local run takes.
+func LoadLocal(given map[string]string) (Config, error) {
+	context := map[string]any{}
+	if _, named := given[stageSetting.Key]; !named {
+		context["access"], context["throttleRate"] = string(Open), unlimited
+	}
+	for key, value := range given {
+		context[key] = value
+	}
+	return load(context, true)
+}
+
+func load(context map[string]any, local bool) (Config, error) {
 	c := Config{Stage: Dev}
 	var errs []error
 	if value, given := context[stageSetting.Key]; given {
-		if err := stageSetting.set(&c, value); err != nil {
+		if err := stageSetting.set(&c, value, local); err != nil {
 			// The other defaults hang off the stage, so nothing else can be judged.
 			return Config{}, err
 		}
@@ -129,12 +152,12 @@ func LoadConfig(context map[string]any) (Config, error) {
 		if given, ok := context[s.Key]; ok {
 			value = given
 		}
-		if err := s.set(&c, value); err != nil {
+		if err := s.set(&c, value, local); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(context)) {
-		if !isSetting(key) && !ownedByCDK(key) {
+		if !slices.Contains(keys(), key) && !ownedByCDK(key) {
 			errs = append(errs, &ConfigError{Key: key, Value: text(context[key])})
 		}
 	}
@@ -153,6 +176,10 @@ func (c Config) contradictions() []error {
 	if c.CapacityMin > c.CapacityMax {
 		errs = append(errs, &ConfigError{"capacityMax", strconv.Itoa(c.CapacityMax),
 			fmt.Sprintf("at least capacityMin, %d", c.CapacityMin)})
+	}
+	if c.ReservedConcurrency > 0 && c.ReservedConcurrency < c.ThrottleBurst {
+		errs = append(errs, &ConfigError{"reservedConcurrency", strconv.Itoa(c.ReservedConcurrency),
+			fmt.Sprintf("0 or at least throttleBurst, %d, or a burst that the API admits would be refused by Lambda, which editors see as a 500", c.ThrottleBurst)})
 	}
 	if c.DeletionProtection && c.Removal == Destroy {
 		errs = append(errs, &ConfigError{"removal", string(c.Removal),

@@ -1,4 +1,4 @@
-package httpapi_test
+package propose_test
 
 import (
 	"context"
@@ -15,8 +15,10 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/httpapi/propose"
 )
 
 func TestSuccess(t *testing.T) {
@@ -34,9 +36,12 @@ func TestSuccess(t *testing.T) {
 	t.Run("is a receipt for a client that asks for JSON", func(t *testing.T) {
 		t.Parallel()
 		const id = "01920000-0000-7000-8000-00000000000a"
-		a := newAPI(t, memory(), func(cfg *httpapi.Config) {
-			cfg.NewID = func() (eventstore.ID, error) { return eventstore.ParseID(id) }
-		})
+		a := newAPI(t, memory())
+		a.handler = propose.New(&destination.Proposer{
+			Store: memory(),
+			Now:   func() time.Time { return nineOClock },
+			NewID: func() (eventstore.ID, error) { return eventstore.ParseID(id) },
+		}, httpapi.Config{Output: a.output})
 		response := a.propose(brockholes, map[string]string{"Accept": "application/json"})
 		const want = `{"status":"OK","streamName":"destination-` + id + `","eventId":"` + id + `","correlationId":"` + id + `","timestamp":"2026-11-23T09:00:00.000Z"}`
 		if response.StatusCode != 200 || response.Body != want || response.Headers["Content-Type"] != contract.MediaTypeJSON {

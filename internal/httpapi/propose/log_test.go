@@ -1,4 +1,4 @@
-package httpapi_test
+package propose_test
 
 import (
 	"context"
@@ -158,7 +158,7 @@ func TestLogLines(t *testing.T) {
 			event          events.APIGatewayProxyRequest
 			level, outcome string
 		}{
-			{a.event(brockholes, nil), "INFO", "stored"},
+			{a.event(brockholes, nil), "INFO", "accepted"},
 			{a.event(`{}`, nil), "WARN", "rejected"},
 		} {
 			a.handle(c.event)

@@ -1,4 +1,4 @@
-package httpapi_test
+package propose_test
 
 import (
 	"bytes"
@@ -13,10 +13,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
+	"visitplannr/internal/httpapi/propose"
 )
 
 const (
@@ -64,8 +67,6 @@ func newAPI(t *testing.T, store openFunc, change ...func(*httpapi.Config)) *api 
 	t.Helper()
 	output := &bytes.Buffer{}
 	cfg := httpapi.Config{
-		InvocationID: func(ctx context.Context) string { id, _ := ctx.Value(invocationKey{}).(string); return id },
-		Store:        store,
 		Now:          func() time.Time { return nineOClock },
 		Output:       output,
 		FunctionName: "propose-destination",
@@ -73,7 +74,9 @@ func newAPI(t *testing.T, store openFunc, change ...func(*httpapi.Config)) *api 
 	for _, apply := range change {
 		apply(&cfg)
 	}
-	return &api{t: t, handler: httpapi.New(cfg), output: output}
+	p := proposer(store)
+	p.Now = cfg.Now
+	return &api{t: t, handler: propose.New(p, cfg), output: output}
 }
 
 // event returns a proxy event that proposes body. Each has a request id of its own.
@@ -190,9 +193,12 @@ func withHeader(headers map[string]string, name, value string) map[string]string
 	return headers
 }
 
-type invocationKey struct{}
-
 // inInvocation returns a context of the Lambda invocation with that id.
 func inInvocation(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, invocationKey{}, id)
+	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: id})
+}
+
+// proposer records proposals in a store.
+func proposer(store destination.EventStore) *destination.Proposer {
+	return &destination.Proposer{Store: store, Now: time.Now, NewID: eventstore.NewID}
 }

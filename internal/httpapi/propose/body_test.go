@@ -1,7 +1,6 @@
-package httpapi
+package propose_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -38,20 +37,16 @@ func TestMalformedBodiesSayWhere(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%.40q", body), func(t *testing.T) {
 			t.Parallel()
-			_, err := parseProposal([]byte(body))
-			var refused *refusal
-			if !errors.As(err, &refused) {
-				t.Fatalf("got %v, want a refusal", err)
+			refused := wantProblem(t, newAPI(t, memory()).propose(body, nil), contract.ProblemInvalidBody)
+			if len(refused.Errors) != 0 {
+				t.Errorf("got the errors %v, want none", refused.Errors)
 			}
-			if refused.kind.Type != contract.ProblemInvalidBody.Type || len(refused.fields) != 0 {
-				t.Errorf("got %s with the errors %v, want %s with none", refused.kind.Type, refused.fields, contract.ProblemInvalidBody.Type)
-			}
-			if !strings.Contains(refused.detail, want) {
-				t.Errorf("got %q, want it to say %q", refused.detail, want)
+			if !strings.Contains(refused.Detail, want) {
+				t.Errorf("got %q, want it to say %q", refused.Detail, want)
 			}
 			for _, leak := range []string{"jsontext", "invalid character", "EOF", "offset"} {
-				if strings.Contains(refused.detail, leak) {
-					t.Errorf("got %q, which has the parser's own words", refused.detail)
+				if strings.Contains(refused.Detail, leak) {
+					t.Errorf("got %q, which has the parser's own words", refused.Detail)
 				}
 			}
 		})

@@ -1,4 +1,4 @@
-package httpapi_test
+package propose_test
 
 import (
 	"encoding/base64"
@@ -305,7 +305,7 @@ func TestBody(t *testing.T) {
 
 	const (
 		geo      = `"geolocation":{"latitude":1,"longitude":2}`
-		notKnown = "is not a member of a proposal"
+		notKnown = "is not a known member"
 		twice    = "appears more than once"
 		missing  = "is missing"
 	)
@@ -319,7 +319,7 @@ func TestBody(t *testing.T) {
 		body string
 		want []contract.FieldError
 	}{
-		"names what is missing":                   {`{}`, []contract.FieldError{at("#/name", missing), at("#/geolocation", missing)}},
+		"names what is missing":                   {`{}`, []contract.FieldError{at("#/geolocation", missing), at("#/name", missing)}},
 		"names what is missing within":            {`{"name":"B","geolocation":{}}`, []contract.FieldError{at("#/geolocation/latitude", missing), at("#/geolocation/longitude", missing)}},
 		"names everything that is wrong at once":  {`{"nmae":1,"name":" ","name":"x","geolocation":{"latitude":91,"longitude":"2","altitude":3}}`, []contract.FieldError{at("#/nmae", notKnown), at("#/name", twice), longitude, at("#/geolocation/altitude", notKnown), name, latitude}},
 		"names a misspelt member":                 {`{"name":"B","Geolocation":{},` + geo + `}`, []contract.FieldError{at("#/Geolocation", notKnown)}},

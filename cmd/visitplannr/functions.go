@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/gobuild"
+	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local/lambda"
+	"visitplannr/internal/local/watch"
+	"visitplannr/internal/settings"
+)
+
+// functions are the API's functions as Lambda runs them: each is built, and started
+// behind the Runtime API.
+type functions struct {
+	root    string // of the module
+	dir     string // of the builds, temporary
+	builds  int
+	debug   bool
+	running map[string]*function // by name
+	out     io.Writer            // for people
+}
+
+// function is one of them: its processes, and the code that they run.
+type function struct {
+	*lambda.Runtime
+	code []byte
+}
+
+// functionOptions are what the functions of a run have in common.
+type functionOptions struct {
+	endpoints   []contract.Endpoint
+	settings    settings.Config
+	table       string
+	concurrency int // the most processes of a function side by side
+	debug       bool
+}
+
+// debugTimeout is as long as anybody stands at a breakpoint.
+const debugTimeout = 24 * time.Hour
+
+// startFunctions builds the functions of the module around the working directory
+// and starts a process of each, so that one that does not start is known at once.
+func startFunctions(ctx context.Context, c *cli, db database, o functionOptions) (_ *functions, err error) {
+	root, err := gobuild.ModuleRoot(".")
+	if err != nil {
+		return nil, err
+	}
+	if root, err = filepath.EvalSymlinks(root); err != nil { // as the watch names files
+		return nil, fmt.Errorf("module: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "visitplannr-")
+	if err != nil {
+		return nil, fmt.Errorf("directory for the build: %w", err)
+	}
+	f := &functions{root: root, dir: dir, debug: o.debug, running: map[string]*function{}, out: c.stderr}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	built, err := f.build(ctx, slices.Collect(functionNames(o.endpoints)))
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range o.endpoints {
+		timeout := gobuild.FunctionTimeout
+		if o.debug {
+			timeout = debugTimeout
+		}
+		runtime, err := lambda.New(lambda.Config{
+			Bootstrap:    built[e.Function].path,
+			Env:          db.environment(o.settings.Environment(e, o.table)),
+			MemoryMB:     o.settings.MemoryMiB,
+			Concurrency:  o.concurrency,
+			Timeout:      timeout,
+			Grace:        stopTimeout,
+			FunctionName: e.Function,
+			Logs:         c.stderr,
+		})
+		if err != nil {
+			return nil, err
+		}
+		f.running[e.Function] = &function{Runtime: runtime}
+	}
+	return f, f.swap(ctx, built)
+}
+
+// functionNames yields the names of the endpoints' functions.
+func functionNames(endpoints []contract.Endpoint) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for _, e := range endpoints {
+			if !yield(e.Function) {
+				return
+			}
+		}
+	}
+}
+
+// invokers returns the functions as the gateway calls them.
+func (f *functions) invokers() map[string]apigateway.Invoker {
+	invokers := map[string]apigateway.Invoker{}
+	for name, running := range f.running {
+		invokers[name] = running
+	}
+	return invokers
+}
+
+// built is an executable and its bytes.
+type built struct {
+	path string
+	code []byte
+}
+
+// build builds functions from the sources as they are now, each time into a
+// directory of its own since the last build may be running.
+func (f *functions) build(ctx context.Context, names []string) (map[string]built, error) {
+	f.builds++
+	all := map[string]built{}
+	for _, name := range names {
+		path, err := gobuild.Local(ctx, f.root, name, filepath.Join(f.dir, strconv.Itoa(f.builds), name), f.debug)
+		if err != nil {
+			return nil, err
+		}
+		code, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the build of %s: %w", name, err)
+		}
+		all[name] = built{path, code}
+	}
+	return all, nil
+}
+
+// swap lets the functions whose code has changed run the new code. One that does
+// not start leaves its last good code serving.
+func (f *functions) swap(ctx context.Context, builds map[string]built) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(builds)) {
+		running, build := f.running[name], builds[name]
+		if bytes.Equal(running.code, build.code) {
+			continue
+		}
+		if err := running.Swap(ctx, build.path); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+			continue
+		}
+		running.code = build.code
+		if f.debug {
+			for _, pid := range running.Processes() {
+				fmt.Fprintf(f.out, "To debug %s: dlv attach %d\n", name, pid)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Close ends the functions' processes after what they are doing.
+func (f *functions) Close() error {
+	var errs []error
+	for _, running := range f.running {
+		errs = append(errs, running.Close())
+	}
+	return errors.Join(append(errs, os.RemoveAll(f.dir))...)
+}
+
+// settle is how long the sources must be quiet before a build: an editor, or git,
+// writes many files in a burst.
+const settle = 150 * time.Millisecond
+
+// follow rebuilds and swaps the functions whenever their sources change. Sources
+// that do not build, or do not start, leave the last good code serving. What this
+// process is itself made of cannot be swapped: a change of it is said to need a
+// restart. follow returns a function that ends all this, and waits for the end.
+func (f *functions) follow(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	changes, err := watch.Changes(ctx, f.root, settle)
+	if err != nil {
+		fmt.Fprintf(f.out, "Changes of the sources need a restart: %v\n", err)
+		return cancel
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for change := range changes {
+			if ctx.Err() == nil {
+				f.rebuild(ctx, change)
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// rebuild does what follow does about one change.
+func (f *functions) rebuild(ctx context.Context, change watch.Change) {
+	began := time.Now()
+	if change.Err != nil {
+		fmt.Fprintf(f.out, "Some changes may go unnoticed: %v\n", change.Err)
+	}
+	fmt.Fprintf(f.out, "%s changed: building.\n", strings.Join(f.relative(change.Files), ", "))
+	builds, err := f.build(ctx, slices.Collect(maps.Keys(f.running)))
+	if err == nil {
+		err = f.swap(ctx, builds)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		fmt.Fprintf(f.out, "%v\nThe last good build goes on serving.\n", err)
+	default:
+		fmt.Fprintf(f.out, "The functions serve what the sources say now, after %v.\n", time.Since(began).Round(time.Millisecond))
+	}
+	if stale := f.stale(ctx, change.Files); len(stale) > 0 {
+		fmt.Fprintf(f.out, "Restart to see the change of %s: the gateway and the engine were built from it, and go on as they were.\n",
+			strings.Join(f.relative(stale), ", "))
+	}
+}
+
+// stale returns the files that this process goes on without: those of its packages
+// that no function is built from, and those of the contract, which it shares with
+// the functions.
+func (f *functions) stale(ctx context.Context, files []string) []string {
+	var paths []string
+	for name := range f.running {
+		paths = append(paths, gobuild.FunctionPackage(name))
+	}
+	ours, err := gobuild.Packages(ctx, f.root, "cmd/visitplannr")
+	theirs, err2 := gobuild.Packages(ctx, f.root, paths...)
+	if errors.Join(err, err2) != nil {
+		return files // nobody knows, so all of them
+	}
+	return slices.DeleteFunc(slices.Clone(files), func(file string) bool {
+		switch name, dir := filepath.Base(file), filepath.Dir(file); {
+		case name == "go.mod", name == "go.sum", dir == filepath.Join(f.root, "internal", "contract"):
+			return false
+		case theirs[dir]:
+			return true
+		default:
+			return !ours[dir]
+		}
+	})
+}
+
+// relative returns the files as seen from the module's root.
+func (f *functions) relative(files []string) []string {
+	var short []string
+	for _, file := range files {
+		if relative, err := filepath.Rel(f.root, file); err == nil {
+			file = relative
+		}
+		short = append(short, file)
+	}
+	return short
+}
+
+// environment adds to a function's variables what it needs to reach the database,
+// and nothing of the developer's own environment.
+func (d database) environment(function map[string]string) []string {
+	env := []string{
+		dynamo.EnvEndpoint + "=" + d.endpoint,
+		"AWS_REGION=" + d.region,
+		"AWS_ACCESS_KEY_ID=" + d.credentials.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=" + d.credentials.SecretAccessKey,
+		"AWS_SESSION_TOKEN=" + d.credentials.SessionToken,
+	}
+	for name, value := range function {
+		env = append(env, name+"="+value)
+	}
+	return env
+}

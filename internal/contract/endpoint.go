@@ -1,0 +1,132 @@
+package contract
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Endpoint is one operation of the API and all that follows from it: the stack's
+// function, route, grants, alarms and dashboard rows; the local gateway's route and
+// the local process; the sample event; and the API's description.
+type Endpoint struct {
+	// Function is the folder below functions/ that answers. It also names the
+	// construct, the asset, the alarms and, in camel case, the OpenAPI operation.
+	Function string
+
+	Method string
+	// Path may have parameters that stand for one element each: /streams/{name}.
+	Path    string
+	Summary string // one sentence
+
+	// Body is the JSON schema of the request's body; nil: a body is ignored.
+	Body *Schema
+
+	// TableActions are the IAM actions that the function may use on the events
+	// table, each alone. Without any the function is not even told of the table.
+	TableActions []string
+
+	// TakesKey says that HeaderIdempotencyKey makes a request safe to repeat. The
+	// method and the path are part of what a key is unique in, and keys never
+	// expire: to change them is to forget all keys.
+	TakesKey bool
+
+	// Text is the body of a success for a client that does not ask for JSON; empty:
+	// a success is always JSON. Answer is the schema of the JSON.
+	Text   string
+	Answer Schema
+}
+
+// Endpoints lists what the API offers.
+func Endpoints() []Endpoint {
+	return []Endpoint{ProposeDestination}
+}
+
+// Route names the endpoint as a log line or an error does: "POST /destination".
+func (e Endpoint) Route() string { return e.Method + " " + e.Path }
+
+// OperationID names the endpoint in camel case: "proposeDestination".
+func (e Endpoint) OperationID() string {
+	words := strings.Split(e.Function, "-")
+	for i, word := range words[1:] {
+		words[i+1] = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return strings.Join(words, "")
+}
+
+// UsesTable tells whether the function may do anything to the events table.
+func (e Endpoint) UsesTable() bool { return len(e.TableActions) > 0 }
+
+// SamplePath returns the path with each parameter's name in place of the parameter.
+func (e Endpoint) SamplePath() string { return strings.NewReplacer("{", "", "}", "").Replace(e.Path) }
+
+// SampleBody returns a body that the endpoint accepts, made of the schema's
+// examples; empty if the endpoint takes none.
+func (e Endpoint) SampleBody() string {
+	if e.Body == nil {
+		return ""
+	}
+	body, err := json.Marshal(e.Body.Sample())
+	if err != nil {
+		panic(err) // examples are strings, numbers and objects of them
+	}
+	return string(body)
+}
+
+// Match returns the endpoint that a method and a path lead to, and the values of
+// the path's parameters. Like API Gateway it compares element by element, and
+// case counts.
+func Match(endpoints []Endpoint, method, path string) (e Endpoint, parameters map[string]string, ok bool) {
+	for _, e := range endpoints {
+		if e.Method != method {
+			continue
+		}
+		if parameters, ok := e.matchPath(path); ok {
+			return e, parameters, true
+		}
+	}
+	return Endpoint{}, nil, false
+}
+
+func (e Endpoint) matchPath(path string) (map[string]string, bool) {
+	want, got := strings.Split(e.Path, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return nil, false
+	}
+	var parameters map[string]string
+	for i, element := range want {
+		name, isParameter := strings.CutPrefix(element, "{")
+		switch {
+		case isParameter && got[i] != "":
+			if parameters == nil {
+				parameters = map[string]string{}
+			}
+			parameters[strings.TrimSuffix(name, "}")] = got[i]
+		case element != got[i]:
+			return nil, false
+		}
+	}
+	return parameters, true
+}
+
+// bodyRules says what each endpoint's body must be.
+func bodyRules(endpoints []Endpoint) string {
+	var sentences []string
+	for _, e := range endpoints {
+		if e.Body != nil {
+			sentences = append(sentences, fmt.Sprintf("%s takes, as JSON, %s.", e.Route(), e.Body.Rule()))
+		}
+	}
+	return strings.Join(sentences, " ")
+}
+
+// routes lists all endpoints: "POST /a, GET /b".
+func routes(endpoints []Endpoint) string {
+	var names []string
+	for _, e := range endpoints {
+		names = append(names, e.Route())
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,92 @@
+package contract
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// ProposeDestination takes an editor's proposal and stores it as an event.
+var ProposeDestination = Endpoint{
+	Function:     "propose-destination",
+	Method:       http.MethodPost,
+	Path:         "/destination",
+	Summary:      "Propose a destination: 200 means that the proposal is durably stored, as an event.",
+	Body:         new(proposalSchema()),
+	TableActions: []string{"dynamodb:PutItem"},
+	TakesKey:     true,
+	Text:         StatusOK,
+	Answer:       receiptSchema(),
+}
+
+// Limits of a proposal.
+const (
+	// NameMaxCharacters bounds a destination's name, in Unicode code points, after
+	// trimming white space.
+	NameMaxCharacters = 200
+
+	LatitudeMin, LatitudeMax   = -90, 90   // degrees, WGS 84
+	LongitudeMin, LongitudeMax = -180, 180 // degrees, WGS 84
+)
+
+// JSON pointers to the leaves of a proposal.
+const (
+	PointerName      = PointerRoot + "/name"
+	PointerLatitude  = PointerRoot + "/geolocation/latitude"
+	PointerLongitude = PointerRoot + "/geolocation/longitude"
+)
+
+// What each value of a proposal must be: the detail of a problem that names it,
+// and its description in the schema.
+var (
+	RuleName = fmt.Sprintf(
+		"must be 1 to %d characters after trimming white space, without control characters or U+FFFD", NameMaxCharacters)
+	RuleLatitude  = fmt.Sprintf("must be a number between %d and %d", LatitudeMin, LatitudeMax)
+	RuleLongitude = fmt.Sprintf("must be a number between %d and %d", LongitudeMin, LongitudeMax)
+)
+
+// proposalSchema is the body of ProposeDestination.
+//
+// It refuses nothing that the function accepts. What JSON Schema cannot say
+// exactly is left to the function: the name's length counts after trimming, so a
+// maxLength here would refuse a short name with a long margin; duplicate members
+// are gone before a validator sees them; and a pattern against control characters
+// would mean different things to different engines' regular expressions.
+func proposalSchema() Schema {
+	return Object("A proposal of a destination.", map[string]Schema{
+		"name": {Type: TypeString, Description: RuleName, MinLength: new(1), Example: "Brockholes"},
+		"geolocation": Object("Where the destination is, in WGS 84 degrees.", map[string]Schema{
+			"latitude":  degrees(RuleLatitude, LatitudeMin, LatitudeMax, 53.77),
+			"longitude": degrees(RuleLongitude, LongitudeMin, LongitudeMax, -2.63),
+		}),
+	})
+}
+
+func degrees(rule string, minimum, maximum, example float64) Schema {
+	return Schema{Type: TypeNumber, Description: rule, Minimum: &minimum, Maximum: &maximum, Example: example}
+}
+
+// Receipt is the success answer for a client that asks for JSON: where the
+// proposal is stored.
+type Receipt struct {
+	Status        string `json:"status"`
+	StreamName    string `json:"streamName"`
+	EventID       string `json:"eventId"`
+	CorrelationID string `json:"correlationId"`
+	Timestamp     string `json:"timestamp"`
+}
+
+// receiptSchema describes a Receipt.
+func receiptSchema() Schema {
+	const id = "019ad0f4-0a3c-7c51-8f0e-5b1d2a9c7e64"
+	uuid := func(description string) Schema {
+		return Schema{Type: TypeString, Format: "uuid", Description: description, Example: id}
+	}
+	return Object("Where the proposal is stored.", map[string]Schema{
+		"status":        {Type: TypeString, Const: StatusOK, Example: StatusOK},
+		"streamName":    {Type: TypeString, Description: "The stream that the proposal opened.", Example: "destination-" + id},
+		"eventId":       uuid("The event that records the proposal."),
+		"correlationId": uuid("What all that follows from the proposal carries."),
+		"timestamp": {Type: TypeString, Format: "date-time", Example: "2026-11-23T09:00:00.000Z",
+			Description: "When the proposal was recorded, in UTC, to the millisecond."},
+	})
+}

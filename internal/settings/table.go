@@ -1,0 +1,186 @@
+package settings
+
+import (
+	"fmt"
+	"net/mail"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Setting is one key that changes a stage.
+type Setting struct {
+	Key     string
+	Meaning string
+	Allowed string
+	Dev     string // the default in stage dev, written as -c would give it
+	Prod    string // the default in stage prod
+	Local   string // what it does in the local run, or why it does nothing there: "no: …", "not yet: …"
+
+	parse func(c *Config, text string, local bool) bool
+}
+
+// HasLocalEffect tells whether the local run heeds the setting.
+func (s Setting) HasLocalEffect() bool {
+	return !strings.HasPrefix(s.Local, "no: ") && !strings.HasPrefix(s.Local, "not yet: ")
+}
+
+// stageSetting comes before the others: their defaults hang off it.
+var stageSetting = choice("stage", "Which stage to synthesize: stack `visitplannr-<stage>`.",
+	"dev", "dev", "gives all other settings their defaults", func(c *Config) *Stage { return &c.Stage }, Dev, Prod)
+
+const (
+	noTable = "no: the embedded engine has no capacity, no backups and no protection"
+	noCloud = "no: only AWS has it"
+)
+
+// settings lists every other setting. The order is that of the documentation.
+var settings = []Setting{
+	choice("access", "Who may call the API: those whose signed request IAM allows, or anybody.",
+		"iam", "iam", "not yet: the local gateway is open", func(c *Config) *Access { return &c.Access }, IAM, Open),
+	choice("validation", "Who judges a body first: the gateway (a malformed one never starts the function) or the function (its problem names every error).",
+		"function", "function", "the same", func(c *Config) *Validation { return &c.Validation }, ByGateway, ByFunction),
+	{"corsOrigins", "Web origins whose pages may call the API, separated by commas.",
+		"a list of origins such as https://example.org, or empty for none", "", "", "not yet: the function heeds it, the local gateway does not", parseOrigins},
+	{"throttleRate", "Requests a second that the API takes, over all callers.",
+		"a number from 0.1 to 10000", "10", "50", "not yet: the local gateway does not throttle. Only there it can be `unlimited`", parseRate},
+	whole("throttleBurst", "Requests that may come at once before the rate counts.",
+		"20", "100", "not yet: as throttleRate", func(c *Config) *int { return &c.ThrottleBurst }, 1, 5_000),
+	flag("accessLogs", "Whether the API logs each request. The account needs API Gateway's log role first: see docs/runbook.md.",
+		"true", "true", "no: the local gateway logs what it refuses", func(c *Config) *bool { return &c.AccessLogs }),
+	choice("capacity", "How the table is billed: by provisioned capacity that scales itself, or by request.",
+		"provisioned", "on-demand", noTable, func(c *Config) *Capacity { return &c.Capacity }, Provisioned, OnDemand),
+	whole("capacityMin", "Provisioned read and write units at rest.",
+		"5", "5", noTable, func(c *Config) *int { return &c.CapacityMin }, 1, 40_000),
+	whole("capacityMax", "Provisioned read and write units at most.",
+		"20", "100", noTable, func(c *Config) *int { return &c.CapacityMax }, 1, 40_000),
+	flag("pointInTimeRecovery", "Whether the table can be restored to any second of the last 35 days.",
+		"false", "true", noTable, func(c *Config) *bool { return &c.PointInTimeRecovery }),
+	flag("deletionProtection", "Whether the table and the stack refuse to be deleted.",
+		"false", "true", noTable, func(c *Config) *bool { return &c.DeletionProtection }),
+	choice("removal", "What becomes of the table and the logs when the stack is deleted.",
+		"destroy", "retain", noCloud, func(c *Config) *Removal { return &c.Removal }, Destroy, Retain),
+	whole("memoryMiB", "Memory of a function, in MiB; its share of CPU follows.",
+		"256", "512", "the Go runtime in the function is told, nothing limits it", func(c *Config) *int { return &c.MemoryMiB }, 128, 10_240),
+	whole("reservedConcurrency", "Concurrent executions kept for, and allowed to, each function; 0 reserves none.",
+		"0", "100", "no: requests wait for one of `-concurrency` processes", func(c *Config) *int { return &c.ReservedConcurrency }, 0, 1_000),
+	oneOfNumbers("logRetentionDays", "How long logs are kept, in days.",
+		"14", "365", noCloud, func(c *Config) *int { return &c.LogRetentionDays }, retentionDays...),
+	{"alarmEmail", "Who is told when an alarm rings. The address has to confirm once.",
+		"an e-mail address, or empty for nobody", "", "", noCloud, parseEmail},
+	choice("delivery", "How a new version of a function comes into use: at once, or with a canary that alarms roll back.",
+		"direct", "canary", "no: a build that starts serves at once", func(c *Config) *Delivery { return &c.Delivery }, Direct, Canary),
+}
+
+// retentionDays are those that CloudWatch Logs takes
+// (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html).
+var retentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+
+// All returns every setting, the stage first.
+func All() []Setting { return append([]Setting{stageSetting}, settings...) }
+
+func keys() []string {
+	var keys []string
+	for _, s := range All() {
+		keys = append(keys, s.Key)
+	}
+	return keys
+}
+
+func (s Setting) defaultFor(stage Stage) string {
+	if stage == Prod {
+		return s.Prod
+	}
+	return s.Dev
+}
+
+func (s Setting) set(c *Config, value any, local bool) error {
+	t := text(value)
+	if !s.parse(c, strings.TrimSpace(t), local) {
+		return &ConfigError{Key: s.Key, Value: t, Allowed: s.Allowed}
+	}
+	return nil
+}
+
+func choice[T ~string](key, meaning, dev, prod, local string, field func(*Config) *T, values ...T) Setting {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = string(v)
+	}
+	return Setting{key, meaning, strings.Join(names, " or "), dev, prod, local, func(c *Config, t string, _ bool) bool {
+		*field(c) = T(t)
+		return slices.Contains(names, t)
+	}}
+}
+
+func flag(key, meaning, dev, prod, local string, field func(*Config) *bool) Setting {
+	return Setting{key, meaning, "true or false", dev, prod, local, func(c *Config, t string, _ bool) bool {
+		*field(c) = t == "true"
+		return t == "true" || t == "false"
+	}}
+}
+
+func whole(key, meaning, dev, prod, local string, field func(*Config) *int, minimum, maximum int) Setting {
+	allowed := fmt.Sprintf("a whole number from %d to %d", minimum, maximum)
+	return Setting{key, meaning, allowed, dev, prod, local, func(c *Config, t string, _ bool) bool {
+		n, err := strconv.Atoi(t)
+		*field(c) = n
+		return err == nil && minimum <= n && n <= maximum
+	}}
+}
+
+func oneOfNumbers(key, meaning, dev, prod, local string, field func(*Config) *int, values ...int) Setting {
+	allowed := strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ", ")
+	return Setting{key, meaning, "one of " + allowed, dev, prod, local, func(c *Config, t string, _ bool) bool {
+		n, err := strconv.Atoi(t)
+		*field(c) = n
+		return err == nil && slices.Contains(values, n)
+	}}
+}
+
+// unlimited is the throttleRate that only a local run takes.
+const unlimited = "unlimited"
+
+func parseRate(c *Config, t string, local bool) bool {
+	if t == unlimited && local {
+		c.ThrottleRate = Unlimited
+		return true
+	}
+	rate, err := strconv.ParseFloat(t, 64)
+	c.ThrottleRate = rate
+	return err == nil && 0.1 <= rate && rate <= 10_000 // which NaN is not
+}
+
+// parseOrigins takes exactly what a browser sends as Origin (RFC 6454, section
+// 6.1): scheme, host, port, and nothing after. The wildcard is no origin: who
+// wants it should say so with access=open and a reason.
+func parseOrigins(c *Config, t string, _ bool) bool {
+	c.CORSOrigins = nil
+	if t == "" {
+		return true
+	}
+	for origin := range strings.SplitSeq(t, ",") {
+		origin = strings.TrimSpace(origin)
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Scheme+"://"+u.Host != origin || !isHost(u.Host) {
+			return false
+		}
+		c.CORSOrigins = append(c.CORSOrigins, origin)
+	}
+	return true
+}
+
+// isHost is strict because the origin is copied into the gateway's templates.
+func isHost(host string) bool {
+	return host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-.:") == ""
+}
+
+func parseEmail(c *Config, t string, _ bool) bool {
+	c.AlarmEmail = t
+	if t == "" {
+		return true
+	}
+	address, err := mail.ParseAddress(t)
+	return err == nil && address.Address == t
+}
