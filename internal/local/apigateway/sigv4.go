@@ -25,8 +25,11 @@ type Principal struct {
 	Allowed         bool   // whether a policy lets them invoke the API
 }
 
-// identity returns what the proxy event says of the caller.
-func (p Principal) identity(identity events.APIGatewayRequestIdentity) events.APIGatewayRequestIdentity {
+// identify says in a proxy event who the caller is. An API that is open has none.
+func (p Principal) identify(identity *events.APIGatewayRequestIdentity) {
+	if p == (Principal{}) {
+		return
+	}
 	if parts := strings.Split(p.ARN, ":"); len(parts) > 4 {
 		identity.AccountID = parts[4]
 	}
@@ -34,7 +37,6 @@ func (p Principal) identity(identity events.APIGatewayRequestIdentity) events.AP
 	// AWS gives the user's unique id, which begins with AIDA, in both.
 	identity.Caller = strings.Replace(p.AccessKeyID, "AKIA", "AIDA", 1)
 	identity.User = identity.Caller
-	return identity
 }
 
 // maxSkew is how far the time of a signature may be from the gateway's
@@ -54,10 +56,10 @@ const service = "execute-api"
 func authorize(principals []Principal, r *http.Request, body []byte, now time.Time) (Principal, *refusal) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return Principal{}, &refusal{contract.GatewayMissingToken, "", fmt.Errorf("%s is not signed", r.URL.Path)}
+		return Principal{}, &refusal{responseType: contract.GatewayMissingToken, cause: fmt.Errorf("%s is not signed", r.URL.Path)}
 	}
 	invalid := func(errorType, format string, args ...any) (Principal, *refusal) {
-		return Principal{}, &refusal{contract.GatewayInvalidSignature, errorType, fmt.Errorf(format, args...)}
+		return Principal{}, &refusal{responseType: contract.GatewayInvalidSignature, errorType: errorType, cause: fmt.Errorf(format, args...)}
 	}
 	claim, err := parseAuthorization(header)
 	if err != nil {
@@ -93,7 +95,7 @@ func authorize(principals []Principal, r *http.Request, body []byte, now time.Ti
 		return invalid("InvalidSignatureException", "the signature is not that of the secret of %s over this request", principals[i].ARN)
 	}
 	if !principals[i].Allowed {
-		return Principal{}, &refusal{contract.GatewayAccessDenied, "AccessDeniedException", fmt.Errorf("%s may not invoke the API", principals[i].ARN)}
+		return Principal{}, &refusal{responseType: contract.GatewayAccessDenied, cause: fmt.Errorf("%s may not invoke the API", principals[i].ARN)}
 	}
 	return principals[i], nil
 }

@@ -2,11 +2,15 @@ package apigateway
 
 import (
 	"errors"
+	"net/http"
+	"time"
 
 	"golang.org/x/time/rate"
 
 	"visitplannr/internal/contract"
 )
+
+var errRate = errors.New("rate exceeded")
 
 // newThrottle returns the token bucket of a stage: it holds burst requests, and
 // fills by so many a second
@@ -19,10 +23,16 @@ func newThrottle(perSecond float64, burst int) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(perSecond), burst)
 }
 
-// admit takes a token, or says that there is none.
-func admit(throttle *rate.Limiter) *refusal {
-	if throttle.Allow() {
-		return nil
+// admit decides whether a request may go on: who sent it, then whether there are
+// too many. It returns the caller, who is nobody where the API is open.
+func (g *Gateway) admit(r *http.Request, body []byte) (caller Principal, refused *refusal) {
+	if g.config.Principals != nil {
+		if caller, refused = authorize(g.config.Principals, r, body, time.Now()); refused != nil {
+			return Principal{}, refused
+		}
 	}
-	return &refusal{contract.GatewayThrottled, "", errors.New("rate exceeded")}
+	if !g.throttle.Allow() {
+		return Principal{}, &refusal{responseType: contract.GatewayThrottled, cause: errRate}
+	}
+	return caller, nil
 }
