@@ -319,6 +319,8 @@ func pointsAtMistakes(t *testing.T, r run) {
 				t.Errorf("%s: no detail for %s", body, e.Pointer)
 			}
 		}
+		slices.Sort(pointers)
+		slices.Sort(want)
 		if !slices.Equal(pointers, want) {
 			t.Errorf("%s: got errors at %q, want %q", body, pointers, want)
 		}

@@ -254,19 +254,37 @@ func (e *emulator) deploy(t *testing.T, stage, assembly string) *system {
 		t.Fatal(err)
 	}
 	stack := stacks["visitplannr-"+stage]
-	api, err := url.Parse(stack.ApiUrl)
-	if err != nil || stack.EventsTableName == "" || stack.FunctionName == "" {
-		t.Fatalf("outputs %s: %v", text, err)
+	if stack.EventsTableName == "" || stack.FunctionName == "" {
+		t.Fatalf("outputs %s", text)
 	}
-	id, _, _ := strings.Cut(api.Host, ".")
-	return &system{
-		// The URL names AWS's host; the emulator is told which API is meant.
-		base: e.endpoint("") + api.Path, host: id + ".execute-api.localhost", region: emulatorRegion,
+	function := firstOf(stack.FunctionName)
+	s := &system{
+		region:  emulatorRegion,
 		editor:  &root,
 		items:   e.items(stack.EventsTableName),
-		lines:   e.lines(stack.FunctionName),
-		allowed: e.allowed(stack.FunctionName, stack.EventsTableName),
+		lines:   e.lines(function),
+		allowed: e.allowed(function, stack.EventsTableName),
 	}
+	s.base, s.host = throughEmulator(t, e.endpoint(""), stack.ApiUrl)
+	return s
+}
+
+// firstOf returns the first of several names: that of the endpoint which proposes.
+func firstOf(names string) string {
+	first, _, _ := strings.Cut(names, ",")
+	return first
+}
+
+// throughEmulator returns the URL at which the emulator serves a stage, and the Host
+// that tells it which API is meant: what the stack gives out names AWS's host.
+func throughEmulator(t *testing.T, endpoint, apiURL string) (base, host string) {
+	t.Helper()
+	u, err := url.Parse(apiURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := strings.Cut(u.Host, ".")
+	return endpoint + u.Path, id + ".execute-api.localhost"
 }
 
 // lines returns a probe that searches the log of a function.
