@@ -119,7 +119,7 @@ type answer struct {
 // attempts bounds how often a request is sent again because the API asks for it.
 const attempts = 20
 
-var client = &http.Client{Timeout: 40 * time.Second} // API Gateway gives up after 29 s
+var httpClient = &http.Client{Timeout: 40 * time.Second} // API Gateway gives up after 29 s
 
 // send sends a request, and again after the time in Retry-After as often as the API
 // asks for that. It may be used by many goroutines.
@@ -191,7 +191,7 @@ func sign(ctx context.Context, r *http.Request, by principal, service, region, b
 }
 
 func exchange(r *http.Request) (answer, error) {
-	response, err := client.Do(r)
+	response, err := httpClient.Do(r)
 	if err != nil {
 		return answer{}, err
 	}
