@@ -3,32 +3,35 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/local/lambda"
 )
 
-// The two functions that are compared.
 const (
 	functionName = "propose-destination"
-	floorPackage = "bench/floor"
+	tableName    = "events"
+	memoryMB     = 512 // as in prod
 )
 
 var functionCommand = command{
@@ -37,32 +40,36 @@ var functionCommand = command{
 with the flags of the deployed one, for this machine, and runs them as processes
 behind the project's Lambda Runtime API with the environment that the stack sets.
 Processes of all variants alternate, in an order that chance decides, so a noisy
-machine disturbs them alike.
+machine disturbs them alike. The store is the embedded engine, in the process of the
+benchmark, or the engine at AWS_ENDPOINT_URL_DYNAMODB (http, this machine). Each
+figure is the median over the processes:
 
   init       from the start of the process to its first call for an invocation
   first      its first invocation: what a cold start adds to an answer, with init
   warm       the invocations after it: of each process its p50 and p99
   CPU        of the function's process, user and kernel: in init, and per warm request
-  faults     pages of memory that it touched for the first time: where a machine is
-             virtual a good part of the cost of init, and steadier than any clock
+  faults     pages of memory that it touched for the first time: a good part of the
+             cost of init on a virtual machine, and steadier than any clock
   peak       most memory resident
   zip        of the arm64 build that is deployed
 
-Each figure is the median over the processes. With "TLS" the engine stands behind
-a TLS proxy, and the function trusts this machine's certificates and the proxy's.
+With "TLS" the engine stands behind a TLS proxy, and the function trusts this
+machine's certificates and the proxy's.
 
--also repeats the measurement over TLS in a changed environment, to see what a
-setting buys: -also GOMAXPROCS=2 -also GOGC=100,GOMEMLIMIT= (no value: not set).`,
-	flags: func(set *flag.FlagSet) func(context.Context, *bench) (report, error) {
+-also and -against show what a setting or a change buys. Both may be repeated:
+-also GOMAXPROCS=2 -also GOGC=100,GOMEMLIMIT=off, and -against ../main, the same
+function built from another checkout.`,
+	flags: func(set *flag.FlagSet) func(context.Context, *bench) error {
 		var o functionOptions
 		set.IntVar(&o.processes, "processes", 31, "`number` of processes of each variant")
 		set.IntVar(&o.requests, "requests", 1000, "`number` of warm requests to each process")
-		set.IntVar(&o.memory, "memory", 512, "`MiB` that the function is told it has")
-		set.StringVar(&o.engine, "engine", engineDynoxide, "`name` of the engine: dynoxide or embedded")
-		set.Var(&o.also, "also", "another variant: `KEY=value[,KEY=value]` changes its environment; may be repeated")
-		return func(ctx context.Context, b *bench) (report, error) {
-			if o.processes < 1 || o.requests < 1 || o.memory < 1 {
-				return nil, errors.New("-processes, -requests and -memory must be at least 1")
+		set.Func("also", "also measure, over TLS, with `KEY=value[,KEY=value]` changed",
+			func(changes string) error { o.also = append(o.also, changes); return nil })
+		set.Func("against", "also measure the function of the checkout in `directory`",
+			func(dir string) error { o.against = append(o.against, dir); return nil })
+		return func(ctx context.Context, b *bench) error {
+			if o.processes < 1 || o.requests < 1 {
+				return errors.New("-processes and -requests must be at least 1")
 			}
 			return measureFunction(ctx, b, o)
 		}
@@ -70,61 +77,24 @@ setting buys: -also GOMAXPROCS=2 -also GOGC=100,GOMEMLIMIT= (no value: not set).
 }
 
 type functionOptions struct {
-	processes, requests, memory int
-	engine                      string
-	also                        list
+	processes, requests int
+	also, against       []string // changes of the environment; checkouts
 }
 
-// list is a flag that may be repeated.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, " ") }
-
-// Set implements flag.Value.
-func (l *list) Set(value string) error {
-	for change := range strings.SplitSeq(value, ",") {
-		if name, _, found := strings.Cut(change, "="); !found || name == "" {
-			return fmt.Errorf("%q is not KEY=value", change)
-		}
-	}
-	*l = append(*l, value)
-	return nil
+// functionFigures are what sampleProcess returns, in this order, and the table
+// shows.
+var functionFigures = []string{
+	"init, ms", "CPU of init, ms", "page faults of init", "first invocation, ms", "warm p50, ms", "warm p99, ms",
+	"CPU a request, us", "page faults a request", "peak memory, MiB", "zip for arm64, MB",
 }
 
-// functionReport is what measureFunction finds.
-type functionReport struct {
-	Machine   machine           `json:"machine"`
-	Engine    string            `json:"engine"`
-	Trusted   int               `json:"trustedCertificates"`
-	Processes int               `json:"processes"`
-	Requests  int               `json:"requestsPerProcess"`
-	Variants  []functionFigures `json:"variants"` // the first is the floor
-}
-
-// functionFigures are medians over the processes of one variant.
-type functionFigures struct {
-	Name          string  `json:"name"`
-	InitMS        float64 `json:"initMs"`
-	InitCPUMS     float64 `json:"initCpuMs"`
-	InitFaults    float64 `json:"initPageFaults"`
-	FirstMS       float64 `json:"firstMs"`
-	WarmP50MS     float64 `json:"warmP50Ms"`
-	WarmP99MS     float64 `json:"warmP99Ms"`
-	RequestCPUUS  float64 `json:"requestCpuUs"`
-	RequestFaults float64 `json:"requestPageFaults"`
-	PeakMiB       float64 `json:"peakMiB"`
-	ZipBytes      int64   `json:"zipBytes"`
-
-	Ratios map[string]float64 `json:"ratiosToFloor,omitempty"`
-}
-
-// variant is one way to run one of the builds.
+// variant is a build and one way to run it.
 type variant struct {
+	bootstrap string  // for this machine
+	zipMB     float64 // of the one that is deployed
 	name      string
-	bootstrap string
-	env       environment
-	zipBytes  int64
-	samples   []processSample
+	env       []string
+	samples   [][]float64 // by figure
 }
 
 // usage is what the system has given to a process so far; zero where it does not tell.
@@ -134,280 +104,222 @@ type usage struct {
 	peakMiB float64       // most memory resident
 }
 
-// processSample is what one process showed.
-type processSample struct {
-	ready, first, p50, p99, requestCPU time.Duration
-	init                               usage
-	requestFaults, peakMiB             float64
-}
-
-func measureFunction(ctx context.Context, b *bench, o functionOptions) (_ report, err error) {
-	report := &functionReport{
-		Machine: thisMachine(ctx, b.root), Engine: o.engine, Processes: o.processes, Requests: o.requests,
-	}
-	fmt.Fprintln(b.progress, "building the function and the floor")
-	ours, oursZip, err := b.buildFunction(ctx, gobuild.FunctionPackage(functionName))
+func measureFunction(ctx context.Context, b *bench, o functionOptions) (err error) {
+	engine, err := dynamodb.Start("127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	floor, floorZip, err := b.buildFunction(ctx, floorPackage)
+	defer func() { err = errors.Join(err, engine.Close(context.WithoutCancel(ctx))) }()
+	endpoint := cmp.Or(os.Getenv(dynamo.EnvEndpoint), engine.URL())
+	store, err := openStore(endpoint, tableName)
 	if err != nil {
-		return nil, err
+		return err
 	}
-
-	engine, err := b.startEngine(ctx, o.engine)
+	if _, err := store.CreateTable(ctx); err != nil {
+		return err
+	}
+	proxy, err := startTLSProxy(strings.TrimPrefix(endpoint, "http://"), b.dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer func() { err = errors.Join(err, engine.close()) }()
-	if _, err := openStore(ctx, engine.url(), benchTable); err != nil {
-		return nil, err
-	}
-	proxy, err := startTLSProxy(engine.address, b.dir)
+	defer func() { err = errors.Join(err, proxy.Close()) }()
+
+	// Of a name that is there twice the last one counts.
+	plain := slices.Concat(databaseAt(endpoint), gobuild.Environment(memoryMB), []string{contract.EnvEventsTable + "=" + tableName})
+	secure := slices.Concat(plain, databaseAt("https://"+proxy.Addr().String()), []string{"SSL_CERT_FILE=" + proxy.roots})
+	variants, err := b.variants(ctx, o, plain, secure)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer func() { err = errors.Join(err, proxy.close()) }()
-	report.Trusted = proxy.trusted()
-
-	plain := environment(gobuild.Environment(o.memory)).with(contract.EnvEventsTable + "=" + benchTable).with(credentials(engine.url())...)
-	secure := plain.with(credentials(proxy.url())...).with("SSL_CERT_FILE=" + proxy.roots)
-	variants := []*variant{
-		{name: "floor", bootstrap: floor, env: plain, zipBytes: floorZip},
-		{name: functionName, bootstrap: ours, env: plain, zipBytes: oursZip},
-		{name: functionName + ", TLS", bootstrap: ours, env: secure, zipBytes: oursZip},
-	}
-	for _, changes := range o.also {
-		variants = append(variants, &variant{
-			name: "… TLS, " + changes, bootstrap: ours, env: secure.with(strings.Split(changes, ",")...), zipBytes: oursZip,
-		})
-	}
-
 	event, err := proxyEvent()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for i := range o.processes {
 		fmt.Fprintf(b.progress, "\rprocess %d of %d", i+1, o.processes)
 		for _, j := range rand.Perm(len(variants)) { // or one would always follow the same other
 			v := variants[j]
-			sample, err := sampleProcess(ctx, v, event, o)
+			figures, err := sampleProcess(ctx, v, event, o)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", v.name, err)
+				return fmt.Errorf("%s: %w", v.name, err)
 			}
-			v.samples = append(v.samples, sample)
+			for k, figure := range figures {
+				v.samples[k] = append(v.samples[k], figure)
+			}
 		}
 	}
 	fmt.Fprintln(b.progress)
 
-	for _, v := range variants {
-		report.Variants = append(report.Variants, v.figures())
-	}
-	for i := range report.Variants {
-		report.Variants[i].Ratios = ratios(report.Variants[i], report.Variants[0])
-	}
-	return report, nil
+	b.printMachine(ctx)
+	fmt.Fprintf(b.out, "Engine at %s; %d processes of each, %d warm requests to each.\n\n",
+		endpoint, o.processes, o.requests)
+	functionTable(variants).print(b.out)
+	return nil
 }
 
-// buildFunction builds pkg for this machine, to run, and for Lambda, to weigh.
-func (b *bench) buildFunction(ctx context.Context, pkg string) (bootstrap string, zipBytes int64, err error) {
-	dir := filepath.Join(b.dir, filepath.Base(pkg))
-	bootstrap = filepath.Join(dir, gobuild.Bootstrap)
-	if err := gobuild.Package(ctx, b.root, pkg, bootstrap, gobuild.Host()); err != nil {
-		return "", 0, err
+// variants builds what is measured; the first is the floor.
+func (b *bench) variants(ctx context.Context, o functionOptions, plain, secure []string) (all []*variant, err error) {
+	add := func(name string, v variant, env []string) {
+		v.name, v.env, v.samples = name, env, make([][]float64, len(functionFigures))
+		all = append(all, &v)
+	}
+	floor, err := b.buildFunction(ctx, b.root, "bench/floor")
+	if err != nil {
+		return nil, err
+	}
+	add("floor", floor, plain)
+	for i, root := range append([]string{b.root}, o.against...) {
+		built, err := b.buildFunction(ctx, root, gobuild.FunctionPackage(functionName))
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			add(filepath.Base(root), built, plain)
+			add(filepath.Base(root)+", TLS", built, secure)
+			continue
+		}
+		add("function", built, plain)
+		add("TLS", built, secure)
+		for _, changes := range o.also {
+			add("TLS, "+changes, built, slices.Concat(secure, strings.Split(changes, ",")))
+		}
+	}
+	return all, nil
+}
+
+// buildFunction builds pkg of the module at root for this machine, to run, and for
+// Lambda, to weigh.
+func (b *bench) buildFunction(ctx context.Context, root, pkg string) (built variant, err error) {
+	fmt.Fprintf(b.progress, "building %s of %s\n", pkg, root)
+	dir, err := os.MkdirTemp(b.dir, filepath.Base(pkg))
+	if err != nil {
+		return built, err
+	}
+	built.bootstrap = filepath.Join(dir, gobuild.Bootstrap)
+	if err := gobuild.Package(ctx, root, pkg, built.bootstrap, gobuild.Host()); err != nil {
+		return built, err
 	}
 	deployed := filepath.Join(dir, "lambda", gobuild.Bootstrap)
-	if err := gobuild.Package(ctx, b.root, pkg, deployed, gobuild.Lambda); err != nil {
-		return "", 0, err
-	}
-	zipBytes, err = zipSize(deployed)
-	return bootstrap, zipBytes, err
-}
-
-// zipSize returns the bytes of a ZIP archive of one file.
-func zipSize(name string) (int64, error) {
-	content, err := os.ReadFile(name)
-	if err != nil {
-		return 0, err
+	if err := gobuild.Package(ctx, root, pkg, deployed, gobuild.Lambda); err != nil {
+		return built, err
 	}
 	var archive bytes.Buffer
 	writer := zip.NewWriter(&archive)
-	file, err := writer.Create(filepath.Base(name))
-	if err != nil {
-		return 0, err
-	}
-	if _, err := file.Write(content); err != nil {
-		return 0, err
-	}
-	if err := writer.Close(); err != nil {
-		return 0, err
-	}
-	return int64(archive.Len()), nil
+	err = errors.Join(writer.AddFS(os.DirFS(filepath.Dir(deployed))), writer.Close())
+	built.zipMB = float64(archive.Len()) / 1e6
+	return built, err
 }
-
-// proposal is the body that editors send in all benchmarks.
-const proposal = `{"name": "Brockholes", "geolocation": {"latitude": 53.77, "longitude": -2.63}}`
 
 // proxyEvent returns the event of a proposal, as the gateway hands it over.
 func proxyEvent() ([]byte, error) {
+	const proposal = `{"name": "Brockholes", "geolocation": {"latitude": 53.77, "longitude": -2.63}}`
 	request := httptest.NewRequest(http.MethodPost, contract.ProposeDestination.Path, strings.NewReader(proposal))
 	request.Header.Set("Content-Type", contract.MediaTypeJSON)
 	request.Header.Set("User-Agent", "visitplannr-bench")
 	return json.Marshal(apigateway.NewEvent(contract.ProposeDestination, nil, request, []byte(proposal), uuid.NewString()))
 }
 
-// sampleProcess starts one process of v, sends it requests, and ends it.
-func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOptions) (s processSample, err error) {
+// sampleProcess starts one process of v, sends it requests, ends it, and returns
+// its functionFigures.
+func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOptions) (figures []float64, err error) {
 	runtime, err := lambda.New(lambda.Config{
-		Bootstrap: v.bootstrap, Env: v.env, Concurrency: 1, FunctionName: functionName, MemoryMB: o.memory,
+		Bootstrap: v.bootstrap, Env: v.env, Concurrency: 1, FunctionName: functionName, MemoryMB: memoryMB,
 	})
 	if err != nil {
-		return s, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
 	began := time.Now()
 	if err := runtime.Swap(ctx, v.bootstrap); err != nil { // makes a process ready, and does nothing else here
-		return s, err
+		return nil, err
 	}
-	s.ready = time.Since(began)
+	ready := time.Since(began)
 	processes := runtime.Processes()
 	if len(processes) != 1 {
-		return s, fmt.Errorf("%d processes run, want 1", len(processes))
+		return nil, fmt.Errorf("%d processes run, want 1", len(processes))
 	}
 	pid := processes[0]
-	if s.init, err = usageOf(pid); err != nil {
-		return s, err
+	init, err := usageOf(pid)
+	if err != nil {
+		return nil, err
 	}
-
-	if s.first, err = timeRequest(ctx, runtime, event); err != nil {
-		return s, err
+	first, err := timeRequests(ctx, runtime, event, 1)
+	if err != nil {
+		return nil, err
 	}
 	before, err := usageOf(pid)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	warm := make([]float64, o.requests)
-	for i := range warm {
-		took, err := timeRequest(ctx, runtime, event)
-		if err != nil {
-			return s, err
-		}
-		warm[i] = float64(took)
+	warm, err := timeRequests(ctx, runtime, event, o.requests)
+	if err != nil {
+		return nil, err
 	}
 	after, err := usageOf(pid)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	s.p50, s.p99 = time.Duration(quantile(warm, 0.50)), time.Duration(quantile(warm, 0.99))
-	s.requestCPU = (after.cpu - before.cpu) / time.Duration(o.requests)
-	s.requestFaults = float64(after.faults-before.faults) / float64(o.requests)
-	s.peakMiB = after.peakMiB
-	return s, nil
+	requests := float64(o.requests)
+	return []float64{
+		milliseconds(ready), milliseconds(init.cpu), float64(init.faults), first[0], quantile(warm, 0.50), quantile(warm, 0.99),
+		1000 * milliseconds(after.cpu-before.cpu) / requests, float64(after.faults-before.faults) / requests, after.peakMiB, v.zipMB,
+	}, nil
 }
 
-// timeRequest does one invocation, and fails unless the answer is a success: a
-// fast failure must not count as speed.
-func timeRequest(ctx context.Context, runtime *lambda.Runtime, event []byte) (time.Duration, error) {
-	began := time.Now()
-	answer, err := runtime.Invoke(ctx, event)
-	took := time.Since(began)
-	if err != nil {
-		return 0, err
-	}
-	if !bytes.Contains(answer, []byte(`"statusCode":200`)) {
-		return 0, fmt.Errorf("the function answered %s", answer)
-	}
-	return took, nil
-}
-
-func (v *variant) figures() functionFigures {
-	middle := func(of func(processSample) float64) float64 {
-		values := make([]float64, len(v.samples))
-		for i, s := range v.samples {
-			values[i] = of(s)
+// timeRequests does so many invocations and returns their milliseconds. It fails
+// unless all answers are successes: a fast failure must not count as speed.
+func timeRequests(ctx context.Context, runtime *lambda.Runtime, event []byte, requests int) ([]float64, error) {
+	all := make([]float64, requests)
+	for i := range all {
+		began := time.Now()
+		answer, err := runtime.Invoke(ctx, event)
+		all[i] = milliseconds(time.Since(began))
+		if err != nil {
+			return nil, err
 		}
-		return round(median(values))
-	}
-	return functionFigures{
-		Name:          v.name,
-		InitMS:        middle(func(s processSample) float64 { return milliseconds(s.ready) }),
-		InitCPUMS:     middle(func(s processSample) float64 { return milliseconds(s.init.cpu) }),
-		InitFaults:    middle(func(s processSample) float64 { return float64(s.init.faults) }),
-		FirstMS:       middle(func(s processSample) float64 { return milliseconds(s.first) }),
-		WarmP50MS:     middle(func(s processSample) float64 { return milliseconds(s.p50) }),
-		WarmP99MS:     middle(func(s processSample) float64 { return milliseconds(s.p99) }),
-		RequestCPUUS:  middle(func(s processSample) float64 { return microseconds(s.requestCPU) }),
-		RequestFaults: middle(func(s processSample) float64 { return s.requestFaults }),
-		PeakMiB:       middle(func(s processSample) float64 { return s.peakMiB }),
-		ZipBytes:      v.zipBytes,
-	}
-}
-
-// functionRow is one line of the table: a figure and how to print it.
-type functionRow struct {
-	key, title string
-	of         func(functionFigures) float64
-}
-
-var functionRows = []functionRow{
-	{"init", "init, ms", func(f functionFigures) float64 { return f.InitMS }},
-	{"initCpu", "CPU of init, ms", func(f functionFigures) float64 { return f.InitCPUMS }},
-	{"initFaults", "page faults of init", func(f functionFigures) float64 { return f.InitFaults }},
-	{"first", "first invocation, ms", func(f functionFigures) float64 { return f.FirstMS }},
-	{"warmP50", "warm p50, ms", func(f functionFigures) float64 { return f.WarmP50MS }},
-	{"warmP99", "warm p99, ms", func(f functionFigures) float64 { return f.WarmP99MS }},
-	{"requestCpu", "CPU a request, us", func(f functionFigures) float64 { return f.RequestCPUUS }},
-	{"requestFaults", "page faults a request", func(f functionFigures) float64 { return f.RequestFaults }},
-	{"peak", "peak memory, MiB", func(f functionFigures) float64 { return f.PeakMiB }},
-	{"zip", "zip for arm64, MB", func(f functionFigures) float64 { return float64(f.ZipBytes) / 1e6 }},
-}
-
-func ratios(f, floor functionFigures) map[string]float64 {
-	ratios := map[string]float64{}
-	for _, row := range functionRows {
-		if base := row.of(floor); base > 0 {
-			ratios[row.key] = round(row.of(f) / base)
+		if !bytes.Contains(answer, []byte(`"statusCode":200`)) {
+			return nil, fmt.Errorf("the function answered %s", answer)
 		}
 	}
-	return ratios
+	return all, nil
 }
 
-func (r *functionReport) text(w io.Writer) {
-	r.Machine.text(w)
-	fmt.Fprintf(w, "Engine %s; %d processes of each, %d warm requests to each; TLS with %d trusted certificates.\n\n",
-		r.Engine, r.Processes, r.Requests, r.Trusted)
-	t := table{head: []string{""}}
-	for i, v := range r.Variants {
-		t.head = append(t.head, v.Name)
-		if i > 0 {
-			t.head = append(t.head, "of floor")
-		}
+// functionTable shows the medians of each variant, and how many times those of the
+// first, the floor, they are.
+func functionTable(variants []*variant) *table {
+	t := &table{head: []string{""}}
+	for _, v := range variants {
+		t.head = append(t.head, v.name)
 	}
-	for _, row := range functionRows {
-		cells := []string{row.title}
-		for i, v := range r.Variants {
-			cells = append(cells, measured(row.of(v)))
-			if i > 0 {
-				cells = append(cells, times(row.of(v), row.of(r.Variants[0])))
-			}
+	for i, title := range functionFigures {
+		floor := median(variants[0].samples[i])
+		cells := []string{title, number(floor)}
+		for _, v := range variants[1:] {
+			middle := median(v.samples[i])
+			cells = append(cells, number(middle)+" ("+times(middle, floor)+")")
 		}
 		t.row(cells...)
 	}
-	t.print(w)
+	return t
 }
 
-func (r *functionReport) plots() map[string]string {
-	var groups []*barGroup
-	for _, row := range functionRows {
-		group := &barGroup{label: row.title}
-		for _, v := range r.Variants {
-			group.values = append(group.values, row.of(v))
+// databaseAt is the environment of a client of an engine on this machine.
+func databaseAt(endpoint string) []string {
+	return []string{dynamo.EnvEndpoint + "=" + endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local"}
+}
+
+// openStore returns the events in a table of an engine on this machine.
+func openStore(endpoint, table string) (*dynamo.Store, error) {
+	client, err := dynamo.NewClient(func(name string) string {
+		for _, entry := range databaseAt(endpoint) {
+			if value, found := strings.CutPrefix(entry, name+"="); found {
+				return value
+			}
 		}
-		groups = append(groups, group)
+		return ""
+	})
+	if err != nil {
+		return nil, err
 	}
-	var names []string
-	for _, v := range r.Variants {
-		names = append(names, v.Name)
-	}
-	return map[string]string{"function.svg": bars("The function beside one that does nothing", names, groups)}
+	return dynamo.New(client, table), nil
 }

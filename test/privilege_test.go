@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"visitplannr/internal/contract"
 )
 
 // statement is one IAM statement of a template, by what it is attached to.
@@ -43,8 +45,8 @@ func statements(t *testing.T, tpl template) []statement {
 func TestPrivilegesAreExactlyThese(t *testing.T) {
 	t.Parallel()
 	t.Run("in dev", func(t *testing.T) {
-		tpl := synth(t, given{"stage": "dev"})
-		compareStatements(t, statements(t, tpl), privilegesOfTheFunction(t, tpl))
+		tpl := deployed(t, given{"stage": "dev"})
+		compareStatements(t, statements(t, tpl), privilegesOfTheFunctions(t, tpl, contract.Endpoints()))
 	})
 
 	t.Run("in prod with an alarm address", func(t *testing.T) {
@@ -58,7 +60,7 @@ func TestPrivilegesAreExactlyThese(t *testing.T) {
 		policy := policyOf(t, tpl, role) + ".PolicyDocument.Statement"
 		const ofThisAccount = `"Condition":{"StringEquals":{"aws:SourceAccount":{"Ref":"AWS::AccountId"}}}`
 
-		compareStatements(t, statements(t, tpl), append(privilegesOfTheFunction(t, tpl), [][2]string{
+		compareStatements(t, statements(t, tpl), append(privilegesOfTheFunctions(t, tpl, exemplar), [][2]string{
 			{role + ".AssumeRolePolicyDocument.Statement",
 				`{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"codedeploy.amazonaws.com"}}`},
 			{policy, fmt.Sprintf(`{"Action":["lambda:GetAlias","lambda:GetProvisionedConcurrencyConfig","lambda:UpdateAlias"],"Effect":"Allow",`+
@@ -77,22 +79,45 @@ func TestPrivilegesAreExactlyThese(t *testing.T) {
 	})
 }
 
-// privilegesOfTheFunction lists what the function may do, and who may be it.
-func privilegesOfTheFunction(t *testing.T, tpl template) [][2]string {
+// privilegesOfTheFunctions lists what the endpoints' functions may do, and who may
+// be them.
+func privilegesOfTheFunctions(t *testing.T, tpl template, endpoints []contract.Endpoint) [][2]string {
 	t.Helper()
 	table, _ := tpl.only(t, "AWS::DynamoDB::Table")
-	_, f := tpl.only(t, "AWS::Lambda::Function")
-	logs := at(f.Properties, "LoggingConfig.LogGroup.Ref")
-	role := at(f.Properties, "Role.Fn::GetAtt.0").(string)
-	policy := policyOf(t, tpl, role) + ".PolicyDocument.Statement"
-	return [][2]string{
-		{role + ".AssumeRolePolicyDocument.Statement",
-			`{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}`},
-		{policy, fmt.Sprintf(`{"Action":"dynamodb:PutItem","Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, table)},
-		{policy, fmt.Sprintf(`{"Action":["logs:CreateLogStream","logs:PutLogEvents"],"Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, logs)},
-		{policy, // X-Ray has no resources to name
-			`{"Action":["xray:PutTelemetryRecords","xray:PutTraceSegments"],"Effect":"Allow","Resource":"*"}`},
+	var all [][2]string
+	for _, e := range endpoints {
+		f := functionOf(t, tpl, e)
+		logs := at(f.Properties, "LoggingConfig.LogGroup.Ref")
+		role := at(f.Properties, "Role.Fn::GetAtt.0").(string)
+		policy := policyOf(t, tpl, role) + ".PolicyDocument.Statement"
+		all = append(all, [][2]string{
+			{role + ".AssumeRolePolicyDocument.Statement",
+				`{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"}}`},
+			{policy, fmt.Sprintf(`{"Action":["logs:CreateLogStream","logs:PutLogEvents"],"Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, logs)},
+			{policy, // X-Ray has no resources to name
+				`{"Action":["xray:PutTelemetryRecords","xray:PutTraceSegments"],"Effect":"Allow","Resource":"*"}`},
+		}...)
+		if e.UsesTable() {
+			actions := compact(t, e.TableActions)
+			if len(e.TableActions) == 1 {
+				actions = compact(t, e.TableActions[0])
+			}
+			all = append(all, [2]string{policy, fmt.Sprintf(`{"Action":%s,"Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, actions, table)})
+		}
 	}
+	return all
+}
+
+// functionOf returns an endpoint's function.
+func functionOf(t *testing.T, tpl template, e contract.Endpoint) resource {
+	t.Helper()
+	for _, id := range tpl.ids("AWS::Lambda::Function") {
+		if description, _ := tpl.Resources[id].Properties["Description"].(string); strings.HasSuffix(description, ": "+e.Function) {
+			return tpl.Resources[id]
+		}
+	}
+	t.Fatalf("there is no function of %s", e.Route())
+	return resource{}
 }
 
 // policyOf returns the one policy that is attached to the role, and to it alone.

@@ -51,9 +51,9 @@ func TestTemplateIsAsReviewed(t *testing.T) {
 				snaps.JSON(snaps.JSONConfig{Width: 100, Indent: "  ", SortKeys: true}),
 				// Without this a missing snapshot would be written, and pass.
 				snaps.Update(updating()),
-			).MatchStandaloneJSON(t, masked(synth(t, s)))
+			).MatchStandaloneJSON(t, masked(deployed(t, s)))
 			if t.Failed() {
-				t.Log("If the template shall be so, run:", updateCommand)
+				t.Log("To accept this change, run:", updateCommand)
 			}
 		})
 	}

@@ -32,9 +32,9 @@ func TestStack(t *testing.T) {
 		synthesis.Lock()
 		defer synthesis.Unlock()
 		app, c := newApp(t, given{"stage": "prod"})
-		endpoints := append(contract.Endpoints(),
-			contract.Endpoint{Function: "read-stream", Method: "GET", Path: "/streams/{name}", TableActions: []string{"dynamodb:Query"}},
-			contract.Endpoint{Function: "show-version", Method: "GET", Path: "/version"}, // no body, no table
+		endpoints := append(slices.Clone(exemplar),
+			contract.Endpoint{Function: "test-stream", Method: "GET", Path: "/test-streams/{name}", TableActions: []string{"dynamodb:Query"}},
+			contract.Endpoint{Function: "test-plain", Method: "GET", Path: "/test-plain"}, // no body, no table
 		)
 		stacks.NewStack(app, c, endpoints, standIns(t, endpoints))
 		tpl := write(t, app, stacks.StackName(c.Stage))
@@ -55,8 +55,8 @@ func TestStack(t *testing.T) {
 		_, dashboard := tpl.only(t, "AWS::CloudWatch::Dashboard")
 		body := compact(t, dashboard.Properties["DashboardBody"])
 		for title, wanted := range map[string]bool{
-			"read-stream: outcomes": true, "read-stream: store latency": true,
-			"show-version: outcomes": true, "show-version: store latency": false,
+			"test-stream: outcomes": true, "test-stream: store latency": true,
+			"test-plain: outcomes": true, "test-plain: store latency": false,
 		} {
 			if got := strings.Contains(body, title); got != wanted {
 				t.Errorf("the dashboard has a graph %q: got %t, want %t", title, got, wanted)

@@ -66,18 +66,37 @@ var (
 	synthesized = map[string]template{}
 )
 
-// synth returns the template of the app with these settings, as npx cdk synth
-// writes it, except for the functions' code: a stand-in keeps the tests fast.
+// exemplar is the API that the tests of single intents look at: what holds of one
+// function holds of another.
+var exemplar = []contract.Endpoint{contract.ProposeDestination}
+
+// synth returns the template of the exemplar with these settings.
 func synth(t *testing.T, s given) template {
+	t.Helper()
+	return synthOf(t, s, exemplar)
+}
+
+// deployed returns the template that is deployed, that of all endpoints.
+func deployed(t *testing.T, s given) template {
+	t.Helper()
+	return synthOf(t, s, contract.Endpoints())
+}
+
+// synthOf returns the template as npx cdk synth writes it, except for the functions'
+// code: a stand-in keeps the tests fast.
+func synthOf(t *testing.T, s given, endpoints []contract.Endpoint) template {
 	t.Helper()
 	synthesis.Lock()
 	defer synthesis.Unlock()
 	name := variant(s)
+	for _, e := range endpoints {
+		name += " " + e.Function
+	}
 	if known, ok := synthesized[name]; ok {
 		return known
 	}
 	app, c := newApp(t, s)
-	stacks.NewStack(app, c, contract.Endpoints(), standIns(t, contract.Endpoints()))
+	stacks.NewStack(app, c, endpoints, standIns(t, endpoints))
 	synthesized[name] = write(t, app, stacks.StackName(c.Stage))
 	return synthesized[name]
 }

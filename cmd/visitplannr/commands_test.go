@@ -106,9 +106,9 @@ func TestInvoke(t *testing.T) {
 	})
 	t.Run("succeeds when the function refuses", func(t *testing.T) {
 		t.Parallel()
-		answer := decode[events.APIGatewayProxyResponse](t, pipe(t, "{}", "invoke", "-").mustSucceed(t).stdout)
+		answer := decode[events.APIGatewayProxyResponse](t, pipe(t, `{"httpMethod":"POST","path":"/destination"}`, "invoke", "-").mustSucceed(t).stdout)
 		if answer.StatusCode != http.StatusBadRequest {
-			t.Errorf("got status %d for an empty event, want 400", answer.StatusCode)
+			t.Errorf("got status %d for an event without a body, want 400", answer.StatusCode)
 		}
 	})
 	for outcome, c := range map[string]struct{ input, file, want string }{

@@ -44,16 +44,10 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 	store := dynamo.New(client, table)
 	cfg := httpapi.FromEnvironment(getenv)
 
-	// One thread does both: it rehearses whenever the network is waited for.
-	rehearsed := make(chan struct{})
-	go func() {
-		defer close(rehearsed)
-		rehearse(cfg, store.Rehearsal())
-	}()
+	rehearse(cfg, store.Rehearsal())
 	ctx, cancel := context.WithTimeout(context.Background(), warmUp)
 	defer cancel()
 	_ = dynamo.Warm(ctx, client) // a store that cannot be reached is the request's problem, which reports it
-	<-rehearsed
 	return propose.New(proposer(store), cfg), nil
 }
 

@@ -3,7 +3,9 @@ package settings_test
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -229,6 +231,32 @@ func TestEachSettingSaysWhatItDoesLocally(t *testing.T) {
 	for _, s := range settings.All() {
 		if s.Local == "" || s.Meaning == "" || s.Allowed == "" {
 			t.Errorf("setting %s lacks a meaning, what is allowed, or what it does in the local run", s.Key)
+		}
+	}
+}
+
+// A setting that no code reads would be without effect, silently.
+func TestEachSettingIsReadByTheStackOrTheLocalRun(t *testing.T) {
+	t.Parallel()
+	var code strings.Builder
+	for _, pattern := range []string{"../../stacks/*.go", "../../cmd/visitplannr/*.go", "environment.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v, %d files", pattern, err, len(files))
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasSuffix(file, "_test.go") {
+				code.Write(text)
+			}
+		}
+	}
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[settings.Config]()) {
+		if !regexp.MustCompile(`\.` + field.Name + `\b`).MatchString(code.String()) {
+			t.Errorf("no code reads the setting %s", field.Name)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 )
 
-// A new connection costs a TLS handshake. A server that answers as soon as it
-// has the body makes the SDK's own request reader lose connections.
+// A new connection costs a TLS handshake. With a server that answers as soon as it
+// has the body, a client that does not read its answer whole loses some.
 func TestRequestsInARowShareOneConnection(t *testing.T) {
 	t.Parallel()
 	var connections atomic.Int32

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"visitplannr/internal/contract"
+)
+
+// Whatever the contract lists, the local run serves; and what a sample says, leaf by
+// leaf, is stored by an endpoint that writes to the table.
+func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
+	t.Parallel()
+	api, dynamoDB := runningSlice(t)
+	base := strings.TrimSuffix(api, contract.ProposeDestination.Path)
+	db, err := openDatabase(t.Context(), dynamoDB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range contract.Endpoints() {
+		request, err := http.NewRequestWithContext(t.Context(), e.Method, base+e.SamplePath(), strings.NewReader(e.SampleBody()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Accept", contract.MediaTypeJSON)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		// What a parameter's sample names need not be there.
+		found := response.StatusCode == http.StatusNotFound && strings.Contains(e.Path, "{")
+		if err != nil || response.StatusCode != http.StatusOK && !found {
+			t.Errorf("%s answers its sample %d %s, %v; want 200", e.Route(), response.StatusCode, answer, err)
+		}
+		if e.Body == nil || !writes(e) {
+			continue
+		}
+		stored := map[any]bool{}
+		for event, err := range db.store(defaultTable).All(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			var data any
+			if err := json.Unmarshal(event.Data, &data); err != nil {
+				t.Fatal(err)
+			}
+			collectLeaves(data, stored)
+		}
+		for pointer, leaf := range e.Body.Leaves() {
+			if !stored[leaf.Example] {
+				t.Errorf("%s was answered 200, and the value %v of its leaf %s is in no event", e.Route(), leaf.Example, pointer)
+			}
+		}
+	}
+}
+
+// writes tells whether an endpoint may write to the table.
+func writes(e contract.Endpoint) bool {
+	for _, action := range e.TableActions {
+		if action == "dynamodb:PutItem" || action == "dynamodb:UpdateItem" {
+			return true
+		}
+	}
+	return false
+}
+
+func collectLeaves(value any, into map[any]bool) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, member := range v {
+			collectLeaves(member, into)
+		}
+	case []any:
+		for _, element := range v {
+			collectLeaves(element, into)
+		}
+	default:
+		into[v] = true
+	}
+}

@@ -1,0 +1,291 @@
+// Package recipes does to a copy of the module what CONTRIBUTING.md says, word by
+// word. It takes minutes: go test ./test/recipes -recipes -timeout 30m
+package recipes
+
+import (
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"visitplannr/internal/gobuild"
+)
+
+var all = flag.Bool("recipes", false, "do every recipe of CONTRIBUTING.md to a copy of the module; takes minutes")
+
+// A recipe is a heading of CONTRIBUTING.md and the numbered steps below it.
+type recipe struct {
+	title string
+	steps []step
+}
+
+// A step changes files or runs a command. Leaving it out makes the tests fail with
+// the words forgotten.
+type step struct {
+	edits     []edit
+	command   string
+	forgotten string
+}
+
+// An edit replaces the lines old, which are there once, by the lines new; without old
+// ones the file is new.
+type edit struct{ file, old, new string }
+
+var (
+	heading   = regexp.MustCompile(`^### (.+)$`)
+	number    = regexp.MustCompile(`^\d+\. `)
+	forgotten = regexp.MustCompile("^   Forgotten: `(.+)`$")
+)
+
+func readRecipes(t *testing.T, root string) []recipe {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text2, found := strings.Cut(string(text), "\n## Recipes\n")
+	if !found {
+		t.Fatal("CONTRIBUTING.md has no section Recipes")
+	}
+	var recipes []recipe
+	var in string // the kind of the block that the line is in
+	for line := range strings.Lines(text2) {
+		line = strings.TrimSuffix(line, "\n")
+		if title := heading.FindStringSubmatch(line); title != nil {
+			recipes = append(recipes, recipe{title: title[1]})
+			continue
+		}
+		if len(recipes) == 0 {
+			continue
+		}
+		r := &recipes[len(recipes)-1]
+		if in == "" && number.MatchString(line) {
+			r.steps = append(r.steps, step{})
+		}
+		if len(r.steps) == 0 {
+			continue
+		}
+		s := &r.steps[len(r.steps)-1]
+		text := strings.TrimPrefix(line, "   ")
+		kind, fence := strings.CutPrefix(text, "```")
+		switch {
+		case fence && in == "":
+			in = kind
+		case fence:
+			in = ""
+		case in == "console":
+			s.command = strings.TrimPrefix(text, "$ ")
+		case in == "diff":
+			s.readDiff(text)
+		case forgotten.MatchString(line):
+			s.forgotten = forgotten.FindStringSubmatch(line)[1]
+		}
+	}
+	return recipes
+}
+
+func (s *step) readDiff(line string) {
+	if file, ok := strings.CutPrefix(line, "--- "); ok {
+		s.edits = append(s.edits, edit{file: file})
+		return
+	}
+	e := &s.edits[len(s.edits)-1]
+	switch {
+	case line == "@@" && e.old+e.new != "":
+		s.edits = append(s.edits, edit{file: e.file})
+	case line == "@@":
+	case strings.HasPrefix(line, "+"):
+		e.new += line[1:] + "\n"
+	case strings.HasPrefix(line, "-"):
+		e.old += line[1:] + "\n"
+	default:
+		e.old += strings.TrimPrefix(line, " ") + "\n"
+		e.new += strings.TrimPrefix(line, " ") + "\n"
+	}
+}
+
+func (e edit) apply(t *testing.T, module string) {
+	t.Helper()
+	path := filepath.Join(module, e.file)
+	if e.old == "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); err == nil {
+			t.Fatalf("%s is there already", e.file)
+		}
+		if err := os.WriteFile(path, []byte(e.new), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count("\n"+string(text), "\n"+e.old); n != 1 {
+		t.Fatalf("%s has the lines\n%s%d times, want once", e.file, e.old, n)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace("\n"+string(text), "\n"+e.old, "\n"+e.new, 1)[1:]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyModule makes dir a copy of the module, as git would check it out, at the same
+// place each time so that the go command need not compile again what is the same.
+func copyModule(t *testing.T, root, dir string) {
+	t.Helper()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(root, path)
+		switch name {
+		case ".git", "build", "cdk.out":
+			return filepath.SkipDir
+		case "node_modules":
+			return errorOr(os.Symlink(path, filepath.Join(dir, name)), filepath.SkipDir)
+		}
+		if entry.IsDir() {
+			return os.MkdirAll(filepath.Join(dir, name), 0o755)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, name), text, 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func errorOr(err, otherwise error) error {
+	if err != nil {
+		return err
+	}
+	return otherwise
+}
+
+// run runs a line of the shell in dir, and returns what it printed.
+func run(t *testing.T, dir, line string) (string, error) {
+	t.Helper()
+	began := time.Now()
+	command := exec.CommandContext(t.Context(), "sh", "-c", line)
+	command.Dir = dir
+	output, err := command.CombinedOutput()
+	t.Logf("%s: %v, %v", line, time.Since(began).Round(time.Second), err)
+	return string(output), err
+}
+
+// quick are the tests that tell what was forgotten, in the order of their speed.
+var quick = []string{
+	"go vet ./internal/... ./functions/... ./cmd/... ./stacks/... .",
+	"go test ./internal/contract ./internal/destination ./internal/openapi ./internal/settings ./internal/httpapi/...",
+	"go test ./test/e2e -run 'Golden|Retry'",
+	"go test ./cmd/visitplannr -run TestEveryEndpoint",
+	"go test ./test -run 'Alarms|Template'",
+}
+
+// generate is what the last step of a recipe runs, for what it writes alone.
+const generate = "UPDATE_SNAPS=true go test ./internal/openapi ./internal/local/apigateway ./internal/settings ./test -run 'UpToDate|Golden|Documented|AsReviewed'"
+
+func TestRecipesWorkWordByWord(t *testing.T) {
+	if !*all {
+		t.Skip("takes minutes: run it with -recipes")
+	}
+	root, err := gobuild.ModuleRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := filepath.Join(t.TempDir(), "visitplannr")
+	recipes := readRecipes(t, root)
+	if len(recipes) != 5 {
+		t.Fatalf("CONTRIBUTING.md has %d recipes, want 5", len(recipes))
+	}
+
+	for _, r := range recipes {
+		for omitted := range r.steps {
+			t.Run(fmt.Sprintf("%s without step %d", r.title, omitted+1), func(t *testing.T) {
+				copyModule(t, root, module)
+				for i, s := range r.steps {
+					if i == omitted {
+						continue
+					}
+					for _, e := range s.edits {
+						e.apply(t, module)
+					}
+					if s.command != "" {
+						_, _ = run(t, module, generate) // fails where a step is missing
+					}
+				}
+				want := r.steps[omitted].forgotten
+				if want == "" {
+					t.Fatal("the step does not say what tells that it was forgotten")
+				}
+				var printed strings.Builder
+				for _, line := range quick {
+					output, err := run(t, module, line)
+					printed.WriteString(output)
+					if err != nil && strings.Contains(output, want) {
+						return
+					}
+				}
+				t.Errorf("nothing said %q; the tests printed\n%s", want, printed.String())
+			})
+		}
+	}
+
+	// The last one changes lines that the first has changed, so it has a copy alone.
+	last := len(recipes) - 1
+	t.Run(recipes[last].title, func(t *testing.T) {
+		copyModule(t, root, module)
+		do(t, module, recipes[last:])
+	})
+	t.Run("all others, one after the other", func(t *testing.T) {
+		copyModule(t, root, module)
+		do(t, module, recipes[:last])
+		for file, wants := range map[string][]string{
+			"docs/openapi.yaml":               {"/version:", "/destination:", "website:"},
+			"test/snapshots/prod_1.snap.json": {"visitplannr-prod-show-version-errors", "show-version: outcomes", "visitplannr-prod-api-rush", `"EphemeralStorage"`},
+			"docs/configuration.md":           {"`storageMiB`"},
+		} {
+			for _, want := range wants {
+				text, err := os.ReadFile(filepath.Join(module, file))
+				if err != nil || !strings.Contains(string(text), want) {
+					t.Errorf("%s: %v; want %s in it", file, err, want)
+				}
+			}
+		}
+	})
+}
+
+// do does recipes, and then runs all tests.
+func do(t *testing.T, module string, recipes []recipe) {
+	t.Helper()
+	for _, r := range recipes {
+		for _, s := range r.steps {
+			for _, e := range s.edits {
+				e.apply(t, module)
+			}
+		}
+	}
+	for _, line := range []string{
+		"test -z \"$(gofmt -l app.go cmd functions internal stacks test)\"",
+		"UPDATE_SNAPS=true go test ./...",
+		"go test ./...",
+	} {
+		if output, err := run(t, module, line); err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, output)
+		}
+	}
+}
