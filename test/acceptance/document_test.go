@@ -39,7 +39,7 @@ func TestDocumentSaysWhatEachTargetShows(t *testing.T) {
 // what is missing below.
 func table(t *testing.T) string {
 	t.Helper()
-	targets := []target{localOpen, localDev, localProd, emulatorDev, emulatorProd, emulatorIAM, deployed}
+	targets := []target{localOpen, localGateway, localDev, localProd, emulatorDev, emulatorProd, emulatorIAM, deployed}
 	var text strings.Builder
 	text.WriteString("| What is shown |")
 	for _, target := range targets {

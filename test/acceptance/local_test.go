@@ -26,6 +26,9 @@ var (
 		stranger: "the API is open", strangerProblem: "the API is open",
 		rolePolicy: noRoles, ownLimits: noRaised,
 	}}
+	localGateway = target{"local, dev-open, validation=gateway", with(localOpen.lacks, map[need]string{
+		functionValidates: "the gateway judges first, and recites the rules",
+	})}
 	localDev = target{"local, dev", map[need]string{
 		openAccess: "the API asks for signatures", rolePolicy: noRoles, ownLimits: noRaised,
 	}}
@@ -43,6 +46,7 @@ func TestLocal(t *testing.T) {
 		limited  []string // the settings of a second run, with the stage's own limits
 	}{
 		{localOpen, append([]string{"-c", "stage=dev", "-c", "access=open"}, raised...), nil},
+		{localGateway, append([]string{"-c", "stage=dev", "-c", "access=open", "-c", "validation=gateway"}, raised...), nil},
 		{localDev, append([]string{"-c", "stage=dev"}, raised...), nil},
 		{localProd, append([]string{"-c", "stage=prod", "-c", "reservedConcurrency=0"}, raised...), []string{"-c", "stage=prod"}},
 	} {

@@ -45,20 +45,21 @@ type need string
 // The needs. Those that a probe serves are checked: a target has the probe, or a
 // reason why not.
 const (
-	storedEvents    need = "reading the table"
-	logLines        need = "reading the function's log"
-	rolePolicy      need = "asking what the function's role may do"
-	signing         need = "an API that asks for signatures"
-	openAccess      need = "an API that is open to all"
-	verifying       need = "signatures that are verified"
-	anotherEditor   need = "a second principal who may call the API"
-	stranger        need = "a principal who may not call the API"
-	strangerProblem need = "the gateway response for one who may not"
-	webPages        need = "an allowed web origin"
-	ownLimits       need = "the stage's own rate limit"
-	noLimits        need = "no rate limit, and a table to throw away"
-	gatewayID       need = "the request's id in the header of the function's answers"
-	headerLimit     need = "API Gateway's limit on headers"
+	storedEvents      need = "reading the table"
+	logLines          need = "reading the function's log"
+	rolePolicy        need = "asking what the function's role may do"
+	signing           need = "an API that asks for signatures"
+	openAccess        need = "an API that is open to all"
+	verifying         need = "signatures that are verified"
+	anotherEditor     need = "a second principal who may call the API"
+	stranger          need = "a principal who may not call the API"
+	strangerProblem   need = "the gateway response for one who may not"
+	webPages          need = "an allowed web origin"
+	ownLimits         need = "the stage's own rate limit"
+	functionValidates need = "a function that judges bodies first"
+	noLimits          need = "no rate limit, and a table to throw away"
+	gatewayID         need = "the request's id in the header of the function's answers"
+	headerLimit       need = "API Gateway's limit on headers"
 )
 
 // principal is somebody who signs requests.

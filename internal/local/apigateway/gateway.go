@@ -96,6 +96,7 @@ type Gateway struct {
 	responses map[string]contract.GatewayResponse
 	config    Config
 	throttle  *rate.Limiter
+	now       func() time.Time
 	timeout   time.Duration
 	logger    *slog.Logger
 }
@@ -109,6 +110,7 @@ func New(cfg Config) (*Gateway, error) {
 		responses: map[string]contract.GatewayResponse{},
 		config:    cfg,
 		throttle:  newThrottle(cfg.ThrottleRate, cfg.ThrottleBurst),
+		now:       time.Now,
 		timeout:   cfg.Timeout,
 		logger:    cfg.Logger,
 	}

@@ -3,7 +3,6 @@ package apigateway
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -27,7 +26,7 @@ func newThrottle(perSecond float64, burst int) *rate.Limiter {
 // too many. It returns the caller, who is nobody where the API is open.
 func (g *Gateway) admit(r *http.Request, body []byte) (caller Principal, refused *refusal) {
 	if g.config.Principals != nil {
-		if caller, refused = authorize(g.config.Principals, r, body, time.Now()); refused != nil {
+		if caller, refused = authorize(g.config.Principals, r, body, g.now()); refused != nil {
 			return Principal{}, refused
 		}
 	}
