@@ -332,7 +332,7 @@ func storesNothingRefused(t *testing.T, r run) {
 	d := r.destination("Brockholes")
 	d.Geolocation.Latitude = "91"
 	problem(t, r.must(t, request{body: d.body()}), http.StatusBadRequest)
-	problem(t, r.must(t, request{body: r.body(), headers: map[string]string{"Content-Type": "text/plain"}}), http.StatusUnsupportedMediaType)
+	problem(t, r.must(t, r.notJSON()), http.StatusUnsupportedMediaType)
 	problem(t, r.must(t, request{body: r.body(), path: "/other"}), http.StatusNotFound)
 	if got := r.events(t); len(got) != 0 {
 		t.Errorf("stored %v", got)
@@ -502,22 +502,30 @@ func answersWebPages(t *testing.T, r run) {
 		}
 	}
 	for what, q := range map[string]request{
-		"OK": {body: r.body()}, "the function's problem": {body: "{"}, "the gateway's problem": {body: "{}", path: "/other"},
+		"OK": {body: r.body()}, "the function's problem": r.notJSON(), "the gateway's problem": {body: "{}", path: "/other"},
 	} {
-		q.headers = map[string]string{"Origin": r.origin}
+		if q.headers == nil {
+			q.headers = map[string]string{}
+		}
+		q.headers["Origin"] = r.origin
 		if got := r.must(t, q).header.Get(allowOrigin); got != r.origin {
 			t.Errorf("%s has %s %q, want %q", what, allowOrigin, got, r.origin)
 		}
 	}
 }
 
+// notJSON is refused by the function whoever judges bodies first.
+func (r run) notJSON() request {
+	return request{body: r.body(), headers: map[string]string{"Content-Type": "text/plain"}}
+}
+
 func logsTheID(t *testing.T, r run) {
-	got := problem(t, r.must(t, request{body: "{"}), http.StatusBadRequest)
+	got := problem(t, r.must(t, r.notJSON()), http.StatusUnsupportedMediaType)
 	id := strings.TrimPrefix(got.Instance, "urn:uuid:")
 	var found []string
 	err := eventually(t.Context(), time.Minute, func() bool {
 		found = r.lines(t, id)
-		return slices.ContainsFunc(found, func(line string) bool { return strings.Contains(line, contract.ProblemInvalidBody.Type) })
+		return slices.ContainsFunc(found, func(line string) bool { return strings.Contains(line, contract.ProblemUnsupportedMediaType.Type) })
 	})
 	if err != nil {
 		t.Errorf("the log has %q for %s, want a line with the problem's type", found, id)
@@ -525,7 +533,7 @@ func logsTheID(t *testing.T, r run) {
 }
 
 func sendsTheID(t *testing.T, r run) {
-	for by, q := range map[string]request{"the function": {body: "{"}, "the gateway": {path: "/other"}} {
+	for by, q := range map[string]request{"the function": r.notJSON(), "the gateway": {path: "/other"}} {
 		got := r.must(t, q)
 		if found := problem(t, got, got.status); found.Instance != contract.Instance(got.header.Get(contract.HeaderRequestID)) {
 			t.Errorf("%s: %s is %q, the instance %q", by, contract.HeaderRequestID, got.header.Get(contract.HeaderRequestID), found.Instance)
