@@ -10,6 +10,7 @@ import (
 	"os/signal"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
@@ -53,7 +54,9 @@ func run(ctx context.Context) error {
 		build <- built{assets, err}
 	}()
 
-	app := awscdk.NewApp(nil)
+	app := awscdk.NewApp(&awscdk.AppProps{
+		BuiltinCloudFormationValidation: jsii.Bool(stacks.ValidatesTemplates(os.Getenv)),
+	})
 	config, err := settings.Load(stacks.Context(app))
 	if err != nil {
 		return err

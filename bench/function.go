@@ -105,7 +105,7 @@ type usage struct {
 }
 
 func measureFunction(ctx context.Context, b *bench, o functionOptions) (err error) {
-	engine, err := dynamodb.Start("127.0.0.1:0")
+	engine, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
 	if err != nil {
 		return err
 	}

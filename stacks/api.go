@@ -38,6 +38,15 @@ func newAPI(stack awscdk.Stack, c settings.Config) api {
 		CloudWatchRole: jsii.Bool(false),
 		DeployOptions:  options,
 	})}
+	// TLS 1.2 or 1.3. Without a policy a Regional API takes TLS 1.0. CloudFormation
+	// wants AWS's own names, which the CDK's constants are not, and with one of them an
+	// access mode. STRICT refuses requests that come by another kind of endpoint, or
+	// whose Host is not the name that TLS was asked for.
+	// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html
+	cfn := a.rest.Node().DefaultChild().(awsapigateway.CfnRestApi)
+	cfn.SetSecurityPolicy(jsii.String("SecurityPolicy_TLS13_1_2_PQ_2025_09"))
+	cfn.SetEndpointAccessMode(jsii.String("STRICT"))
+
 	// The CDK's own output has a generated name; ours has a known one.
 	a.rest.Node().TryRemoveChild(jsii.String("Endpoint"))
 

@@ -116,7 +116,8 @@ func variant(s given) string {
 }
 
 // newApp makes an app with the context that the command line would give it: that
-// of cdk.json, feature flags and all, and the settings.
+// of cdk.json, feature flags and all, and the settings. In CI every template that
+// any test synthesizes is validated.
 func newApp(t *testing.T, s given) (awscdk.App, settings.Config) {
 	t.Helper()
 	var cdk struct {
@@ -137,9 +138,10 @@ func newApp(t *testing.T, s given) (awscdk.App, settings.Config) {
 		t.Fatal(err)
 	}
 	app := awscdk.NewApp(&awscdk.AppProps{
-		Context:            &cdk.Context,
-		Outdir:             jsii.String(dir),
-		AnalyticsReporting: jsii.Bool(false), // as cdk.json's versionReporting
+		BuiltinCloudFormationValidation: jsii.Bool(stacks.ValidatesTemplates(os.Getenv)),
+		Context:                         &cdk.Context,
+		Outdir:                          jsii.String(dir),
+		AnalyticsReporting:              jsii.Bool(false), // as cdk.json's versionReporting
 	})
 	c, err := settings.Load(stacks.Context(app))
 	if err != nil {

@@ -83,3 +83,34 @@ func collectLeaves(value any, into map[any]bool) {
 		into[v] = true
 	}
 }
+
+// The table's door knows each function, and lets it do what the contract grants.
+func TestFunctionsMayDoToTheTableWhatTheContractGrants(t *testing.T) {
+	t.Parallel()
+	_, dynamoDB := runningSlice(t)
+	scan := func(keyID string) (int, string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, dynamoDB, strings.NewReader(`{"TableName":"`+defaultTable+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/x-amz-json-1.0")
+		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.Scan")
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+keyID+"/20261124/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		answer, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(answer)
+	}
+	if status, answer := scan(functionKeyID(contract.ProposeDestination.Function)); status != http.StatusBadRequest || !strings.Contains(answer, "AccessDeniedException") {
+		t.Errorf("a scan by the function that may only put: got %d %s, want an AccessDeniedException", status, answer)
+	}
+	if status, answer := scan("anybody"); status != http.StatusOK {
+		t.Errorf("a scan by a developer's tool: got %d %s, want 200", status, answer)
+	}
+}

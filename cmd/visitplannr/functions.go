@@ -83,7 +83,7 @@ func startFunctions(ctx context.Context, c *cli, db database, o functionOptions)
 		}
 		runtime, err := lambda.New(lambda.Config{
 			Bootstrap:    built[e.Function].path,
-			Env:          db.environment(o.settings.Environment(e, o.table)),
+			Env:          db.environment(e.Function, o.settings.Environment(e, o.table)),
 			MemoryMB:     o.settings.MemoryMiB,
 			Concurrency:  o.concurrency,
 			Timeout:      timeout,
@@ -268,9 +268,13 @@ func (f *functions) relative(files []string) []string {
 	return short
 }
 
-// environment adds to a function's variables what it needs to reach the database,
-// and nothing of the developer's own environment.
-func (d database) environment(function map[string]string) []string {
+// environment adds to the variables of a function what it needs to reach the database,
+// and nothing of the developer's own environment. On an engine of this machine each
+// function is somebody else.
+func (d database) environment(function string, variables map[string]string) []string {
+	if d.credentials.AccessKeyID == localCredential {
+		d.credentials.AccessKeyID = functionKeyID(function)
+	}
 	env := []string{
 		dynamo.EnvEndpoint + "=" + d.endpoint,
 		"AWS_REGION=" + d.region,
@@ -278,7 +282,7 @@ func (d database) environment(function map[string]string) []string {
 		"AWS_SECRET_ACCESS_KEY=" + d.credentials.SecretAccessKey,
 		"AWS_SESSION_TOKEN=" + d.credentials.SessionToken,
 	}
-	for name, value := range function {
+	for name, value := range variables {
 		env = append(env, name+"="+value)
 	}
 	return env

@@ -47,7 +47,7 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	slice, err := startSlice(ctx, c, "127.0.0.1:0", functionOptions{
+	slice, err := startSlice(ctx, c, engineOptions{addr: "127.0.0.1:0"}, functionOptions{
 		endpoints: []contract.Endpoint{endpoint}, settings: config, table: table, concurrency: 1,
 	})
 	if err != nil {

@@ -33,9 +33,9 @@ docs/configuration.md lists the settings, and what each does on this machine. Wi
 access=iam requests have to be signed, by one of the principals that the start names.
 
 The table lives in an embedded DynamoDB engine, in memory: it is empty at the
-start and gone at the end. To use another engine, set AWS_ENDPOINT_URL_DYNAMODB
-to its URL (dynoxide, DynamoDB Local, or AWS itself, whose table must exist);
--dynamodb-addr then has no effect.
+start and gone at the end, unless -data names a file to keep it in. To use another
+engine, set AWS_ENDPOINT_URL_DYNAMODB to its URL (dynoxide, DynamoDB Local, or AWS
+itself, whose table must exist); -dynamodb-addr and -data then have no effect.
 
 Logs of the functions and of the gateway go to standard error, as JSON lines.
 Ctrl-C ends the run after the requests that are under way; a second one at once.`
@@ -62,13 +62,15 @@ func (f settingFlags) Set(text string) error {
 }
 
 func runLocal(ctx context.Context, c *cli, args []string) error {
-	var addr, dynamoDBAddr string
+	var addr string
+	var engine engineOptions
 	o := functionOptions{endpoints: contract.Endpoints()}
 	given := settingFlags{}
 	set := c.flags(aboutLocal)
 	set.StringVar(&addr, "addr", defaultAPI, "`host:port` of the API; port 0 takes any free one")
 	set.StringVar(&o.table, "table", defaultTable, "`name` of the events table; made if it is not there")
-	set.StringVar(&dynamoDBAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
+	set.StringVar(&engine.addr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
+	set.StringVar(&engine.data, "data", "", "`file` that keeps what the embedded engine stores, also when the process is killed; made if it is not there (default: memory)")
 	set.Var(given, "c", "a setting, `key=value`; may be repeated")
 	set.IntVar(&o.concurrency, "concurrency", 4, "the most `processes` of a function side by side")
 	set.BoolVar(&o.debug, "debug", false, "take away all timeouts, run one process of each function, built for a debugger, and print how to attach one")
@@ -85,10 +87,10 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	if o.settings, err = settings.LoadLocal(given); err != nil {
 		return c.misuse(set, "%v", err)
 	}
-	return serveLocal(ctx, c, addr, dynamoDBAddr, o, given)
+	return serveLocal(ctx, c, addr, engine, o, given)
 }
 
-func serveLocal(ctx context.Context, c *cli, addr, dynamoDBAddr string, o functionOptions, given settingFlags) (err error) {
+func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, o functionOptions, given settingFlags) (err error) {
 	// Take the API's port first: it is the likeliest thing to be in the way.
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -96,7 +98,7 @@ func serveLocal(ctx context.Context, c *cli, addr, dynamoDBAddr string, o functi
 	}
 	defer listener.Close() // after Serve it is closed already
 
-	slice, err := startSlice(ctx, c, dynamoDBAddr, o)
+	slice, err := startSlice(ctx, c, engine, o)
 	if err != nil {
 		return err
 	}

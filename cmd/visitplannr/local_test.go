@@ -30,7 +30,7 @@ type gate struct {
 
 func newGate(t *testing.T) gate {
 	t.Helper()
-	e, err := dynamodb.Start("127.0.0.1:0")
+	e, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

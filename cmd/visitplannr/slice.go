@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
+	"strings"
 
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local/dynamodb"
@@ -15,9 +17,15 @@ type slice struct {
 	closers   []func(context.Context) error
 }
 
+// engineOptions say where the embedded engine listens, and where it keeps its tables.
+type engineOptions struct {
+	addr string
+	data string // a file; "": in memory
+}
+
 // startSlice starts the functions and, unless the environment names an engine, the
-// embedded one at the address dynamoDBAddr.
-func startSlice(ctx context.Context, c *cli, dynamoDBAddr string, o functionOptions) (_ *slice, err error) {
+// embedded one.
+func startSlice(ctx context.Context, c *cli, engine engineOptions, o functionOptions) (_ *slice, err error) {
 	s := &slice{}
 	defer func() {
 		if err != nil {
@@ -27,13 +35,16 @@ func startSlice(ctx context.Context, c *cli, dynamoDBAddr string, o functionOpti
 	endpoint := c.getenv(dynamo.EnvEndpoint)
 	s.dynamoDB = endpoint
 	if endpoint == "" {
-		embedded, err := dynamodb.Start(dynamoDBAddr)
+		embedded, err := startEngine(engine, o)
 		if err != nil {
-			return nil, addressError("embedded DynamoDB engine", "-dynamodb-addr", err)
+			return nil, err
 		}
 		s.closers = append(s.closers, embedded.Close)
 		endpoint = embedded.URL()
 		s.dynamoDB = endpoint + " (embedded: it lives in memory and ends with this process)"
+		if engine.data != "" {
+			s.dynamoDB = endpoint + " (embedded: kept in " + engine.data + ")"
+		}
 	}
 	db, err := openDatabase(ctx, endpoint)
 	if err != nil {
@@ -48,6 +59,29 @@ func startSlice(ctx context.Context, c *cli, dynamoDBAddr string, o functionOpti
 	s.closers = append(s.closers, func(context.Context) error { return s.functions.Close() })
 	return s, nil
 }
+
+// startEngine starts the embedded engine. Each function may do to the table what the
+// contract grants it, and nothing else; whoever else asks may do all.
+func startEngine(engine engineOptions, o functionOptions) (*dynamodb.Server, error) {
+	grants := map[string]dynamodb.Grant{}
+	for _, e := range o.endpoints {
+		grant := dynamodb.Grant{Role: "arn:aws:sts::000000000000:assumed-role/" + e.Function + "/" + e.Function, Table: o.table}
+		for _, action := range e.TableActions {
+			grant.Actions = append(grant.Actions, strings.TrimPrefix(action, "dynamodb:"))
+		}
+		grants[functionKeyID(e.Function)] = grant
+	}
+	embedded, err := dynamodb.Start(engine.addr, dynamodb.Options{Path: engine.data, Grants: grants})
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return nil, addressError("embedded DynamoDB engine", "-dynamodb-addr", err)
+	}
+	return embedded, err
+}
+
+// functionKeyID is the access key id of a function's own credentials, on an engine
+// that runs on this machine.
+func functionKeyID(function string) string { return "local-" + function }
 
 // close ends what was started, in reverse order.
 func (s *slice) close(ctx context.Context) error {

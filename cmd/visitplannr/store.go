@@ -76,5 +76,5 @@ func (d database) isAWS() bool {
 
 // store returns the events in a table of the database.
 func (d database) store(table string) *dynamo.Store {
-	return dynamo.New(dynamo.Connect(d.endpoint, d.region, d.credentials, nil), table)
+	return dynamo.New(dynamo.Connect(d.endpoint, d.region, d.credentials), table)
 }

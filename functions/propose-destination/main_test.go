@@ -19,7 +19,7 @@ import (
 // complete is an environment as Lambda and the stack make it, on an engine.
 func complete(t *testing.T) map[string]string {
 	t.Helper()
-	e, err := dynamodb.Start("127.0.0.1:0")
+	e, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

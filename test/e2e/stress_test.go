@@ -30,7 +30,7 @@ var (
 	proposals  = flag.Int("proposals", 200, "how many proposals TestNothingLostNothingTwice sends")
 	clients    = flag.Int("clients", 16, "how many clients send them side by side")
 	seed       = flag.Uint64("seed", 1, "decides which proposals, faults and kills there are")
-	engineName = flag.String("engine", enginetest.Embedded.Name, "the engine: embedded, dynalite or dynoxide")
+	engineName = flag.String("engine", enginetest.Embedded.Name, "the engine: embedded or dynoxide")
 )
 
 // The bad day: how often each fault meets a write, and how often a process of the

@@ -149,11 +149,17 @@ func copyModule(t *testing.T, root, dir string) {
 			return err
 		}
 		name, _ := filepath.Rel(root, path)
+		skip := func(err error) error {
+			if err == nil && entry.IsDir() {
+				return filepath.SkipDir
+			}
+			return err
+		}
 		switch name {
 		case ".git", "build", "cdk.out":
-			return filepath.SkipDir
+			return skip(nil)
 		case "node_modules":
-			return errorOr(os.Symlink(path, filepath.Join(dir, name)), filepath.SkipDir)
+			return skip(os.Symlink(path, filepath.Join(dir, name)))
 		}
 		if entry.IsDir() {
 			return os.MkdirAll(filepath.Join(dir, name), 0o755)
@@ -167,13 +173,6 @@ func copyModule(t *testing.T, root, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func errorOr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
 }
 
 // run runs a line of the shell in dir, and returns what it printed.

@@ -70,14 +70,10 @@ func NewClient(getenv func(string) string) (*dynamodb.Client, error) {
 	return dynamodb.New(options), nil
 }
 
-// Connect returns a client for another endpoint than AWS's own for the region. Its
-// requests go over transport, or over the network if that is nil.
-func Connect(endpoint, region string, credentials aws.Credentials, transport http.RoundTripper) *dynamodb.Client {
+// Connect returns a client for another endpoint than AWS's own for the region.
+func Connect(endpoint, region string, credentials aws.Credentials) *dynamodb.Client {
 	options := Options(region, static(credentials))
 	options.BaseEndpoint = &endpoint
-	if transport != nil {
-		options.HTTPClient = inMemory{transport}
-	}
 	return dynamodb.New(options)
 }
 

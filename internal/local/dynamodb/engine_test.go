@@ -1,178 +1,608 @@
 package dynamodb_test
 
 import (
+	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"visitplannr/internal/local/dynamodb"
 )
 
-func start(t *testing.T) *dynamodb.Engine {
+type object = map[string]any
+
+func open(t *testing.T, o dynamodb.Options) *dynamodb.Engine {
 	t.Helper()
-	e, err := dynamodb.Start("127.0.0.1:0")
+	e, err := dynamodb.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return e
 }
 
-func TestEngine(t *testing.T) {
+// call sends a request straight to an engine, and returns the answer's status and body.
+func call(t *testing.T, e *dynamodb.Engine, operation string, body object) (int, object) {
+	t.Helper()
+	status, answer, err := direct(e)(operation, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded object
+	if err := json.Unmarshal(answer, &decoded); err != nil {
+		t.Fatalf("%s: %s: %v", operation, answer, err)
+	}
+	return status, decoded
+}
+
+// must makes a call that has to succeed.
+func must(t *testing.T, e *dynamodb.Engine, operation string, body object) object {
+	t.Helper()
+	status, answer := call(t, e, operation, body)
+	if status != http.StatusOK {
+		t.Fatalf("%s %v: got %d %v, want success", operation, body, status, answer)
+	}
+	return answer
+}
+
+// wantFault makes a call that has to fail so.
+func wantFault(t *testing.T, e *dynamodb.Engine, operation string, body object, status int, kind, message string) {
+	t.Helper()
+	gotStatus, answer := call(t, e, operation, body)
+	gotKind, _ := answer["__type"].(string)
+	gotMessage, _ := answer["message"].(string)
+	if gotStatus != status || !strings.HasSuffix(gotKind, "#"+kind) || !strings.Contains(gotMessage, message) {
+		t.Errorf("%s %v\n got %d %v\nwant %d %s %q", operation, body, gotStatus, answer, status, kind, message)
+	}
+}
+
+func direct(e http.Handler) target {
+	return func(operation string, body map[string]any) (int, []byte, error) {
+		r, err := request(operation, body)
+		if err != nil {
+			return 0, nil, err
+		}
+		recorder := httptest.NewRecorder()
+		e.ServeHTTP(recorder, r)
+		return recorder.Code, recorder.Body.Bytes(), nil
+	}
+}
+
+func createTable(t *testing.T, e *dynamodb.Engine, name string, s schema) {
+	t.Helper()
+	create := s.create()
+	create["TableName"] = name
+	must(t, e, "CreateTable", create)
+}
+
+func text(s string) object   { return object{"S": s} }
+func number(s string) object { return object{"N": s} }
+
+func put(t *testing.T, e *dynamodb.Engine, table string, item object) {
+	t.Helper()
+	must(t, e, "PutItem", object{"TableName": table, "Item": item})
+}
+
+func TestFile(t *testing.T) {
 	t.Parallel()
+
+	t.Run("keeps tables and items", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "data")
+		e, err := dynamodb.Open(dynamodb.Options{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		createTable(t, e, "kept", schema{"S", "N"})
+		put(t, e, "kept", object{"K": text("k"), "S": number("1")})
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		e = open(t, dynamodb.Options{Path: path})
+		if got := must(t, e, "Scan", object{"TableName": "kept"})["Count"]; got != 1.0 {
+			t.Errorf("got %v items, want 1", got)
+		}
+		described := must(t, e, "DescribeTable", object{"TableName": "kept"})["Table"].(object)
+		if described["TableStatus"] != "ACTIVE" || described["ItemCount"] != 1.0 {
+			t.Errorf("got %v, want an active table of 1 item", described)
+		}
+	})
+
+	// made is a sound file.
+	made := func(t *testing.T) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "data")
+		e, err := dynamodb.Open(dynamodb.Options{Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		createTable(t, e, "table", schema{"S", ""})
+		for i := range 200 {
+			put(t, e, "table", object{"K": text(fmt.Sprint(i)), "Text": text(strings.Repeat("x", 500))})
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	change := func(t *testing.T, path string, update func(*bolt.Tx) error) {
+		t.Helper()
+		db, err := bolt.Open(path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Update(update); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for outcome, c := range map[string]struct {
+		spoil func(t *testing.T, path string)
+		want  string
+	}{
+		"of no database is refused": {func(t *testing.T, path string) {
+			if err := os.WriteFile(path, bytes.Repeat([]byte("notes\n"), 5000), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "cannot be read"},
+		"that is too short for one is refused": {func(t *testing.T, path string) {
+			if err := os.WriteFile(path, []byte("notes"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "cannot be read"},
+		"that was cut off is refused": {func(t *testing.T, path string) {
+			if err := os.Truncate(path, 5*int64(os.Getpagesize())); err != nil {
+				t.Fatal(err)
+			}
+		}, "is damaged"},
+		"with a page that was overwritten is refused": {func(t *testing.T, path string) {
+			file, err := os.OpenFile(path, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			for page := 6; page < 20; page++ {
+				if _, err := file.WriteAt(bytes.Repeat([]byte{0xa5}, os.Getpagesize()), int64(page*os.Getpagesize())); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, "is damaged"},
+		"of another version is refused": {func(t *testing.T, path string) {
+			change(t, path, func(tx *bolt.Tx) error {
+				return tx.Bucket([]byte("meta")).Put([]byte("format"), []byte("visitplannr-dynamodb-2"))
+			})
+		}, `its format is "visitplannr-dynamodb-2"`},
+		"of another program is refused": {func(t *testing.T, path string) {
+			change(t, path, func(tx *bolt.Tx) error { return tx.DeleteBucket([]byte("meta")) })
+		}, "another program"},
+		"that is a folder is refused": {func(t *testing.T, path string) {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, "directory"},
+	} {
+		t.Run(outcome+", and stays as it is", func(t *testing.T) {
+			t.Parallel()
+			path := made(t)
+			c.spoil(t, path)
+			before, _ := os.ReadFile(path) // of the folder: nothing
+			e, err := dynamodb.Open(dynamodb.Options{Path: path})
+			if err == nil {
+				t.Fatalf("got an engine, %v", e.Close())
+			}
+			if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("got %q, want it to name %s and say %q", err, path, c.want)
+			}
+			if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+				t.Error("the file has changed")
+			}
+		})
+	}
+
+	t.Run("in use is refused", func(t *testing.T) {
+		t.Parallel()
+		path := made(t)
+		open(t, dynamodb.Options{Path: path})
+		if _, err := dynamodb.Open(dynamodb.Options{Path: path}); err == nil || !strings.Contains(err.Error(), "in use") {
+			t.Errorf("got %v, want an error that says in use", err)
+		}
+	})
+}
+
+func TestMemoryLeavesNoFile(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file keeps its name here until Close")
+	}
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	e := open(t, dynamodb.Options{})
+	createTable(t, e, "table", schema{"S", ""})
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("got %v, %v; want nothing, also while the engine is open", left, err)
+	}
+}
+
+func TestWriters(t *testing.T) {
+	t.Parallel()
+	for outcome, o := range map[string]dynamodb.Options{
+		"side by side lose nothing in memory": {},
+		"side by side lose nothing on disk":   {Path: filepath.Join(t.TempDir(), "data")},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			e := open(t, o)
+			createTable(t, e, "table", schema{"S", ""})
+			const writers, each = 16, 20
+			var group sync.WaitGroup
+			for range writers {
+				group.Go(func() {
+					for range each {
+						must(t, e, "UpdateItem", object{"TableName": "table", "Key": object{"K": text("counter")}, "UpdateExpression": "ADD n :one",
+							"ExpressionAttributeValues": object{":one": number("1")}})
+						// One that is refused must not take others with it.
+						wantFault(t, e, "PutItem", object{"TableName": "table", "Item": object{"K": text("counter")}, "ConditionExpression": "attribute_not_exists(K)"},
+							http.StatusBadRequest, "ConditionalCheckFailedException", "The conditional request failed")
+					}
+				})
+			}
+			group.Wait()
+			item := must(t, e, "GetItem", object{"TableName": "table", "Key": object{"K": text("counter")}})["Item"].(object)
+			if got, want := item["n"].(object)["N"], strconv.Itoa(writers*each); got != want {
+				t.Errorf("counted %v, want %s", got, want)
+			}
+		})
+	}
+
+	t.Run("that come after the end are told", func(t *testing.T) {
+		t.Parallel()
+		e, err := dynamodb.Open(dynamodb.Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		createTable(t, e, "table", schema{"S", ""})
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for _, operation := range []string{"PutItem", "Scan"} {
+			wantFault(t, e, operation, object{"TableName": "table", "Item": object{"K": text("k")}}, http.StatusInternalServerError, "InternalServerError", "")
+		}
+	})
+}
+
+func TestServer(t *testing.T) {
+	t.Parallel()
+	start := func(t *testing.T) *dynamodb.Server {
+		t.Helper()
+		s, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
 
 	t.Run("says that it cannot listen where another one does", func(t *testing.T) {
 		t.Parallel()
-		e := start(t)
-		t.Cleanup(func() { _ = e.Close(context.Background()) })
-		if other, err := dynamodb.Start(strings.TrimPrefix(e.URL(), "http://")); err == nil {
-			t.Errorf("two engines listen at %s: %v", e.URL(), other)
+		s := start(t)
+		t.Cleanup(func() { _ = s.Close(context.Background()) })
+		if other, err := dynamodb.Start(strings.TrimPrefix(s.URL(), "http://"), dynamodb.Options{}); err == nil {
+			t.Errorf("two engines listen at %s: %v", s.URL(), other)
 		}
 	})
 
 	t.Run("is gone when it is closed", func(t *testing.T) {
 		t.Parallel()
-		e := start(t)
-		if err := e.Close(t.Context()); err != nil {
+		s := start(t)
+		if err := s.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if response, err := http.Get(e.URL()); err == nil {
+		if response, err := http.Get(s.URL()); err == nil {
 			response.Body.Close()
-			t.Errorf("%s still answers %s", e.URL(), response.Status)
+			t.Errorf("%s still answers %s", s.URL(), response.Status)
 		}
 	})
 
 	t.Run("does not wait for connections that bring no request", func(t *testing.T) {
 		t.Parallel()
-		e := start(t)
-		connection, err := net.Dial("tcp", strings.TrimPrefix(e.URL(), "http://"))
+		s := start(t)
+		connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer connection.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // Shutdown alone would take 5
 		defer cancel()
-		if err := e.Close(ctx); err != nil {
+		if err := s.Close(ctx); err != nil {
 			t.Error(err)
-		}
-	})
-
-	// Under -race this fails as soon as two of them meet unguarded.
-	t.Run("makes tables while others are used", func(t *testing.T) {
-		t.Parallel()
-		e := start(t)
-		t.Cleanup(func() { _ = e.Close(context.Background()) })
-		call := func(operation, input string) {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.URL(), strings.NewReader(input))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer response.Body.Close()
-			if response.StatusCode != http.StatusOK {
-				t.Errorf("%s %s: %s", operation, input, response.Status)
-			}
-		}
-		create := func(name string) {
-			call("CreateTable", `{"TableName":"`+name+`","BillingMode":"PAY_PER_REQUEST",`+
-				`"KeySchema":[{"AttributeName":"K","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"K","AttributeType":"S"}]}`)
-		}
-		create("used")
-		var group sync.WaitGroup
-		for i := range 20 {
-			group.Go(func() { create(fmt.Sprint("made-", i)) })
-			group.Go(func() { call("PutItem", `{"TableName":"used","Item":{"K":{"S":"k"}}}`) })
-			group.Go(func() { call("GetItem", `{"TableName":"used","Key":{"K":{"S":"k"}}}`) })
-		}
-		group.Wait()
-	})
-
-	t.Run("answers in this process as it does at its URL", func(t *testing.T) {
-		t.Parallel()
-		e := start(t)
-		t.Cleanup(func() { _ = e.Close(context.Background()) })
-		call := func(transport http.RoundTripper, operation, input string) (status int, contentType, body string) {
-			t.Helper()
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.URL(), strings.NewReader(input))
-			if err != nil {
-				t.Fatal(err)
-			}
-			request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
-			response, err := transport.RoundTrip(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer response.Body.Close()
-			answer, err := io.ReadAll(response.Body)
-			if err != nil || response.ContentLength != int64(len(answer)) {
-				t.Errorf("%s: %d bytes of %d, %v", operation, len(answer), response.ContentLength, err)
-			}
-			return response.StatusCode, response.Header.Get("Content-Type"), string(answer)
-		}
-		table := `{"TableName":"t","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"K","KeyType":"HASH"}],` +
-			`"AttributeDefinitions":[{"AttributeName":"K","AttributeType":"S"}]}`
-		if status, _, body := call(e.Transport(), "CreateTable", table); status != http.StatusOK {
-			t.Fatal(body)
-		}
-		for operation, input := range map[string]string{
-			"PutItem":     `{"TableName":"t","Item":{"K":{"S":"k"}}}`,
-			"GetItem":     `{"TableName":"t","Key":{"K":{"S":"k"}}}`,
-			"DeleteTable": `{"TableName":"no such"}`,
-			"NoSuchThing": `{}`,
-			"Query":       `{`,
-		} {
-			status, contentType, body := call(e.Transport(), operation, input)
-			wantStatus, wantType, want := call(http.DefaultTransport, operation, input)
-			if status != wantStatus || contentType != wantType || body != want {
-				t.Errorf("%s\n got %d %s %s\nwant %d %s %s", operation, status, contentType, body, wantStatus, wantType, want)
-			}
-		}
-	})
-
-	t.Run("does nothing in this process for a request that has ended", func(t *testing.T) {
-		t.Parallel()
-		e := start(t)
-		t.Cleanup(func() { _ = e.Close(context.Background()) })
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if response, err := e.Transport().RoundTrip(request); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, %v; want an error that is %v", response, err, context.Canceled)
-		}
-	})
-
-	t.Run("loses a request, and not the process, when it panics", func(t *testing.T) {
-		t.Parallel()
-		e := start(t)
-		t.Cleanup(func() { _ = e.Close(context.Background()) })
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, e.URL(), panicking{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
-		response, err := e.Transport().RoundTrip(request)
-		if err == nil || !strings.Contains(err.Error(), "no such luck") {
-			t.Errorf("got %v, %v; want the panic as an error", response, err)
 		}
 	})
 }
 
-// panicking is a body that cannot be read.
-type panicking struct{}
+// failing is a body that does not arrive, or whose reading panics.
+type failing struct{ panics bool }
 
-func (panicking) Read([]byte) (int, error) { panic("no such luck") }
+func (f failing) Read([]byte) (int, error) {
+	if f.panics {
+		panic("no such luck")
+	}
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestProtocol(t *testing.T) {
+	t.Parallel()
+	e := open(t, dynamodb.Options{Logger: slog.New(slog.DiscardHandler)})
+	send := func(t *testing.T, method, target, authorization string, body io.Reader) *httptest.ResponseRecorder {
+		t.Helper()
+		r := httptest.NewRequest(method, "/", body)
+		r.Header.Set("X-Amz-Target", target)
+		r.Header.Set("Authorization", authorization)
+		recorder := httptest.NewRecorder()
+		e.ServeHTTP(recorder, r)
+		return recorder
+	}
+	const list, signed = "DynamoDB_20120810.ListTables", "AWS4-HMAC-SHA256 Credential=x/y"
+	for outcome, c := range map[string]struct {
+		method, target, authorization string
+		body                          io.Reader
+		status                        int
+		want                          string
+	}{
+		"an operation is answered":                  {"POST", list, signed, strings.NewReader("{}"), 200, `{"TableNames":[]}`},
+		"an operation that is not there is unknown": {"POST", "DynamoDB_20120810.ExecuteStatement", signed, strings.NewReader("{}"), 400, "com.amazon.coral.service#UnknownOperationException"},
+		"another protocol is unknown":               {"POST", "ListTables", signed, strings.NewReader("{}"), 400, "UnknownOperationException"},
+		"another method is unknown":                 {"PUT", list, signed, strings.NewReader("{}"), 400, "UnknownOperationException"},
+		"credentials are needed":                    {"POST", list, "", strings.NewReader("{}"), 400, "MissingAuthenticationTokenException"},
+		"what is no JSON is refused":                {"POST", list, signed, strings.NewReader("{"), 400, "SerializationException"},
+		"an empty body is refused":                  {"POST", list, signed, strings.NewReader(""), 400, "SerializationException"},
+		"another type is refused":                   {"POST", list, signed, strings.NewReader(`{"TableName":1}`), 400, "SerializationException"},
+		"invalid UTF-8 is refused":                  {"POST", list, signed, strings.NewReader("{\"TableName\":\"\xff\"}"), 400, "SerializationException"},
+		"16 MiB are enough":                         {"POST", list, signed, io.LimitReader(neverending('x'), 16<<20+1), 413, "RequestEntityTooLarge"},
+		"a body that does not arrive is refused":    {"POST", list, signed, failing{}, 400, "SerializationException"},
+		"a panic is an error":                       {"POST", list, signed, failing{panics: true}, 500, "InternalServerError"},
+		"a browser sees that it is well":            {"GET", "", "", nil, 200, "healthy"},
+		"deep nesting is refused": {"POST", "DynamoDB_20120810.PutItem", signed,
+			strings.NewReader(`{"TableName":"table","Item":{"K":` + strings.Repeat(`{"L":[`, 4000) + strings.Repeat(`]}`, 4000) + `}}`), 400, "Nesting Levels"},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			got := send(t, c.method, c.target, c.authorization, c.body)
+			if got.Code != c.status || !strings.Contains(got.Body.String(), c.want) {
+				t.Errorf("got %d %s, want %d %s", got.Code, got.Body, c.status, c.want)
+			}
+			if want := strconv.FormatUint(uint64(crc32.ChecksumIEEE(got.Body.Bytes())), 10); got.Header().Get("x-amz-crc32") != want {
+				t.Errorf("x-amz-crc32 is %q, want %s", got.Header().Get("x-amz-crc32"), want)
+			}
+			if id := got.Header().Get("x-amzn-RequestId"); len(id) != 52 {
+				t.Errorf("x-amzn-RequestId is %q, want 52 characters", id)
+			}
+		})
+	}
+}
+
+type neverending byte
+
+func (n neverending) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = byte(n)
+	}
+	return len(p), nil
+}
+
+func TestGrants(t *testing.T) {
+	t.Parallel()
+	const role = "arn:aws:sts::000000000000:assumed-role/writer/writer"
+	e := open(t, dynamodb.Options{Grants: map[string]dynamodb.Grant{
+		"writer": {Role: role, Table: "events", Actions: []string{"PutItem", "BatchWriteItem"}},
+	}})
+	for _, table := range []string{"events", "others"} {
+		createTable(t, e, table, schema{"S", ""})
+	}
+	as := func(t *testing.T, id, operation string, body object) (int, string) {
+		t.Helper()
+		r, err := request(operation, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+id+"/20261124/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+		recorder := httptest.NewRecorder()
+		e.ServeHTTP(recorder, r)
+		return recorder.Code, recorder.Body.String()
+	}
+	item := object{"K": text("k")}
+	writes := []any{object{"PutRequest": object{"Item": item}}}
+	for outcome, c := range map[string]struct {
+		id, operation string
+		body          object
+		refused       string // the resource
+	}{
+		"what is granted is done":             {"writer", "PutItem", object{"TableName": "events", "Item": item}, ""},
+		"a batch that is granted is done":     {"writer", "BatchWriteItem", object{"RequestItems": object{"events": writes}}, ""},
+		"another action is refused":           {"writer", "Scan", object{"TableName": "events", "Limit": -1}, "table/events"},
+		"another table is refused":            {"writer", "PutItem", object{"TableName": "others", "Item": item}, "table/others"},
+		"another table in a batch is refused": {"writer", "BatchWriteItem", object{"RequestItems": object{"events": writes, "others": writes}}, "table/others"},
+		"an operation on no table is refused": {"writer", "ListTables", object{}, "table/*"},
+		"other credentials may do all":        {"reader", "Scan", object{"TableName": "others"}, ""},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			status, got := as(t, c.id, c.operation, c.body)
+			if c.refused == "" {
+				if status != http.StatusOK {
+					t.Errorf("got %d %s, want success", status, got)
+				}
+				return
+			}
+			want := fmt.Sprintf(`{"__type":"com.amazon.coral.service#AccessDeniedException","message":"User: %s is not authorized to perform: dynamodb:%s `+
+				`on resource: arn:aws:dynamodb:us-east-1:000000000000:%s because no identity-based policy allows the dynamodb:%s action"}`, role, c.operation, c.refused, c.operation)
+			if status != http.StatusBadRequest || got != want {
+				t.Errorf("\n got %d %s\nwant 400 %s", status, got, want)
+			}
+		})
+	}
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	e := open(t, dynamodb.Options{Now: func() time.Time { return time.Unix(1795557472, 250_000_000) }})
+	createTable(t, e, "aaa", schema{"S", "N"})
+
+	t.Run("are described", func(t *testing.T) {
+		t.Parallel()
+		got := must(t, e, "DescribeTable", object{"TableName": "aaa"})["Table"].(object)
+		for member, want := range map[string]any{"TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/aaa", "TableStatus": "ACTIVE", "CreationDateTime": 1795557472.25, "ItemCount": 0.0} {
+			if got[member] != want {
+				t.Errorf("%s is %v, want %v", member, got[member], want)
+			}
+		}
+		if id, _ := got["TableId"].(string); len(id) != 36 {
+			t.Errorf("TableId is %q", id)
+		}
+	})
+
+	t.Run("are listed in pages", func(t *testing.T) {
+		t.Parallel()
+		e := open(t, dynamodb.Options{})
+		for _, name := range []string{"ccc", "aaa", "bbb"} {
+			createTable(t, e, name, schema{"S", ""})
+		}
+		first := must(t, e, "ListTables", object{"Limit": 2})
+		second := must(t, e, "ListTables", object{"Limit": 2, "ExclusiveStartTableName": first["LastEvaluatedTableName"]})
+		if got := fmt.Sprint(first["TableNames"], second["TableNames"], second["LastEvaluatedTableName"]); got != "[aaa bbb] [ccc] <nil>" {
+			t.Errorf("got %s", got)
+		}
+	})
+
+	t.Run("have what an account has that never asked for more", func(t *testing.T) {
+		t.Parallel()
+		for operation, want := range map[string]string{
+			"DescribeTimeToLive":        "DISABLED",
+			"DescribeContinuousBackups": "PointInTimeRecoveryStatus:DISABLED",
+			"DescribeLimits":            "TableMaxReadCapacityUnits:40000",
+			"DescribeEndpoints":         "CachePeriodInMinutes:1440",
+			"ListTagsOfResource":        "Tags:[]",
+		} {
+			got := must(t, e, operation, object{"TableName": "aaa", "ResourceArn": "arn:aws:dynamodb:us-east-1:000000000000:table/aaa"})
+			if !strings.Contains(fmt.Sprint(got), want) {
+				t.Errorf("%s: got %v, want %s", operation, got, want)
+			}
+		}
+		wantFault(t, e, "DescribeContinuousBackups", object{"TableName": "nosuch"}, 400, "TableNotFoundException", "Table not found: nosuch")
+		wantFault(t, e, "ListTagsOfResource", object{"ResourceArn": "arn:aws:dynamodb:us-east-1:000000000000:table/nosuch"}, 400, "ResourceNotFoundException", "not found")
+	})
+
+	for member, value := range map[string]any{
+		"GlobalSecondaryIndexes": []any{object{"IndexName": "index"}}, "LocalSecondaryIndexes": []any{object{"IndexName": "index"}},
+		"StreamSpecification": object{"StreamEnabled": true}, "DeletionProtectionEnabled": true, "Tags": []any{object{"Key": "k", "Value": "v"}},
+	} {
+		t.Run("refuse "+member+" in words", func(t *testing.T) {
+			t.Parallel()
+			create := schema{"S", ""}.create()
+			create["TableName"], create[member] = "refused", value
+			wantFault(t, e, "CreateTable", create, 400, "ValidationException", "The embedded engine has no "+member)
+		})
+	}
+
+	t.Run("refuse the parameters from before expressions in words", func(t *testing.T) {
+		t.Parallel()
+		for _, member := range []string{"AttributesToGet", "KeyConditions", "ScanFilter", "Expected"} {
+			wantFault(t, e, "Scan", object{"TableName": "aaa", member: []any{"a"}}, 400, "ValidationException", "The embedded engine has no "+member)
+		}
+	})
+
+	t.Run("are gone with their items when they are deleted", func(t *testing.T) {
+		t.Parallel()
+		createTable(t, e, "fleeting", schema{"S", ""})
+		put(t, e, "fleeting", object{"K": text("k")})
+		must(t, e, "DeleteTable", object{"TableName": "fleeting"})
+		wantFault(t, e, "Scan", object{"TableName": "fleeting"}, 400, "ResourceNotFoundException", "Requested resource not found")
+		createTable(t, e, "fleeting", schema{"N", ""})
+		if got := must(t, e, "Scan", object{"TableName": "fleeting"}); got["Count"] != 0.0 {
+			t.Errorf("got %v, want nothing", got)
+		}
+	})
+}
+
+func TestPages(t *testing.T) {
+	t.Parallel()
+	e := open(t, dynamodb.Options{})
+	createTable(t, e, "large", schema{"S", "N"})
+	for i := range 5 {
+		put(t, e, "large", object{"K": text("k"), "S": number(strconv.Itoa(i)), "Text": text(strings.Repeat("x", 300<<10))})
+	}
+
+	t.Run("end after a megabyte", func(t *testing.T) {
+		t.Parallel()
+		query := object{"TableName": "large", "KeyConditionExpression": "K = :k", "ExpressionAttributeValues": object{":k": text("k")}}
+		first := must(t, e, "Query", query)
+		query["ExclusiveStartKey"] = first["LastEvaluatedKey"]
+		second := must(t, e, "Query", query)
+		if first["Count"] != 4.0 || second["Count"] != 1.0 || second["LastEvaluatedKey"] != nil {
+			t.Errorf("got %v and %v items, then %v; want 4 and 1", first["Count"], second["Count"], second["LastEvaluatedKey"])
+		}
+	})
+
+	t.Run("of segments have each item once", func(t *testing.T) {
+		t.Parallel()
+		createTable(t, e, "many", schema{"S", ""})
+		var want []string
+		for i := range 200 {
+			want = append(want, fmt.Sprint("item-", i))
+			put(t, e, "many", object{"K": text(want[i])})
+		}
+		for _, of := range []int{1, 2, 3, 7, 1_000_000} {
+			var got []string
+			for i := range min(of, 7) {
+				for start, more := any(nil), true; more; {
+					scan := object{"TableName": "many", "Segment": i, "TotalSegments": of, "Limit": 9}
+					if start != nil {
+						scan["ExclusiveStartKey"] = start
+					}
+					page := must(t, e, "Scan", scan)
+					for _, item := range page["Items"].([]any) {
+						got = append(got, item.(object)["K"].(object)["S"].(string))
+					}
+					start = page["LastEvaluatedKey"]
+					more = start != nil
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if of <= 7 && !slices.Equal(got, want) {
+				t.Errorf("%d segments have %d items, want each of %d once", of, len(got), len(want))
+			}
+		}
+	})
+
+	t.Run("hold items of up to 400 KB, names included", func(t *testing.T) {
+		t.Parallel()
+		item := object{"K": text("kk"), "S": number("1"), "T": text(strings.Repeat("x", 400<<10-len("KkkS")-2-len("T")))}
+		put(t, e, "large", item)
+		item["T"] = text(item["T"].(object)["S"].(string) + "x")
+		wantFault(t, e, "PutItem", object{"TableName": "large", "Item": item}, 400, "ValidationException", "Item size has exceeded the maximum allowed size")
+	})
+}

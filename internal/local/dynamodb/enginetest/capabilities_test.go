@@ -24,15 +24,16 @@ func TestCapabilities(t *testing.T) {
 			t.Parallel()
 			p := newProbe(t, engine.Start(t))
 			got := enginetest.Capabilities{
-				ReturnsOldItem:       p.returnsOldItem(),
-				RefusesLargeItems:    p.refuses(item("large", "Text", text(strings.Repeat("x", 400<<10)))),
-				RefusesEmptyKeys:     p.refuses(item("", "Text", text("x"))),
-				RefusesLargeNumbers:  p.refuses(item("huge", "Number", number("1e126"))),
-				RefusesLongNumbers:   p.refuses(item("long", "Number", number("1"+strings.Repeat("0", 37)+"1"))),
-				NormalizesNumbers:    p.readsBack("1e1") == "10",
-				KeepsEmptyShapes:     p.keepsEmptyShapes(),
-				EndsPagesAtMegabyte:  p.endsPagesAtMegabyte(),
-				ChecksInTransactions: p.checksInTransactions(),
+				ReturnsOldItem:      p.returnsOldItem(),
+				RefusesLargeItems:   p.refuses(item("large", "Text", text(strings.Repeat("x", 400<<10)))),
+				RefusesEmptyKeys:    p.refuses(item("", "Text", text("x"))),
+				RefusesLargeNumbers: p.refuses(item("huge", "Number", number("1e126"))),
+				RefusesLongNumbers:  p.refuses(item("long", "Number", number("1"+strings.Repeat("0", 37)+"1"))),
+				NormalizesNumbers:   p.readsBack("1e1") == "10",
+				KeepsEmptyShapes:    p.keepsEmptyShapes(),
+				EndsPagesAtMegabyte: p.endsPagesAtMegabyte(),
+				AppendsBehindLists:  p.appendsBehindLists(),
+				HasTransactions:     p.hasTransactions(),
 			}
 			if engine.Capabilities == nil {
 				t.Logf("measured: %+v", got)
@@ -192,8 +193,23 @@ func (p probe) endsPagesAtMegabyte() bool {
 	return len(out.Items) < items && len(out.LastEvaluatedKey) > 0
 }
 
-// checksInTransactions asks for a transaction whose check must fail.
-func (p probe) checksInTransactions() bool {
+func (p probe) appendsBehindLists() bool {
+	p.t.Helper()
+	p.mustPut(item("list", "List", &types.AttributeValueMemberL{Value: []types.AttributeValue{}}))
+	_, err := p.client.UpdateItem(p.t.Context(), &dynamodb.UpdateItemInput{
+		TableName: p.table, Key: map[string]types.AttributeValue{"P": text("list"), "S": text("s")},
+		UpdateExpression: aws.String("SET #l[5] = :x"), ExpressionAttributeNames: map[string]string{"#l": "List"},
+		ExpressionAttributeValues: map[string]types.AttributeValue{":x": text("x")},
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	list, ok := p.get("list")["List"].(*types.AttributeValueMemberL)
+	return ok && len(list.Value) == 1
+}
+
+// hasTransactions asks for a transaction whose check must fail.
+func (p probe) hasTransactions() bool {
 	p.t.Helper()
 	_, err := p.client.TransactWriteItems(p.t.Context(), &dynamodb.TransactWriteItemsInput{
 		TransactItems: []types.TransactWriteItem{

@@ -38,7 +38,7 @@ const EnvEndpoint = "AWS_ENDPOINT_URL_DYNAMODB"
 
 // All returns the engines that the store is tested on.
 func All() []Engine {
-	engines := []Engine{Embedded, Dynalite, Dynoxide}
+	engines := []Engine{Embedded, Dynoxide}
 	if endpoint := os.Getenv(EnvEndpoint); endpoint != "" {
 		engines = append(engines, Engine{Name: EnvEndpoint, start: func(testing.TB) string { return endpoint }})
 	}
@@ -51,11 +51,8 @@ var (
 	// always there.
 	Embedded = Engine{Name: "embedded", Capabilities: &embedded, start: startEmbedded}
 
-	// Dynalite is pure JavaScript, from npm; it needs node.
-	Dynalite = Engine{Name: "dynalite", Capabilities: &dynalite, start: startDynalite}
-
-	// Dynoxide is a single binary, from npm, for Linux on x86-64; of the three it
-	// is nearest to DynamoDB.
+	// Dynoxide is a single binary, from npm, for Linux on x86-64: the
+	// reference that the embedded one is held against.
 	Dynoxide = Engine{Name: "dynoxide", Capabilities: &dynoxide, start: startDynoxide}
 )
 
@@ -69,7 +66,7 @@ func (e Engine) Start(t testing.TB) string {
 
 func startEmbedded(t testing.TB) string {
 	t.Helper()
-	e, err := dynamodb.Start("127.0.0.1:0")
+	e, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,34 +76,6 @@ func startEmbedded(t testing.TB) string {
 		}
 	})
 	return e.URL()
-}
-
-func startDynalite(t testing.TB) string {
-	t.Helper()
-	node, err := exec.LookPath("node")
-	if err != nil {
-		missing(t, "dynalite needs node: %v", err)
-	}
-	module := installed(t, "dynalite")
-	// Its own command line takes port 0 for its default port, and its tables take
-	// half a second to come up.
-	const script = `
-		const server = require(process.argv[1])({ createTableMs: 0, deleteTableMs: 0 })
-		server.listen(0, '127.0.0.1', () => console.log('listening on ' + server.address().port))`
-	command := exec.Command(node, "-e", script, module)
-	stdout, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := run(t, command, stdout)
-	if err != nil {
-		t.Fatalf("dynalite did not start: %v", err)
-	}
-	var port int
-	if _, err := fmt.Sscanf(line, "listening on %d", &port); err != nil {
-		t.Fatalf("dynalite said %q, want its port", line)
-	}
-	return fmt.Sprintf("http://127.0.0.1:%d", port)
 }
 
 func startDynoxide(t testing.TB) string {

@@ -1,0 +1,341 @@
+package dynamodb
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// holds reports whether an item meets a condition. No condition is met by all.
+func (n *node) holds(it item) bool {
+	if n == nil {
+		return true
+	}
+	switch n.op {
+	case "AND":
+		return n.args[0].holds(it) && n.args[1].holds(it)
+	case "OR":
+		return n.args[0].holds(it) || n.args[1].holds(it)
+	case "NOT":
+		return !n.args[0].holds(it)
+	}
+	first, there := n.args[0].resolve(it)
+	var others []value // but those that are not there
+	for _, arg := range n.args[1:] {
+		if v, ok := arg.resolve(it); ok {
+			others = append(others, v)
+		}
+	}
+	all := there && len(others) == len(n.args)-1
+	switch n.op {
+	case "attribute_exists":
+		return there
+	case "attribute_not_exists":
+		return !there
+	case "<>":
+		return !all || !first.equal(others[0])
+	case "IN":
+		return there && slices.ContainsFunc(others, first.equal)
+	}
+	if !all {
+		return false
+	}
+	switch n.op {
+	case "=":
+		return first.equal(others[0])
+	case "BETWEEN":
+		low, ordered := first.order(others[0])
+		high, both := first.order(others[1])
+		return ordered && both && low >= 0 && high <= 0
+	case "attribute_type":
+		return first.kind == others[0].text
+	case "begins_with":
+		return first.kind == others[0].kind && slices.Contains([]string{"S", "B"}, first.kind) && strings.HasPrefix(first.text, others[0].text)
+	case "contains":
+		return first.contains(others[0])
+	}
+	order, ordered := first.order(others[0])
+	switch n.op {
+	case "<":
+		return ordered && order < 0
+	case "<=":
+		return ordered && order <= 0
+	case ">":
+		return ordered && order > 0
+	default: // >=
+		return ordered && order >= 0
+	}
+}
+
+// resolve returns the value of an operand, if there is one.
+func (n *node) resolve(it item) (value, bool) {
+	switch n.op {
+	case "value":
+		return n.value, true
+	case "path":
+		return it.get(n.path)
+	}
+	v, ok := n.args[0].resolve(it) // size
+	size := len(v.list) + len(v.members)
+	switch v.kind {
+	case "S":
+		size = utf8.RuneCountInString(v.text)
+	case "B":
+		size = len(v.text)
+	case "N", "BOOL", "NULL":
+		ok = false
+	}
+	return value{kind: "N", text: strconv.Itoa(size)}, ok
+}
+
+func (v value) contains(w value) bool {
+	switch v.kind {
+	case "S", "B":
+		return v.kind == w.kind && strings.Contains(v.text, w.text)
+	default:
+		return slices.ContainsFunc(v.list, w.equal)
+	}
+}
+
+// get returns what stands at a path.
+func (it item) get(p path) (value, bool) {
+	v, ok := it[p[0].name]
+	for _, s := range p[1:] {
+		if !ok {
+			break
+		}
+		v, ok = v.step(s)
+	}
+	return v, ok
+}
+
+func (v value) step(s step) (value, bool) {
+	if s.index < 0 {
+		member, ok := v.members[s.name]
+		return member, ok
+	}
+	if v.kind != "L" || s.index >= len(v.list) {
+		return value{}, false
+	}
+	return v.list[s.index], true
+}
+
+// project returns of an item what stands at the paths.
+func (it item) project(paths []path) item {
+	root := value{kind: "M", members: it}.project(paths)
+	if root.members == nil {
+		return item{}
+	}
+	return root.members
+}
+
+// project returns of a map or a list what stands at the paths, which begin in it.
+func (v value) project(paths []path) value {
+	part := value{kind: v.kind}
+	rest := map[step][]path{}
+	for _, p := range paths {
+		rest[p[0]] = append(rest[p[0]], p[1:])
+	}
+	for _, s := range slices.SortedFunc(maps.Keys(rest), func(a, b step) int { return cmp.Compare(a.index, b.index) }) {
+		inner, ok := v.step(s)
+		if !ok {
+			continue
+		}
+		if len(rest[s][0]) > 0 {
+			if inner = inner.project(rest[s]); len(inner.list)+len(inner.members) == 0 {
+				continue
+			}
+		}
+		if s.index >= 0 {
+			part.list = append(part.list, inner)
+			continue
+		}
+		if part.members == nil {
+			part.members = item{}
+		}
+		part.members[s.name] = inner
+	}
+	return part
+}
+
+var (
+	errNoAttribute = invalid("The provided expression refers to an attribute that does not exist in the item")
+	errOperandType = invalid("An operand in the update expression has an incorrect data type")
+	errUpdatePath  = invalid("The document path provided in the update expression is invalid for update")
+)
+
+// apply returns the item after the actions. All of them see the item as it was.
+func (it item) apply(actions []action) (item, error) {
+	// In this order the elements of a list that lie behind its end are appended in
+	// the order of their indexes, and what is removed moves nothing that is still to
+	// be removed.
+	order := func(a, b action) int {
+		byIndex := slices.CompareFunc(a.path, b.path, func(s, t step) int { return cmp.Compare(s.index, t.index) })
+		if a.section == "REMOVE" {
+			byIndex = -byIndex
+		}
+		return cmp.Or(cmp.Compare(slices.Index(sections, a.section), slices.Index(sections, b.section)), byIndex)
+	}
+	root := value{kind: "M", members: it}
+	for _, a := range slices.SortedStableFunc(slices.Values(actions), order) {
+		if a.section == "REMOVE" {
+			root = root.without(a.path)
+			continue
+		}
+		v, err := a.result(it)
+		if err != nil {
+			return nil, err
+		}
+		if v.kind == "" { // nothing is left of a set, or there never was one
+			root = root.without(a.path)
+		} else if root, err = root.with(a.path, v); err != nil {
+			return nil, err
+		}
+	}
+	return root.members, nil
+}
+
+// result returns what the action puts at its path; a value of no kind removes what
+// is there.
+func (a action) result(it item) (value, error) {
+	if a.section == "SET" {
+		return a.operand.compute(it)
+	}
+	old, there := it.get(a.path)
+	operand := a.operand.value
+	switch {
+	case !there && a.section == "ADD":
+		return operand, nil
+	case !there:
+		return value{}, nil
+	case old.kind != operand.kind:
+		return value{}, errOperandType
+	case operand.kind == "N":
+		return plus(old, operand, false)
+	}
+	in := func(set []value) func(value) bool {
+		return func(v value) bool { return slices.ContainsFunc(set, v.equal) }
+	}
+	set := value{kind: old.kind}
+	if a.section == "ADD" {
+		set.list = slices.Concat(old.list, slices.DeleteFunc(slices.Clone(operand.list), in(old.list)))
+		return set, nil
+	}
+	if set.list = slices.DeleteFunc(slices.Clone(old.list), in(operand.list)); len(set.list) == 0 {
+		return value{}, nil // a set is never empty
+	}
+	return set, nil
+}
+
+// compute returns the value of what SET sets a path to.
+func (n *node) compute(it item) (value, error) {
+	switch n.op {
+	case "value":
+		return n.value, nil
+	case "path":
+		v, ok := it.get(n.path)
+		if !ok {
+			return value{}, errNoAttribute
+		}
+		return v, nil
+	case "if_not_exists":
+		if v, ok := it.get(n.args[0].path); ok {
+			return v, nil
+		}
+		return n.args[1].compute(it)
+	}
+	first, err := n.args[0].compute(it)
+	if err != nil {
+		return value{}, err
+	}
+	second, err := n.args[1].compute(it)
+	if err != nil {
+		return value{}, err
+	}
+	if n.op != "list_append" {
+		return plus(first, second, n.op == "-")
+	}
+	if first.kind != "L" || second.kind != "L" {
+		return value{}, errOperandType
+	}
+	return value{kind: "L", list: slices.Concat(first.list, second.list)}, nil
+}
+
+func plus(v, w value, minus bool) (value, error) {
+	if v.kind != "N" || w.kind != "N" {
+		return value{}, errOperandType
+	}
+	a, err := parseNumber(v.text)
+	if err != nil {
+		return value{}, err
+	}
+	b, err := parseNumber(w.text)
+	if err != nil {
+		return value{}, err
+	}
+	b.negative = b.negative != minus
+	sum, err := a.plus(b)
+	return value{kind: "N", text: sum.String()}, err
+}
+
+// with returns a map or list with a value at a path in it. What v shares with others
+// stays as it was.
+func (v value) with(p path, w value) (value, error) {
+	s := p[0]
+	if s.index < 0 && v.kind != "M" || s.index >= 0 && v.kind != "L" {
+		return value{}, errUpdatePath
+	}
+	if len(p) > 1 {
+		inner, ok := v.step(s)
+		if !ok {
+			return value{}, errUpdatePath
+		}
+		var err error
+		if w, err = inner.with(p[1:], w); err != nil {
+			return value{}, err
+		}
+	}
+	switch {
+	case s.index < 0:
+		v.members = maps.Clone(v.members)
+		if v.members == nil {
+			v.members = item{}
+		}
+		v.members[s.name] = w
+	case s.index < len(v.list):
+		v.list = slices.Clone(v.list)
+		v.list[s.index] = w
+	default:
+		v.list = append(slices.Clip(v.list), w)
+	}
+	return v, nil
+}
+
+// without returns a map or list without what stands at a path in it, if anything.
+func (v value) without(p path) value {
+	s := p[0]
+	inner, ok := v.step(s)
+	if !ok {
+		return v
+	}
+	v.members, v.list = maps.Clone(v.members), slices.Clone(v.list)
+	switch {
+	case len(p) > 1 && s.index < 0:
+		v.members[s.name] = inner.without(p[1:])
+	case len(p) > 1:
+		v.list[s.index] = inner.without(p[1:])
+	case s.index < 0:
+		delete(v.members, s.name)
+	default:
+		v.list = slices.Delete(v.list, s.index, s.index+1)
+	}
+	return v
+}
+
+// uses reports whether a condition looks at an attribute.
+func (n *node) uses(name string) bool {
+	return n != nil && (n.op == "path" && n.path[0].name == name || slices.ContainsFunc(n.args, func(arg *node) bool { return arg.uses(name) }))
+}

@@ -1,0 +1,362 @@
+package dynamodb
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Capacity units, in bytes.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+const (
+	readUnit  = 4 << 10
+	writeUnit = 1 << 10
+)
+
+type capacity struct {
+	TableName     string
+	CapacityUnits float64
+	Table         *units `json:",omitzero"`
+}
+
+type units struct{ CapacityUnits float64 }
+
+// consumed returns what the request is told of the capacity that it took.
+func (in *request) consumed(table string, amount float64) *capacity {
+	switch in.ReturnConsumedCapacity {
+	case "TOTAL":
+		return &capacity{TableName: table, CapacityUnits: amount}
+	case "INDEXES":
+		return &capacity{TableName: table, CapacityUnits: amount, Table: &units{amount}}
+	default:
+		return nil
+	}
+}
+
+func unitsOf(size, unit int) float64 { return float64(max(1, (size+unit-1)/unit)) }
+
+// readUnits are half as many where the read need not be consistent.
+func (in *request) readUnits(size int) float64 {
+	if in.ConsistentRead {
+		return unitsOf(size, readUnit)
+	}
+	return unitsOf(size, readUnit) / 2
+}
+
+type itemOutput struct {
+	Attributes       jsontext.Value `json:",omitzero"`
+	Item             jsontext.Value `json:",omitzero"`
+	ConsumedCapacity *capacity      `json:",omitzero"`
+}
+
+func (e *Engine) getItem(in *request) (any, error) {
+	out := itemOutput{}
+	err := e.view(func(t *tx) error {
+		at, err := t.place(*in.TableName, in.Key, (*table).keyOf)
+		if err != nil {
+			return err
+		}
+		out.ConsumedCapacity = in.consumed(*in.TableName, in.readUnits(at.stored.size()))
+		out.Item, err = in.shown(at.stored)
+		return err
+	})
+	return out, err
+}
+
+// shown returns the part of an item that the projection asks for.
+func (in *request) shown(r record) (jsontext.Value, error) {
+	if r == nil || in.projection == nil {
+		return r.json(), nil
+	}
+	it, err := r.item()
+	if err != nil {
+		return nil, err
+	}
+	return it.project(in.projection).appendJSON(nil), nil
+}
+
+var errItemSize = invalid("Item size has exceeded the maximum allowed size")
+
+func (e *Engine) putItem(in *request) (any, error) {
+	switch {
+	case in.ReturnValues != "" && in.ReturnValues != "NONE" && in.ReturnValues != "ALL_OLD":
+		return nil, invalid("ReturnValues can only be ALL_OLD or NONE")
+	case in.Item.size() > maxItemSize:
+		return nil, errItemSize
+	}
+	return e.write(in, in.Item, (*table).keyOfItem, func(item) (item, error) { return in.Item, nil })
+}
+
+func (e *Engine) deleteItem(in *request) (any, error) {
+	return e.write(in, in.Key, (*table).keyOf, func(item) (item, error) { return nil, nil })
+}
+
+func (e *Engine) updateItem(in *request) (any, error) {
+	return e.write(in, in.Key, (*table).keyOf, func(old item) (item, error) {
+		if old == nil {
+			old = in.Key
+		}
+		updated, err := old.apply(in.update)
+		if err != nil {
+			return nil, err
+		}
+		if err := updated.check(0); err != nil { // paths may have nested it too deeply
+			return nil, err
+		}
+		if updated.size() > maxItemSize {
+			return nil, invalid("Item size to update has exceeded the maximum allowed size")
+		}
+		return updated, nil
+	})
+}
+
+// write replaces one item by what next makes of it, if the condition holds; nil is no
+// item. key holds the key attributes, from which keyOf makes the stored key.
+func (e *Engine) write(in *request, key item, keyOf func(*table, item) ([]byte, error), next func(item) (item, error)) (any, error) {
+	out := itemOutput{}
+	err := e.update(func(t *tx) error {
+		at, err := t.place(*in.TableName, key, keyOf)
+		if err != nil {
+			return err
+		}
+		for _, a := range in.update {
+			if name := a.path[0].name; name == at.table.partition() || name == at.table.sort() {
+				return invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
+			}
+		}
+		var old item
+		if in.condition != nil || in.operation == "UpdateItem" {
+			if old, err = at.stored.item(); err != nil {
+				return err
+			}
+		}
+		if !in.condition.holds(old) {
+			refused := &fault{code: conditionFailed, message: "The conditional request failed"}
+			if in.ReturnValuesOnConditionCheckFailure == "ALL_OLD" {
+				refused.item = at.stored.json()
+			}
+			return refused
+		}
+		it, err := next(old)
+		if err != nil {
+			return err
+		}
+		replacement := newRecord(it)
+		out.ConsumedCapacity = in.consumed(*in.TableName, at.writeUnits(replacement))
+		out.Attributes = in.returned(at.stored, replacement, old, it)
+		return at.put(replacement)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// returned returns what ReturnValues asks for. UPDATED_OLD and UPDATED_NEW show what
+// stood, or stands, at the paths of the update.
+func (in *request) returned(stored, replacement record, old, it item) jsontext.Value {
+	switch in.ReturnValues {
+	case "ALL_OLD":
+		return stored.json()
+	case "ALL_NEW":
+		return replacement.json()
+	case "UPDATED_OLD":
+		it = old
+	case "UPDATED_NEW":
+	default:
+		return nil
+	}
+	var paths []path
+	for _, a := range in.update {
+		if a.section != "REMOVE" || in.ReturnValues == "UPDATED_OLD" {
+			paths = append(paths, a.path)
+		}
+	}
+	if part := it.project(paths); len(part) > 0 {
+		return part.appendJSON(nil)
+	}
+	return nil
+}
+
+// Limits of a batch.
+const (
+	maxBatchGet   = 100
+	maxBatchWrite = 25
+)
+
+var errBatchDuplicates = invalid("Provided list of item keys contains duplicates")
+
+// asked reads what a batch asks of a table.
+func asked[T any](in *request, table string) (of T, err error) {
+	if err := json.Unmarshal(in.RequestItems[table], &of); err != nil {
+		return of, &fault{code: serialization, message: err.Error()}
+	}
+	return of, nil
+}
+
+func (e *Engine) batchGetItem(in *request) (any, error) {
+	gets, total := map[string]request{}, 0
+	for table := range in.RequestItems {
+		get, err := asked[request](in, table)
+		if err != nil {
+			return nil, err
+		}
+		var c constraints
+		c.length("requestItems."+table+".member.keys", "[]", len(get.Keys), 1, maxBatchGet)
+		if err := c.err(); err != nil {
+			return nil, err
+		}
+		get.operation, get.TableName, get.Key, get.ReturnConsumedCapacity = "GetItem", &table, item{}, in.ReturnConsumedCapacity
+		if err := get.prepare(); err != nil {
+			return nil, err
+		}
+		gets[table], total = get, total+len(get.Keys)
+	}
+	if total > maxBatchGet {
+		return nil, invalid("Too many items requested for the BatchGetItem call")
+	}
+	out := struct {
+		Responses        map[string][]jsontext.Value
+		UnprocessedKeys  struct{}
+		ConsumedCapacity []*capacity `json:",omitzero"`
+	}{Responses: map[string][]jsontext.Value{}}
+	err := e.view(func(t *tx) error {
+		for _, table := range slices.Sorted(maps.Keys(gets)) {
+			found, consumed, err := t.batchGet(gets[table])
+			if err != nil {
+				return err
+			}
+			out.Responses[table] = found
+			if consumed != nil {
+				out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// batchGet gets the items of one table.
+func (t *tx) batchGet(get request) ([]jsontext.Value, *capacity, error) {
+	found, seen, amount := []jsontext.Value{}, map[string]bool{}, 0.0
+	for _, key := range get.Keys {
+		if err := key.check(0); err != nil {
+			return nil, nil, err
+		}
+		at, err := t.place(*get.TableName, key, (*table).keyOf)
+		if err != nil {
+			return nil, nil, err
+		}
+		if seen[string(at.key)] {
+			return nil, nil, errBatchDuplicates
+		}
+		seen[string(at.key)] = true
+		amount += get.readUnits(at.stored.size())
+		shown, err := get.shown(at.stored)
+		if err != nil {
+			return nil, nil, err
+		}
+		if shown != nil {
+			found = append(found, shown)
+		}
+	}
+	return found, get.consumed(*get.TableName, amount), nil
+}
+
+// A batchWrite is one write of a batch: a put or a deletion.
+type batchWrite struct {
+	PutRequest    *struct{ Item item }
+	DeleteRequest *struct{ Key item }
+}
+
+func (w batchWrite) check() error {
+	switch {
+	case w.PutRequest == nil == (w.DeleteRequest == nil): // DynamoDB says so of both and of none
+		return invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+	case w.DeleteRequest != nil:
+		return w.DeleteRequest.Key.check(0)
+	}
+	if err := w.PutRequest.Item.check(0); err != nil {
+		return err
+	}
+	if w.PutRequest.Item.size() > maxItemSize {
+		return errItemSize
+	}
+	return nil
+}
+
+func (e *Engine) batchWriteItem(in *request) (any, error) {
+	batch, total := map[string][]batchWrite{}, 0
+	for table := range in.RequestItems {
+		writes, err := asked[[]batchWrite](in, table)
+		if err != nil {
+			return nil, err
+		}
+		var c constraints
+		c.length("requestItems."+table+".member", "[]", len(writes), 1, maxBatchWrite)
+		if err := c.err(); err != nil {
+			return nil, err
+		}
+		for _, w := range writes {
+			if err := w.check(); err != nil {
+				return nil, err
+			}
+		}
+		batch[table], total = writes, total+len(writes)
+	}
+	if total > maxBatchWrite {
+		return nil, invalid("Too many items requested for the BatchWriteItem call")
+	}
+	out := struct {
+		UnprocessedItems struct{}
+		ConsumedCapacity []*capacity `json:",omitzero"`
+	}{}
+	err := e.update(func(t *tx) error {
+		places, replacements, err := t.placeAll(batch) // before the first write is done
+		if err != nil {
+			return err
+		}
+		amounts := map[string]float64{}
+		for i, at := range places {
+			amounts[at.table.TableName] += at.writeUnits(replacements[i])
+			if err := at.put(replacements[i]); err != nil {
+				return err
+			}
+		}
+		for _, table := range slices.Sorted(maps.Keys(amounts)) {
+			if consumed := in.consumed(table, amounts[table]); consumed != nil {
+				out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// placeAll finds where the writes of a batch go, and what they put there.
+func (t *tx) placeAll(batch map[string][]batchWrite) (places []place, replacements []record, err error) {
+	for name, writes := range batch {
+		seen := map[string]bool{}
+		for _, w := range writes {
+			var at place
+			var replacement record
+			if w.PutRequest != nil {
+				at, err = t.place(name, w.PutRequest.Item, (*table).keyOfItem)
+				replacement = newRecord(w.PutRequest.Item)
+			} else {
+				at, err = t.place(name, w.DeleteRequest.Key, (*table).keyOf)
+			}
+			switch {
+			case err != nil:
+				return nil, nil, err
+			case seen[string(at.key)]:
+				return nil, nil, errBatchDuplicates
+			}
+			seen[string(at.key)] = true
+			places, replacements = append(places, at), append(replacements, replacement)
+		}
+	}
+	return places, replacements, nil
+}

@@ -1,0 +1,506 @@
+package dynamodb
+
+import (
+	_ "embed" // the reserved words
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxExpression is the most bytes of an expression.
+const maxExpression = 4096
+
+// A node is a part of a parsed expression.
+type node struct {
+	op    string  // "path", "value", an operator (AND, BETWEEN, <=, +, …) or a function
+	args  []*node // what it works on
+	path  path
+	value value
+	paren bool // it stands in parentheses
+}
+
+// A path names an attribute or something inside of it.
+type path []step
+
+// A step is a member's name, or an index if that is not negative.
+type step struct {
+	name  string
+	index int
+}
+
+// String returns the path as DynamoDB writes it into messages: [a, [0], b].
+func (p path) String() string {
+	parts := make([]string, len(p))
+	for i, s := range p {
+		parts[i] = s.name
+		if s.index >= 0 {
+			parts[i] = "[" + strconv.Itoa(s.index) + "]"
+		}
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// placeholders are a request's expression attribute names and values, and which of
+// them its expressions have used.
+type placeholders struct {
+	names  map[string]string
+	values item
+	used   map[string]bool
+}
+
+// unused returns the error for placeholders that no expression has used.
+func (h *placeholders) unused() error {
+	for what, keys := range map[string][]string{"Values": slices.Sorted(maps.Keys(h.values)), "Names": slices.Sorted(maps.Keys(h.names))} {
+		keys = slices.DeleteFunc(keys, func(key string) bool { return h.used[key] })
+		if len(keys) > 0 {
+			return invalid("Value provided in ExpressionAttribute%s unused in expressions: keys: {%s}", what, strings.Join(keys, ", "))
+		}
+	}
+	return nil
+}
+
+// A parser reads one expression by recursive descent. After a syntax error it sees
+// the end of the expression everywhere, so that it ends at once.
+//
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
+type parser struct {
+	*placeholders
+	text   string
+	tokens []token
+	at     int
+	syntax string // the syntax error, which is reported first
+	fault  string // what else is wrong
+}
+
+type token struct {
+	text     string // "": the end
+	from, to int
+}
+
+var tokens = regexp.MustCompile(`[#:]?[A-Za-z_][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|[0-9]+|<>|<=|>=|\s+|(?s:.)`)
+
+// parse reads an expression with one of the parser's rules, unless text is nil. what
+// is the parameter that holds it.
+func parse[T any](h *placeholders, what string, text *string, rule func(*parser) T) (parsed T, err error) {
+	switch {
+	case text == nil:
+		return parsed, nil
+	case *text == "":
+		return parsed, invalid("Invalid %s: The expression can not be empty;", what)
+	case len(*text) > maxExpression:
+		return parsed, invalid("Invalid %s: Expression size has exceeded the maximum allowed size;", what)
+	}
+	p := &parser{placeholders: h, text: *text}
+	for _, span := range tokens.FindAllStringIndex(p.text, -1) {
+		if t := p.text[span[0]:span[1]]; strings.TrimSpace(t) != "" {
+			p.tokens = append(p.tokens, token{t, span[0], span[1]})
+		}
+	}
+	p.tokens = append(p.tokens, token{from: len(p.text), to: len(p.text)})
+	parsed = rule(p)
+	if p.peek() != "" {
+		p.unexpected()
+	}
+	if p.syntax != "" {
+		p.fault = p.syntax
+	}
+	if p.fault != "" {
+		return parsed, invalid("Invalid %s: %s", what, p.fault)
+	}
+	return parsed, nil
+}
+
+func (p *parser) peek() string { return p.tokens[p.at].text }
+
+func (p *parser) next() string {
+	text := p.peek()
+	if text != "" {
+		p.at++
+	}
+	return text
+}
+
+// accept takes the next token if it is this one; words in any case.
+func (p *parser) accept(text string) bool {
+	if p.peek() == "" || !strings.EqualFold(p.peek(), text) {
+		return false
+	}
+	p.at++
+	return true
+}
+
+func (p *parser) expect(text string) {
+	if !p.accept(text) {
+		p.unexpected()
+	}
+}
+
+// unexpected makes the next token the syntax error, with its neighbours.
+func (p *parser) unexpected() {
+	if p.syntax != "" {
+		return
+	}
+	found, from, to := p.tokens[p.at].text, p.tokens[max(p.at-1, 0)].from, p.tokens[min(p.at+1, len(p.tokens)-1)].to
+	if found == "" {
+		found = "<EOF>"
+	}
+	p.syntax = fmt.Sprintf("Syntax error; token: %q, near: %q", found, p.text[from:to])
+	p.at = len(p.tokens) - 1
+}
+
+// wrong notes what is wrong with an expression whose syntax is right.
+func (p *parser) wrong(format string, args ...any) {
+	if p.fault == "" {
+		p.fault = fmt.Sprintf(format, args...)
+	}
+}
+
+// reserved are the words, in capitals, that cannot stand for themselves as names.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html
+var reserved = func() map[string]bool {
+	words := map[string]bool{}
+	for _, word := range strings.Fields(reservedWords) {
+		words[word] = true
+	}
+	return words
+}()
+
+//go:embed reserved.txt
+var reservedWords string
+
+var (
+	word     = regexp.MustCompile(`^[A-Za-z_]`)
+	keywords = []string{"AND", "OR", "NOT", "IN", "BETWEEN"}
+)
+
+func isWord(text string) bool {
+	return word.MatchString(text) && !slices.Contains(keywords, strings.ToUpper(text))
+}
+
+// name reads the name of an attribute.
+func (p *parser) name() string {
+	text := p.peek()
+	switch {
+	case len(text) > 1 && text[0] == '#':
+		name, ok := p.names[p.next()]
+		if !ok {
+			p.wrong("An expression attribute name used in the document path is not defined; attribute name: %s", text)
+		}
+		p.used[text] = true
+		return name
+	case !isWord(text):
+		p.unexpected()
+	case reserved[strings.ToUpper(text)]:
+		p.wrong("Attribute name is a reserved keyword; reserved keyword: %s", text)
+	}
+	return p.next()
+}
+
+func (p *parser) readPath() path {
+	read := path{{p.name(), -1}}
+	for {
+		switch {
+		case p.accept("."):
+			read = append(read, step{p.name(), -1})
+		case p.accept("["):
+			index, err := strconv.Atoi(p.peek())
+			if err != nil {
+				p.unexpected()
+			}
+			p.next()
+			read = append(read, step{index: index})
+			p.expect("]")
+		default:
+			return read
+		}
+	}
+}
+
+// operand reads a path, a value or a function with its operands.
+func (p *parser) operand() *node {
+	text := p.peek()
+	if len(text) > 1 && text[0] == ':' {
+		v, ok := p.values[p.next()]
+		if !ok {
+			p.wrong("An expression attribute value used in expression is not defined; attribute value: %s", text)
+		}
+		p.used[text] = true
+		return &node{op: "value", value: v}
+	}
+	if isWord(text) && p.tokens[p.at+1].text == "(" {
+		n := &node{op: p.next()}
+		p.next()
+		n.args = p.list(p.operand)
+		p.expect(")")
+		p.checkFunction(n)
+		return n
+	}
+	return &node{op: "path", path: p.readPath()}
+}
+
+// list reads one operand or more, with commas between them.
+func (p *parser) list(operand func() *node) []*node {
+	nodes := []*node{operand()}
+	for p.accept(",") {
+		nodes = append(nodes, operand())
+	}
+	return nodes
+}
+
+// A function has so many operands, of which the first may have to be a path, and
+// values of the request may have to be of certain types.
+type function struct {
+	operands int
+	path     bool
+	types    []string // nil: any
+}
+
+var functions = map[string]function{
+	"attribute_exists": {1, true, nil}, "attribute_not_exists": {1, true, nil}, "attribute_type": {2, false, []string{"S"}},
+	"begins_with": {2, false, []string{"S", "B"}}, "contains": {2, false, nil}, "size": {1, false, []string{"S", "B", "SS", "NS", "BS", "L", "M"}},
+	"if_not_exists": {2, true, nil}, "list_append": {2, false, []string{"L"}},
+}
+
+// setFunctions are the functions of SET; conditions have the others.
+var setFunctions = []string{"if_not_exists", "list_append"}
+
+func (p *parser) checkFunction(n *node) {
+	switch f, known := functions[n.op]; {
+	case !known:
+		p.wrong("Invalid function name; function: %s", n.op)
+	case len(n.args) != f.operands:
+		p.wrong("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
+	case f.path && n.args[0].op != "path":
+		p.wrong("Operator or function requires a document path; operator or function: %s", n.op)
+	case f.types != nil:
+		p.checkTypes(n, f.types)
+	}
+}
+
+// checkTypes checks the operands that are values of the request.
+func (p *parser) checkTypes(n *node, allowed []string) {
+	for _, arg := range n.args {
+		if arg.op == "value" && arg.value.kind != "" && !slices.Contains(allowed, arg.value.kind) {
+			p.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.op, arg.value.kind)
+		}
+	}
+}
+
+// condition reads a condition. OR binds less than AND, and that less than NOT.
+func (p *parser) condition() *node {
+	n := p.conjunction()
+	for p.accept("OR") {
+		n = &node{op: "OR", args: []*node{n, p.conjunction()}}
+	}
+	return n
+}
+
+func (p *parser) conjunction() *node {
+	n := p.negation()
+	for p.accept("AND") {
+		n = &node{op: "AND", args: []*node{n, p.negation()}}
+	}
+	return n
+}
+
+func (p *parser) negation() *node {
+	if p.accept("NOT") {
+		return &node{op: "NOT", args: []*node{p.negation()}}
+	}
+	if !p.accept("(") {
+		return p.comparison()
+	}
+	n := p.condition()
+	p.expect(")")
+	if n.paren {
+		p.wrong("The expression has redundant parentheses;")
+	}
+	n.paren = true
+	return n
+}
+
+var (
+	comparators = []string{"=", "<>", "<", "<=", ">", ">="}
+	ordering    = []string{"<", "<=", ">", ">=", "BETWEEN"}
+)
+
+func (p *parser) comparison() *node {
+	n := &node{args: []*node{p.operand()}}
+	switch {
+	case slices.Contains(comparators, p.peek()):
+		n.op = p.next()
+		n.args = append(n.args, p.operand())
+	case p.accept("BETWEEN"):
+		n.op = "BETWEEN"
+		n.args = append(n.args, p.operand())
+		p.expect("AND")
+		n.args = append(n.args, p.operand())
+	case p.accept("IN"):
+		n.op = "IN"
+		p.expect("(")
+		n.args = append(n.args, p.list(p.operand)...)
+		p.expect(")")
+	default:
+		if n = n.args[0]; n.op == "path" || n.op == "value" {
+			p.unexpected()
+		} else if n.op == "size" || slices.Contains(setFunctions, n.op) {
+			p.misused(n.op)
+		}
+	}
+	p.checkOperands(n)
+	return n
+}
+
+func (p *parser) misused(function string) {
+	p.wrong("The function is not allowed to be used this way in an expression; function: %s", function)
+}
+
+// checkOperands finds what is wrong with the operands of a comparison or function of
+// a condition, as far as that can be told without an item.
+func (p *parser) checkOperands(n *node) {
+	for _, arg := range n.args {
+		if arg.op != "path" && arg.op != "value" && arg.op != "size" {
+			p.misused(arg.op)
+		}
+	}
+	if len(n.args) == 2 && n.args[0].op == "path" && n.args[1].op == "path" && slices.Equal(n.args[0].path, n.args[1].path) {
+		p.wrong("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", n.op, n.args[0].path)
+	}
+	if slices.Contains(ordering, n.op) {
+		p.checkTypes(n, scalars)
+	}
+	if n.op == "BETWEEN" && n.args[1].op == "value" && n.args[2].op == "value" {
+		low, high := n.args[1].value, n.args[2].value
+		switch order, ordered := low.order(high); {
+		case ordered && order > 0:
+			p.wrong("The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
+				low.kind, low.content(), high.kind, high.content())
+		case low.kind != high.kind:
+			p.wrong("The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
+				low.kind, low.content(), high.kind, high.content())
+		}
+	}
+}
+
+// projection reads the paths of a projection.
+func (p *parser) projection() []path {
+	paths := []path{p.readPath()}
+	for p.accept(",") {
+		paths = append(paths, p.readPath())
+	}
+	p.checkOverlap(paths)
+	return paths
+}
+
+// checkOverlap finds two paths of which one contains the other, or that take the
+// same thing for a map and for a list.
+func (p *parser) checkOverlap(paths []path) {
+	for i, second := range paths {
+		for _, first := range paths[:i] {
+			same := 0
+			for same < min(len(first), len(second)) && first[same] == second[same] {
+				same++
+			}
+			how := ""
+			if same == len(first) || same == len(second) {
+				how = "overlap"
+			} else if first[same].index >= 0 != (second[same].index >= 0) {
+				how = "conflict"
+			}
+			if how != "" {
+				p.wrong("Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", how, first, second)
+			}
+		}
+	}
+}
+
+// An action changes one path of an item.
+type action struct {
+	section string // one of sections
+	path    path
+	operand *node // nil: of REMOVE
+}
+
+// sections of an update, in the order in which they are done.
+var sections = []string{"SET", "ADD", "DELETE", "REMOVE"}
+
+// update reads an update: each section at most once.
+func (p *parser) update() []action {
+	var actions []action
+	var paths []path
+	seen := map[string]bool{}
+	for first := true; first || p.peek() != ""; first = false {
+		section := strings.ToUpper(p.peek())
+		if !slices.Contains(sections, section) {
+			p.unexpected()
+		}
+		if p.next(); seen[section] {
+			p.wrong("The %q section can only be used once in an update expression;", section)
+		}
+		seen[section] = true
+		for more := true; more; more = p.accept(",") {
+			a := action{section: section, path: p.readPath()}
+			switch section {
+			case "SET":
+				p.expect("=")
+				a.operand = p.sum()
+			case "ADD":
+				a.operand = p.addend(section, "N", "SS", "NS", "BS")
+			case "DELETE":
+				a.operand = p.addend(section, "SS", "NS", "BS")
+			}
+			actions, paths = append(actions, a), append(paths, a.path)
+		}
+	}
+	p.checkOverlap(paths)
+	return actions
+}
+
+// sum reads what SET sets a path to.
+func (p *parser) sum() *node {
+	n := p.term()
+	if operator := p.peek(); operator == "+" || operator == "-" {
+		p.next()
+		n = &node{op: operator, args: []*node{n, p.term()}}
+		p.checkTypes(n, []string{"N"})
+	}
+	return n
+}
+
+func (p *parser) term() *node {
+	if p.accept("(") {
+		n := p.sum()
+		p.expect(")")
+		return n
+	}
+	n := p.operand()
+	p.checkTerm(n)
+	return n
+}
+
+func (p *parser) checkTerm(n *node) {
+	if n.op != "path" && n.op != "value" && !slices.Contains(setFunctions, n.op) {
+		p.wrong("Invalid function name; function: %s", n.op)
+	}
+	for _, arg := range n.args {
+		p.checkTerm(arg)
+	}
+}
+
+// typeNames are what DynamoDB calls some types in messages about ADD and DELETE.
+var typeNames = map[string]string{"S": "STRING", "N": "NUMBER", "B": "BINARY", "NULL": "NULL", "BOOL": "BOOLEAN", "L": "LIST", "M": "MAP"}
+
+// addend reads the value of an ADD or a DELETE.
+func (p *parser) addend(section string, allowed ...string) *node {
+	if !strings.HasPrefix(p.peek(), ":") {
+		p.unexpected()
+	}
+	n := p.operand()
+	if kind := n.value.kind; kind != "" && !slices.Contains(allowed, kind) {
+		p.wrong("Incorrect operand type for operator or function; operator: %s, operand type: %s", section, typeNames[kind])
+	}
+	return n
+}

@@ -1,0 +1,264 @@
+package dynamodb
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A request is the input of any operation: each looks at its own members alone.
+type request struct {
+	operation string
+	host      string // that it was sent to
+
+	TableName *string
+	Item, Key item
+
+	ConditionExpression, FilterExpression, KeyConditionExpression, ProjectionExpression, UpdateExpression *string
+
+	ExpressionAttributeNames  map[string]string
+	ExpressionAttributeValues item
+
+	ReturnConsumedCapacity, ReturnItemCollectionMetrics, ReturnValues, ReturnValuesOnConditionCheckFailure string
+
+	// Query and Scan
+	ConsistentRead                bool
+	ExclusiveStartKey             item
+	IndexName                     *string
+	Limit, Segment, TotalSegments *int
+	ScanIndexForward              *bool
+	Select                        string
+
+	// Batches: what is asked of each table, and the keys to get of one of them.
+	RequestItems map[string]jsontext.Value
+	Keys         []item
+
+	// Tables
+	AttributeDefinitions    []attributeDefinition
+	BillingMode             string
+	ExclusiveStartTableName string
+	KeySchema               []keyElement
+	ProvisionedThroughput   *throughput
+	ResourceARN             string `json:"ResourceArn"`
+
+	Others map[string]jsontext.Value `json:",embed"`
+
+	// What prepare makes of the expressions. A nil projection shows everything.
+	condition, filter, keyCondition *node
+	projection                      []path
+	update                          []action
+}
+
+// unsupported are members that ask for what the engine has not: the parameters from
+// before expressions, and properties of tables.
+var unsupported = []string{
+	"AttributesToGet", "AttributeUpdates", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter",
+	"DeletionProtectionEnabled", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "Tags",
+}
+
+// nothing are the values of such members that ask for nothing.
+var nothing = []string{"null", "false", "[]", "{}", `{"StreamEnabled":false}`}
+
+// tables returns the names of the tables that the request is about.
+func (in *request) tables() []string {
+	names := slices.Collect(maps.Keys(in.RequestItems))
+	if in.TableName != nil {
+		names = append(names, *in.TableName)
+	}
+	if name, ok := strings.CutPrefix(in.ResourceARN, tableARN("")); ok {
+		names = append(names, name)
+	}
+	return names
+}
+
+// constraints collects what is wrong with members one by one. DynamoDB reports all
+// of it at once, and before everything else.
+type constraints []string
+
+func (c *constraints) add(member string, v any, constraint string, args ...any) {
+	text := "null"
+	if v != nil {
+		text = fmt.Sprintf("'%v'", v)
+	}
+	*c = append(*c, fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: Member must ", text, member)+fmt.Sprintf(constraint, args...))
+}
+
+func (c *constraints) required(member string, there bool) {
+	if !there {
+		c.add(member, nil, "not be null")
+	}
+}
+
+func (c *constraints) oneOf(member, v string, allowed ...string) {
+	if v != "" && !slices.Contains(allowed, v) {
+		c.add(member, v, "satisfy enum value set: [%s]", strings.Join(allowed, ", "))
+	}
+}
+
+func (c *constraints) between(member string, v *int, low, high int) {
+	if v != nil && *v < low {
+		c.add(member, *v, "have value greater than or equal to %d", low)
+	}
+	if v != nil && *v > high {
+		c.add(member, *v, "have value less than or equal to %d", high)
+	}
+}
+
+// length checks how many there are of something.
+func (c *constraints) length(member string, v any, length, low, high int) {
+	if length < low {
+		c.add(member, v, "have length greater than or equal to %d", low)
+	}
+	if length > high {
+		c.add(member, v, "have length less than or equal to %d", high)
+	}
+}
+
+var legalName = regexp.MustCompile(`^[a-zA-Z0-9_.-]*$`)
+
+// tableName checks a table's name.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+func (c *constraints) tableName(member, name string) {
+	if !legalName.MatchString(name) {
+		c.add(member, name, "satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+	}
+	c.length(member, name, len(name), 3, 255)
+}
+
+func (c constraints) err() error {
+	if len(c) == 0 {
+		return nil
+	}
+	plural := ""
+	if len(c) > 1 {
+		plural = "s"
+	}
+	return invalid("%d validation error%s detected: %s", len(c), plural, strings.Join(c, "; "))
+}
+
+// maxSegments is the most segments of a scan.
+const maxSegments = 1_000_000
+
+// prepare checks the members of a request, in DynamoDB's order, and parses its
+// expressions.
+func (in *request) prepare() error {
+	if err := in.constraints().err(); err != nil {
+		return err
+	}
+	for _, member := range unsupported {
+		if v, ok := in.Others[member]; ok && v.Compact() == nil && !slices.Contains(nothing, string(v)) {
+			return invalid("The embedded engine has no %s: leave it out, or use another engine", member)
+		}
+	}
+	for _, it := range []item{in.Item, in.Key} {
+		if err := it.check(0); err != nil {
+			return err
+		}
+	}
+	if err := in.ExclusiveStartKey.check(0); err != nil {
+		return startKeyError(err)
+	}
+	return in.parse()
+}
+
+func (in *request) constraints() (c constraints) {
+	if !slices.Contains([]string{"BatchGetItem", "BatchWriteItem", "DescribeEndpoints", "DescribeLimits", "ListTables", "ListTagsOfResource"}, in.operation) {
+		c.required("tableName", in.TableName != nil)
+	}
+	for _, name := range in.tables() {
+		c.tableName("tableName", name)
+	}
+	limit := 1<<31 - 1
+	returns := []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}
+	switch in.operation {
+	case "PutItem":
+		c.required("item", in.Item != nil)
+	case "DeleteItem":
+		returns = []string{"ALL_OLD", "NONE"}
+		c.required("key", in.Key != nil)
+	case "GetItem", "UpdateItem":
+		c.required("key", in.Key != nil)
+	case "BatchGetItem", "BatchWriteItem":
+		c.required("requestItems", in.RequestItems != nil)
+		c.length("requestItems", "{}", len(in.RequestItems), 1, 100)
+	case "ListTables":
+		limit = 100
+	}
+	c.between("limit", in.Limit, 1, limit)
+	c.between("segment", in.Segment, 0, maxSegments-1)
+	c.between("totalSegments", in.TotalSegments, 1, maxSegments)
+	c.oneOf("billingMode", in.BillingMode, provisioned, onDemand)
+	c.oneOf("returnConsumedCapacity", in.ReturnConsumedCapacity, "INDEXES", "TOTAL", "NONE")
+	c.oneOf("returnItemCollectionMetrics", in.ReturnItemCollectionMetrics, "SIZE", "NONE")
+	c.oneOf("returnValues", in.ReturnValues, returns...)
+	c.oneOf("returnValuesOnConditionCheckFailure", in.ReturnValuesOnConditionCheckFailure, "ALL_OLD", "NONE")
+	c.oneOf("select", in.Select, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
+	return c
+}
+
+// parse parses the expressions.
+func (in *request) parse() error {
+	if err := in.checkPlaceholders(); err != nil {
+		return err
+	}
+	h := &placeholders{in.ExpressionAttributeNames, in.ExpressionAttributeValues, map[string]bool{}}
+	var err error
+	if in.update, err = parse(h, "UpdateExpression", in.UpdateExpression, (*parser).update); err != nil {
+		return err
+	}
+	if in.condition, err = parse(h, "ConditionExpression", in.ConditionExpression, (*parser).condition); err != nil {
+		return err
+	}
+	if in.keyCondition, err = parse(h, "KeyConditionExpression", in.KeyConditionExpression, (*parser).condition); err != nil {
+		return err
+	}
+	if in.filter, err = parse(h, "FilterExpression", in.FilterExpression, (*parser).condition); err != nil {
+		return err
+	}
+	if in.projection, err = parse(h, "ProjectionExpression", in.ProjectionExpression, (*parser).projection); err != nil {
+		return err
+	}
+	return h.unused()
+}
+
+// valued are the expressions with values that an operation has.
+var valued = map[string]string{
+	"PutItem": "ConditionExpression is null", "DeleteItem": "ConditionExpression is null",
+	"UpdateItem": "UpdateExpression is null and ConditionExpression is null",
+	"Query":      "FilterExpression is null and KeyConditionExpression is null", "Scan": "FilterExpression is null",
+}
+
+var placeholder = regexp.MustCompile(`^[#:][A-Za-z0-9_]+$`)
+
+func (in *request) checkPlaceholders() error {
+	values := in.ConditionExpression != nil || in.UpdateExpression != nil || in.KeyConditionExpression != nil || in.FilterExpression != nil
+	switch {
+	case in.ExpressionAttributeNames != nil && !values && in.ProjectionExpression == nil:
+		return invalid("ExpressionAttributeNames can only be specified when using expressions")
+	case in.ExpressionAttributeValues != nil && !values && valued[in.operation] != "":
+		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s", valued[in.operation])
+	case in.ExpressionAttributeNames != nil && len(in.ExpressionAttributeNames) == 0:
+		return invalid("ExpressionAttributeNames must not be empty")
+	case in.ExpressionAttributeValues != nil && len(in.ExpressionAttributeValues) == 0:
+		return invalid("ExpressionAttributeValues must not be empty")
+	}
+	for name := range in.ExpressionAttributeNames {
+		if name == "" || name[0] != '#' || !placeholder.MatchString(name) {
+			return invalid("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", name)
+		}
+	}
+	for name, v := range in.ExpressionAttributeValues {
+		if name == "" || name[0] != ':' || !placeholder.MatchString(name) {
+			return invalid("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", name)
+		}
+		if err := v.check(0); err != nil {
+			return invalid("ExpressionAttributeValues contains invalid value: %s for key %s", err.(*fault).message, name)
+		}
+		in.ExpressionAttributeValues[name] = v
+	}
+	return nil
+}

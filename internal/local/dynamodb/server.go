@@ -1,0 +1,84 @@
+// Package dynamodb is the embedded DynamoDB of the local run: its JSON protocol over
+// HTTP, with its answers, limits and errors, on tables kept in a file by bbolt. It has
+// what this system, its tests and the usual table viewers call; transactions, PartiQL,
+// indexes, streams and the parameters from before expressions it refuses by name.
+// docs/engines.md tells how near to DynamoDB it is and how that is tested.
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// A Server is an engine that listens.
+type Server struct {
+	engine   *Engine
+	listener net.Listener
+	server   *http.Server
+
+	mu     sync.Mutex
+	closed bool
+	unused map[net.Conn]bool // connections that have not brought a request yet
+}
+
+// Start opens an engine and lets it listen on the TCP address addr, such as
+// 127.0.0.1:8000, or port 0 for any free port. It fails when it cannot listen there,
+// and with the errors of Open.
+func Start(addr string, o Options) (*Server, error) {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("embedded DynamoDB engine: %w", err)
+	}
+	engine, err := Open(o)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	s := &Server{engine: engine, listener: listener, unused: map[net.Conn]bool{}}
+	s.server = &http.Server{
+		Handler:           engine,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          slog.NewLogLogger(engine.options.Logger.Handler(), slog.LevelError),
+		ConnState:         s.track,
+	}
+	go func() { _ = s.server.Serve(listener) }() // ends with Close
+	return s, nil
+}
+
+// URL returns the engine's endpoint.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+
+func (s *Server) track(connection net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.unused, connection)
+	case s.closed:
+		_ = connection.Close()
+	default:
+		s.unused[connection] = true
+	}
+}
+
+// Close stops the engine after the requests that are under way, or when ctx ends.
+func (s *Server) Close(ctx context.Context) error {
+	// A client with many requests opens connections that it may never use, and
+	// Shutdown would wait 5 seconds for them.
+	s.mu.Lock()
+	s.closed = true
+	for connection := range s.unused {
+		_ = connection.Close() // nobody is told anything over it
+	}
+	s.mu.Unlock()
+	err := s.server.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("stop embedded DynamoDB engine: %w", err)
+	}
+	return errors.Join(err, s.engine.Close())
+}

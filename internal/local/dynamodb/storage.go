@@ -1,0 +1,384 @@
+package dynamodb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	bolt "go.etcd.io/bbolt"
+)
+
+// What a file holds: the bucket meta with its format, the bucket tables with the
+// table of each name, and for each table a bucket, named after its id, with its items
+// by stored key.
+var (
+	bucketMeta   = []byte("meta")
+	bucketTables = []byte("tables")
+	keyFormat    = []byte("format")
+)
+
+// format is of the files that this engine reads and writes. Whoever changes what is
+// above changes it.
+const format = "visitplannr-dynamodb-1"
+
+// lockTimeout is how long another process may hold the file.
+const lockTimeout = time.Second
+
+// storage keeps tables and items in one bbolt file.
+type storage struct {
+	db     *bolt.DB
+	remove string // the file to remove at the end; "": none
+
+	mu     sync.RWMutex
+	tables map[string]*table // by name, as of the last commit
+
+	writes    chan write
+	stop      chan struct{} // closed: no further writes
+	committed chan struct{} // closed: the committer has ended
+	closing   sync.Once
+}
+
+// A write changes a transaction and is told what became of it.
+type write struct {
+	apply func(*tx) error
+	done  chan error
+}
+
+// openStorage opens the file at path, and makes it if it is not there; "" is a file
+// that nobody else sees and that is gone with the process. A file that this engine
+// did not write, or one that is damaged, is an error and stays as it is.
+func openStorage(path string) (_ *storage, err error) {
+	s := &storage{tables: map[string]*table{}, writes: make(chan write), stop: make(chan struct{}), committed: make(chan struct{})}
+	if path == "" {
+		s.db, err = s.openInMemory()
+	} else {
+		s.db, err = openFile(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.db.Update(s.load); err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.db.Close())
+	}
+	go s.commit()
+	return s, nil
+}
+
+// openInMemory opens a file of no name. Where a file that is open cannot lose its
+// name, as on Windows, it is removed at the end.
+func (s *storage) openInMemory() (*bolt.DB, error) {
+	return bolt.Open("", 0o600, &bolt.Options{
+		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
+		OpenFile: func(string, int, fs.FileMode) (*os.File, error) {
+			file, err := os.CreateTemp("", "visitplannr-dynamodb-")
+			if err == nil && os.Remove(file.Name()) != nil {
+				s.remove = file.Name()
+			}
+			return file, err
+		},
+	})
+}
+
+// openFile opens a file that stays, after a look at whether all of it is there.
+func openFile(path string) (_ *bolt.DB, err error) {
+	advice := "name another file, or move this one out of the way"
+	defer func() {
+		if recovered := recover(); recovered != nil { // bbolt on pages that make no sense
+			err = fmt.Errorf("database %s is damaged (%v): %s", path, recovered, advice)
+		}
+	}()
+	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
+	switch {
+	case errors.Is(err, bolt.ErrTimeout):
+		return nil, fmt.Errorf("database %s is in use by another process: end that one, or name another file", path)
+	case errors.Is(err, bolt.ErrInvalid), errors.Is(err, bolt.ErrVersionMismatch), errors.Is(err, bolt.ErrChecksum):
+		return nil, fmt.Errorf("database %s cannot be read (%w): %s", path, err, advice)
+	case err != nil:
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	err = db.View(func(t *bolt.Tx) error {
+		info, err := os.Stat(path)
+		if err == nil && info.Size() < t.Size() {
+			err = fmt.Errorf("%d bytes are there, of %d", info.Size(), t.Size())
+		}
+		for damage := range t.Check() {
+			err = errors.Join(err, damage)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %s is damaged (%w): %s", path, err, advice), db.Close())
+	}
+	return db, nil
+}
+
+// load reads the tables, and makes a new file ready.
+func (s *storage) load(t *bolt.Tx) error {
+	first, _ := t.Cursor().First()
+	meta := t.Bucket(bucketMeta)
+	switch {
+	case first == nil:
+		for _, name := range [][]byte{bucketMeta, bucketTables} {
+			if _, err := t.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		return t.Bucket(bucketMeta).Put(keyFormat, []byte(format))
+	case meta == nil:
+		return errors.New("another program wrote it: name another file")
+	case string(meta.Get(keyFormat)) != format:
+		return fmt.Errorf("its format is %q, and this version reads %q: name another file, or use the version that wrote it", meta.Get(keyFormat), format)
+	}
+	return t.Bucket(bucketTables).ForEach(func(name, description []byte) error {
+		described := &table{}
+		s.tables[string(name)] = described
+		return json.Unmarshal(description, described)
+	})
+}
+
+// close ends the storage after the writes that wait.
+func (s *storage) close() error {
+	s.closing.Do(func() { close(s.stop) })
+	<-s.committed
+	err := s.db.Close()
+	if s.remove != "" {
+		err = errors.Join(err, os.Remove(s.remove))
+	}
+	return err
+}
+
+// errClosed is of writes that come too late.
+var errClosed = errors.New("the engine is closed")
+
+// update lets apply change the tables, and returns once that is committed, or when
+// apply fails. A *fault leaves everything as it was, so apply must return it before
+// its first change; any other error is the storage's, and fails the writes that
+// share the transaction.
+func (s *storage) update(apply func(*tx) error) error {
+	w := write{apply, make(chan error, 1)}
+	select {
+	case s.writes <- w:
+		return <-w.done
+	case <-s.stop:
+		return errClosed
+	}
+}
+
+// mostWrites bounds a transaction.
+const mostWrites = 256
+
+// commit makes one transaction of all writes that wait, again and again: a lone one
+// does not wait for others, and many share the time that the disk takes.
+func (s *storage) commit() {
+	defer close(s.committed)
+	for {
+		var group []write
+		select {
+		case w := <-s.writes:
+			group = append(group, w)
+		case <-s.stop:
+			return
+		}
+		for waiting := true; waiting && len(group) < mostWrites; {
+			select {
+			case w := <-s.writes:
+				group = append(group, w)
+			default:
+				waiting = false
+			}
+		}
+		s.commitGroup(group)
+	}
+}
+
+func (s *storage) commitGroup(group []write) {
+	results := make([]error, len(group))
+	changed := map[string]*table{}
+	err := s.inTransaction(func(t *bolt.Tx) error {
+		wrote := false
+		for i, w := range group {
+			results[i] = w.apply(&tx{Tx: t, storage: s, changed: changed})
+			var refused *fault
+			switch {
+			case results[i] == nil:
+				wrote = true
+			case !errors.As(results[i], &refused):
+				return results[i]
+			}
+		}
+		if !wrote {
+			return errNothing
+		}
+		return nil
+	})
+	if err == nil {
+		s.mu.Lock()
+		for name, described := range changed {
+			if described == nil {
+				delete(s.tables, name)
+			} else {
+				s.tables[name] = described
+			}
+		}
+		s.mu.Unlock()
+	}
+	for i, w := range group {
+		if err != nil && err != errNothing {
+			results[i] = fmt.Errorf("write: %w", err)
+		}
+		w.done <- results[i]
+	}
+}
+
+// errNothing ends a transaction that changes nothing.
+var errNothing = errors.New("nothing was written")
+
+// inTransaction commits what do changes, unless it fails or panics.
+func (s *storage) inTransaction(do func(*bolt.Tx) error) (err error) {
+	defer func() {
+		if recovered := recover(); recovered != nil { // bbolt has rolled back
+			err = fmt.Errorf("panic: %v", recovered)
+		}
+	}()
+	return s.db.Update(do)
+}
+
+// view lets read look at one state of the tables.
+func (s *storage) view(read func(*tx) error) error {
+	err := s.db.View(func(t *bolt.Tx) error { return read(&tx{Tx: t, storage: s}) })
+	if errors.Is(err, bolt.ErrDatabaseNotOpen) {
+		return errClosed
+	}
+	return err
+}
+
+// tx is a transaction.
+type tx struct {
+	*bolt.Tx
+	storage *storage
+	changed map[string]*table // made here, or nil: deleted
+}
+
+// table returns a table and its items.
+func (t *tx) table(name string) (*table, *bolt.Bucket, error) {
+	t.storage.mu.RLock()
+	described := t.storage.tables[name]
+	t.storage.mu.RUnlock()
+	if described != nil {
+		if items := t.Bucket([]byte(described.TableID)); items != nil {
+			return described, items, nil
+		}
+	}
+	return nil, nil, &fault{code: resourceNotFound, message: "Requested resource not found"}
+}
+
+// described returns a table as DescribeTable does; nil when there is none.
+func (t *tx) described(name string) (*table, error) {
+	description := t.Bucket(bucketTables).Get([]byte(name))
+	if description == nil {
+		return nil, nil
+	}
+	described := &table{}
+	if err := json.Unmarshal(description, described); err != nil {
+		return nil, err
+	}
+	stats := t.Bucket([]byte(described.TableID)).Stats()
+	described.ItemCount, described.TableSizeBytes = int64(stats.KeyN), int64(stats.LeafInuse)
+	return described, nil
+}
+
+func (t *tx) createTable(described *table) error {
+	description, err := json.Marshal(described)
+	if err != nil {
+		return err
+	}
+	t.changed[described.TableName] = described
+	if _, err := t.CreateBucket([]byte(described.TableID)); err != nil {
+		return err
+	}
+	return t.Bucket(bucketTables).Put([]byte(described.TableName), description)
+}
+
+func (t *tx) deleteTable(described *table) error {
+	t.changed[described.TableName] = nil
+	return errors.Join(
+		t.DeleteBucket([]byte(described.TableID)),
+		t.Bucket(bucketTables).Delete([]byte(described.TableName)),
+	)
+}
+
+// A place is where an item of a table is, or goes.
+type place struct {
+	table  *table
+	items  *bolt.Bucket
+	key    []byte
+	stored record // what is there; nil: nothing
+}
+
+// place finds the item that has the key attributes of it; keyOf makes its stored key.
+func (t *tx) place(name string, it item, keyOf func(*table, item) ([]byte, error)) (at place, err error) {
+	if at.table, at.items, err = t.table(name); err != nil {
+		return at, err
+	}
+	if at.key, err = keyOf(at.table, it); err == nil {
+		at.stored = at.items.Get(at.key)
+	}
+	return at, err
+}
+
+// put stores an item; nil deletes what is there.
+func (at place) put(it record) error {
+	if it == nil {
+		return at.items.Delete(at.key)
+	}
+	return at.items.Put(at.key, it)
+}
+
+// writeUnits returns the capacity that a write takes.
+func (at place) writeUnits(it record) float64 {
+	return unitsOf(max(at.stored.size(), it.size()), writeUnit)
+}
+
+// A record is an item as it is stored: its size, then its JSON. That of a
+// transaction is gone with it.
+type record []byte
+
+// newRecord returns the record of an item; nil is none.
+func newRecord(it item) record {
+	if it == nil {
+		return nil
+	}
+	return it.appendJSON(binary.AppendUvarint(nil, uint64(it.size())))
+}
+
+func (r record) size() int {
+	size, _ := binary.Uvarint(r)
+	return int(size)
+}
+
+// json returns the item in DynamoDB's JSON, to keep.
+func (r record) json() []byte {
+	if r == nil {
+		return nil
+	}
+	_, n := binary.Uvarint(r)
+	return bytes.Clone(r[n:])
+}
+
+func (r record) item() (item, error) {
+	if r == nil {
+		return nil, nil
+	}
+	var it item
+	_, n := binary.Uvarint(r)
+	if err := json.Unmarshal(r[n:], &it); err != nil {
+		return nil, fmt.Errorf("stored item: %w", err)
+	}
+	return it, nil
+}

@@ -1,0 +1,252 @@
+package dynamodb
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// A table is what DescribeTable says of it, and what is stored of it.
+type table struct {
+	TableName            string
+	TableID              string `json:"TableId"`
+	TableARN             string `json:"TableArn"`
+	TableStatus          string
+	KeySchema            []keyElement
+	AttributeDefinitions []attributeDefinition
+	CreationDateTime     float64 // seconds since 1970
+	ItemCount            int64   // DynamoDB's is up to six hours old, this one is not
+	TableSizeBytes       int64
+
+	ProvisionedThroughput throughput
+	BillingModeSummary    *billingMode `json:",omitzero"`
+
+	DeletionProtectionEnabled bool
+}
+
+type keyElement struct{ AttributeName, KeyType string }
+
+type attributeDefinition struct{ AttributeName, AttributeType string }
+
+type throughput struct{ ReadCapacityUnits, WriteCapacityUnits, NumberOfDecreasesToday int64 }
+
+type billingMode struct{ BillingMode string }
+
+const (
+	provisioned = "PROVISIONED"
+	onDemand    = "PAY_PER_REQUEST"
+)
+
+// partition returns the name of the partition key.
+func (t *table) partition() string { return t.KeySchema[0].AttributeName }
+
+// sort returns the name of the sort key, or "".
+func (t *table) sort() string {
+	if len(t.KeySchema) == 1 {
+		return ""
+	}
+	return t.KeySchema[1].AttributeName
+}
+
+// kind returns the type of a key attribute.
+func (t *table) kind(attribute string) string {
+	for _, definition := range t.AttributeDefinitions {
+		if definition.AttributeName == attribute {
+			return definition.AttributeType
+		}
+	}
+	return ""
+}
+
+func (e *Engine) createTable(in *request) (any, error) {
+	described, err := newTable(in)
+	if err != nil {
+		return nil, err
+	}
+	described.TableID, described.TableARN = uuid.NewString(), tableARN(described.TableName)
+	described.TableStatus = "ACTIVE"
+	described.CreationDateTime = float64(e.options.Now().UnixMilli()) / 1000
+	err = e.update(func(t *tx) error {
+		if existing, err := t.described(described.TableName); err != nil || existing != nil {
+			return cmpError(err, &fault{code: resourceInUse, message: "Table already exists: " + described.TableName})
+		}
+		return t.createTable(described)
+	})
+	if err != nil {
+		return nil, err
+	}
+	creating := *described
+	creating.TableStatus = "CREATING" // as DynamoDB answers; it is there by the time that anyone asks
+	return struct{ TableDescription table }{creating}, nil
+}
+
+// cmpError returns the first error that is one.
+func cmpError(err error, other *fault) error {
+	if err != nil {
+		return err
+	}
+	return other
+}
+
+// newTable returns the table that a request describes.
+func newTable(in *request) (*table, error) {
+	var c constraints
+	c.required("attributeDefinitions", in.AttributeDefinitions != nil)
+	c.required("keySchema", in.KeySchema != nil)
+	if in.KeySchema != nil {
+		c.length("keySchema", in.KeySchema, len(in.KeySchema), 1, 2)
+	}
+	for i, definition := range in.AttributeDefinitions {
+		c.oneOf(fmt.Sprintf("attributeDefinitions.%d.member.attributeType", i+1), definition.AttributeType, scalars...)
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	if err := in.checkKeySchema(); err != nil {
+		return nil, err
+	}
+	described := &table{TableName: *in.TableName, KeySchema: in.KeySchema, AttributeDefinitions: in.AttributeDefinitions}
+	units := in.ProvisionedThroughput
+	switch {
+	case in.BillingMode == onDemand && units != nil:
+		return nil, invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	case in.BillingMode == onDemand:
+		described.BillingModeSummary = &billingMode{onDemand}
+	case units == nil || units.ReadCapacityUnits < 1 || units.WriteCapacityUnits < 1:
+		return nil, invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+	default:
+		described.ProvisionedThroughput = throughput{ReadCapacityUnits: units.ReadCapacityUnits, WriteCapacityUnits: units.WriteCapacityUnits}
+	}
+	return described, nil
+}
+
+func (in *request) checkKeySchema() error {
+	var keys, defined []string
+	for _, element := range in.KeySchema {
+		keys = append(keys, element.AttributeName)
+	}
+	for _, definition := range in.AttributeDefinitions {
+		defined = append(defined, definition.AttributeName)
+	}
+	for _, key := range keys {
+		if !slices.Contains(defined, key) {
+			return invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]",
+				strings.Join(keys, ", "), strings.Join(defined, ", "))
+		}
+	}
+	switch {
+	case in.KeySchema[0].KeyType != "HASH":
+		return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+	case len(keys) == 2 && keys[0] == keys[1]:
+		return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+	case len(keys) == 2 && in.KeySchema[1].KeyType != "RANGE":
+		return invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
+	case len(keys) != len(defined):
+		return invalid("One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
+	}
+	return nil
+}
+
+// describe returns the table that a request names.
+func (t *tx) describe(in *request) (*table, error) {
+	described, err := t.described(*in.TableName)
+	if err == nil && described == nil {
+		err = &fault{code: resourceNotFound, message: "Requested resource not found: Table: " + *in.TableName + " not found"}
+	}
+	return described, err
+}
+
+// described reads the table that a request names.
+func (e *Engine) described(in *request) (described *table, err error) {
+	err = e.view(func(t *tx) error {
+		described, err = t.describe(in)
+		return err
+	})
+	return described, err
+}
+
+func (e *Engine) describeTable(in *request) (any, error) {
+	described, err := e.described(in)
+	return struct{ Table *table }{described}, err
+}
+
+func (e *Engine) deleteTable(in *request) (any, error) {
+	var deleted *table
+	err := e.update(func(t *tx) (err error) {
+		if deleted, err = t.describe(in); err != nil {
+			return err
+		}
+		return t.deleteTable(deleted)
+	})
+	if err != nil {
+		return nil, err
+	}
+	deleted.TableStatus = "DELETING"
+	return struct{ TableDescription *table }{deleted}, nil
+}
+
+func (e *Engine) listTables(in *request) (any, error) {
+	limit := 100
+	if in.Limit != nil {
+		limit = *in.Limit
+	}
+	out := struct {
+		TableNames             []string
+		LastEvaluatedTableName string `json:",omitzero"`
+	}{TableNames: []string{}}
+	err := e.view(func(t *tx) error {
+		cursor := t.Bucket(bucketTables).Cursor()
+		for name, _ := cursor.Seek(successor([]byte(in.ExclusiveStartTableName))); name != nil; name, _ = cursor.Next() {
+			if len(out.TableNames) == limit {
+				out.LastEvaluatedTableName = out.TableNames[limit-1]
+				break
+			}
+			out.TableNames = append(out.TableNames, string(name))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// What follows is answered as for an account that never asked for any of it.
+
+func (e *Engine) describeTimeToLive(in *request) (any, error) {
+	_, err := e.described(in)
+	return jsontext.Value(`{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}`), err
+}
+
+func (e *Engine) describeContinuousBackups(in *request) (any, error) {
+	_, err := e.described(in)
+	if refused, ok := err.(*fault); ok && refused.code == resourceNotFound {
+		err = &fault{code: tableNotFound, message: "Table not found: " + *in.TableName}
+	}
+	return jsontext.Value(`{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED",` +
+		`"PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}`), err
+}
+
+func (e *Engine) describeLimits(*request) (any, error) {
+	return jsontext.Value(`{"AccountMaxReadCapacityUnits":80000,"AccountMaxWriteCapacityUnits":80000,` +
+		`"TableMaxReadCapacityUnits":40000,"TableMaxWriteCapacityUnits":40000}`), nil
+}
+
+func (e *Engine) describeEndpoints(in *request) (any, error) {
+	type endpoint struct {
+		Address              string
+		CachePeriodInMinutes int
+	}
+	return struct{ Endpoints []endpoint }{[]endpoint{{in.host, 1440}}}, nil
+}
+
+func (e *Engine) listTagsOfResource(in *request) (any, error) {
+	name, ok := strings.CutPrefix(in.ResourceARN, tableARN(""))
+	if !ok {
+		return nil, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", in.ResourceARN)
+	}
+	if _, err := e.described(&request{TableName: &name}); err != nil {
+		return nil, &fault{code: resourceNotFound, message: "Requested resource not found: ResourcArn: " + in.ResourceARN + " not found"}
+	}
+	return jsontext.Value(`{"Tags":[]}`), nil
+}

@@ -1,0 +1,226 @@
+//go:build unix
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/gobuild"
+	"visitplannr/internal/local/dynamodb"
+)
+
+// docs/reliability.md tells how to run it at full size, and what came out.
+var deaths = flag.Int("deaths", 2, "how often TestWhatIsAcknowledgedSurvivesKill kills the local run")
+
+const durableTable = "events"
+
+// TestWhatIsAcknowledgedSurvivesKill kills `visitplannr local -data FILE` with SIGKILL
+// in the middle of proposals from many clients, and starts it again on the file. The
+// file has to be intact after each death, with every event that was acknowledged.
+// What was not answered is sent again, with its key, and is stored once at the end.
+func TestWhatIsAcknowledgedSurvivesKill(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("builds the command")
+	}
+	root, err := gobuild.ModuleRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := filepath.Join(t.TempDir(), "visitplannr")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, "./cmd/visitplannr")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	file := filepath.Join(t.TempDir(), "data")
+
+	d := &durable{t: t, acknowledged: map[int]contract.Receipt{}, todo: make(chan int, *proposals)}
+	for i := range *proposals {
+		d.todo <- i
+	}
+	for round := range *deaths + 1 {
+		last := round == *deaths
+		d.round(root, command, file, *proposals*(round+1)/(*deaths+1), last)
+		d.wantInFile(file, last)
+	}
+	t.Logf("%d proposals, %d clients, %d deaths; %d were sent again, %d of those had been stored",
+		*proposals, *clients, *deaths, d.again.Load(), d.replays.Load())
+}
+
+type durable struct {
+	t    *testing.T
+	todo chan int
+
+	mu           sync.Mutex
+	acknowledged map[int]contract.Receipt // by proposal
+
+	again, replays atomic.Int64
+}
+
+var listening = regexp.MustCompile(`POST (http://\S+)`)
+
+// round runs the command until so many proposals are acknowledged in all, and then
+// kills it; or, the last time, until all are.
+func (d *durable) round(root, command, file string, until int, last bool) {
+	d.t.Helper()
+	process := exec.Command(command, "local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0", "-table", durableTable, "-data", file)
+	process.Dir = root
+	var logs lockedBuffer
+	process.Stderr = &logs
+	stdout, err := process.StdoutPipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	end := sync.OnceFunc(func() {
+		_ = process.Process.Kill() // no error when it has ended already
+		_ = process.Wait()         // that it was killed is no error either
+	})
+	defer end()
+	url := d.await(stdout, &logs)
+
+	var group sync.WaitGroup
+	dead := make(chan struct{})
+	die := sync.OnceFunc(func() {
+		close(dead)
+		if !last {
+			end()
+		}
+	})
+	for range *clients {
+		group.Go(func() {
+			for {
+				select {
+				case i := <-d.todo:
+					if !d.send(url, i) {
+						d.again.Add(1)
+						d.todo <- i
+						select {
+						case <-dead:
+						default:
+							d.t.Errorf("proposal %d was not answered, and nobody killed the local run:\n%s", i, logs.String())
+							die()
+						}
+						return
+					}
+					if d.count() >= until {
+						die()
+					}
+				case <-dead:
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func (d *durable) await(stdout io.Reader, logs *lockedBuffer) string {
+	d.t.Helper()
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
+			go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process
+			return found[1]
+		}
+	}
+	d.t.Fatalf("the local run ended without saying where it listens:\n%s", logs.String())
+	return ""
+}
+
+func (d *durable) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.acknowledged)
+}
+
+func nameOf(i int) string { return fmt.Sprintf("Place %d", i) }
+
+// send sends a proposal once, and reports whether it was acknowledged.
+func (d *durable) send(url string, i int) bool {
+	ctx, cancel := context.WithTimeout(d.t.Context(), 20*time.Second)
+	defer cancel()
+	body := fmt.Sprintf(`{"name":%q,"geolocation":{"latitude":%d,"longitude":%d}}`, nameOf(i), i%90, i%180)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		d.t.Error(err)
+		return false
+	}
+	request.Header.Set("Content-Type", contract.MediaTypeJSON)
+	request.Header.Set("Accept", contract.MediaTypeJSON)
+	request.Header.Set(contract.HeaderIdempotencyKey, fmt.Sprint("key-", i))
+	request.GetBody = nil
+	response, err := client.Do(request)
+	if err != nil {
+		return false
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	var receipt contract.Receipt
+	if err != nil || response.StatusCode != http.StatusOK || json.Unmarshal(text, &receipt) != nil {
+		return false
+	}
+	if response.Header.Get(contract.HeaderIdempotencyReplayed) != "" {
+		d.replays.Add(1)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.acknowledged[i] = receipt
+	return true
+}
+
+// wantInFile opens the file, which checks all of it, and holds its events against
+// what was acknowledged. At the end there is nothing else.
+func (d *durable) wantInFile(file string, last bool) {
+	d.t.Helper()
+	engine, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: file})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() {
+		if err := engine.Close(context.WithoutCancel(d.t.Context())); err != nil {
+			d.t.Error(err)
+		}
+	}()
+	stored := map[string]string{} // receipts by name
+	for event, err := range storeOn(d.t, engine.URL(), durableTable).All(d.t.Context()) {
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		name := data(d.t, event).Name
+		if _, twice := stored[name]; twice {
+			d.t.Errorf("%s is stored twice", name)
+		}
+		stored[name] = receiptOf(event)
+	}
+	for i, receipt := range d.acknowledged {
+		encoded, err := json.Marshal(receipt)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if got := stored[nameOf(i)]; got != string(encoded) {
+			d.t.Errorf("%s was acknowledged with %s, and stored is %q", nameOf(i), encoded, got)
+		}
+	}
+	if last && len(stored) != *proposals {
+		d.t.Errorf("%d events are stored of %d proposals", len(stored), *proposals)
+	}
+}
