@@ -601,7 +601,10 @@ func show(t *testing.T, s *system, lacks map[need]string) {
 		if slices.ContainsFunc(b.needs, func(n need) bool { return lacks[n] != "" }) {
 			continue // docs/acceptance.md says why
 		}
-		t.Run(b.says, func(t *testing.T) { b.show(t, run{s, fmt.Sprintf("%s-%d", prefix, i)}) })
+		shown := t.Run(b.says, func(t *testing.T) { b.show(t, run{s, fmt.Sprintf("%s-%d", prefix, i)}) })
+		if i == 0 && !shown {
+			t.Fatal("no proposal is taken, so nothing else is asked")
+		}
 	}
 	if s.items != nil {
 		t.Logf("%d events with the mark %s are left in the table", len(run{s, prefix}.events(t)), prefix)

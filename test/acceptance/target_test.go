@@ -117,8 +117,9 @@ type answer struct {
 	body   string
 }
 
-// attempts bounds how often a request is sent again because the API asks for it.
-const attempts = 20
+// How often a request is sent because the API asks for it again: above the rate
+// limit until it has room, of a failing store a few times.
+var attempts = map[int]int{http.StatusTooManyRequests: 20, http.StatusServiceUnavailable: 4}
 
 var httpClient = &http.Client{Timeout: 40 * time.Second} // API Gateway gives up after 29 s
 
@@ -130,8 +131,7 @@ func (s *system) send(ctx context.Context, r request) (answer, error) {
 		if err != nil {
 			return answer{}, err
 		}
-		again := got.status == http.StatusTooManyRequests || got.status == http.StatusServiceUnavailable
-		if !again || r.impatient || attempt == attempts {
+		if r.impatient || attempt >= attempts[got.status] {
 			return got, nil
 		}
 		seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
