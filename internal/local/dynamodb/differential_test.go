@@ -437,6 +437,9 @@ func typed(kind string, v any) map[string]any { return map[string]any{kind: v} }
 func (d *drawer) scalar(kind string) map[string]any {
 	switch kind {
 	case "N":
+		if d.chance(60) { // few, so that some are equal
+			return typed(kind, pick(d, "0", "1", "-1", "-1.2", "2"))
+		}
 		return typed(kind, pick(d, "0", "1", "-1", "2", "10", "9", "-10", "1.5", "1.50", "-0.5", "1e3", "1E-3", "12345678901234567890", "0.1", "-1.25", "100", "+7", "007", "1e125", "-1e-130"))
 	case "B":
 		return typed(kind, base64.StdEncoding.EncodeToString([]byte(pick(d, "a", "b", "ab", "\x00", "\xff", "a\xff", "a\x00"))))
@@ -786,7 +789,8 @@ func (d *drawer) keyCondition() string {
 	}
 }
 
-// update returns an update of different attributes.
+// update returns an update of different attributes: of a list it changes one element,
+// since dynoxide lets the first removal move what the second one means.
 func (d *drawer) update() string {
 	sections := map[string][]string{}
 	for _, name := range []string{"a", "b", "c", "l", "m", "n"} {
