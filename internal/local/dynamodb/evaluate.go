@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"unicode/utf16"
 )
 
 // holds reports whether an item meets a condition. No condition is met by all.
@@ -82,7 +82,7 @@ func (n *node) resolve(it item) (value, bool) {
 	size := len(v.list) + len(v.members)
 	switch v.kind {
 	case "S":
-		size = utf8.RuneCountInString(v.text)
+		size = len(utf16.Encode([]rune(v.text))) // as Java counts
 	case "B":
 		size = len(v.text)
 	case "N", "BOOL", "NULL":

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // What a file holds: the bucket meta with its format, the bucket tables with the
@@ -94,9 +95,9 @@ func openFile(path string) (_ *bolt.DB, err error) {
 	}()
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
 	switch {
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("database %s is in use by another process: end that one, or name another file", path)
-	case errors.Is(err, bolt.ErrInvalid), errors.Is(err, bolt.ErrVersionMismatch), errors.Is(err, bolt.ErrChecksum):
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return nil, fmt.Errorf("database %s cannot be read (%w): %s", path, err, advice)
 	case err != nil:
 		return nil, fmt.Errorf("open database: %w", err)
@@ -233,7 +234,7 @@ func (s *storage) inTransaction(do func(*bolt.Tx) error) (err error) {
 // view lets read look at one state of the tables.
 func (s *storage) view(read func(*tx) error) error {
 	err := s.db.View(func(t *bolt.Tx) error { return read(&tx{t, s}) })
-	if errors.Is(err, bolt.ErrDatabaseNotOpen) {
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return errClosed
 	}
 	return err
