@@ -34,7 +34,8 @@ request, and the last good build serves while a new one does not compile.
 
 -c takes the settings of a stage, as 'npx cdk' does: -c stage=prod gives exactly
 prod's. Without a stage the run is dev with access=open and throttleRate=unlimited.
-docs/configuration.md lists the settings, and what each does on this machine.
+docs/configuration.md lists the settings, and what each does on this machine. With
+access=iam requests have to be signed, by one of the principals that the start names.
 
 The table lives in an embedded DynamoDB engine, in memory: it is empty at the
 start and gone at the end, unless -data names a file to keep it in. To use another
@@ -126,6 +127,7 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		Description: description,
 		CORSOrigins: o.settings.CORSOrigins,
 		Addr:        addr,
+		Signers:     pageSigners(o.settings.Access),
 		All:         func(ctx context.Context) iter.Seq2[eventstore.Event, error] { return slice.store.All(ctx) },
 		Stream: func(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
 			return slice.store.Stream(ctx, name)
@@ -139,7 +141,13 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		Endpoints:      o.endpoints,
 		Functions:      slice.functions.invokers(),
 		ValidateBodies: o.settings.Validation == settings.ByGateway,
+		ThrottleRate:   o.settings.ThrottleRate,
+		ThrottleBurst:  o.settings.ThrottleBurst,
+		CORSOrigins:    o.settings.CORSOrigins,
 		Logger:         httpapi.NewLogger(io.MultiWriter(c.stderr, o.page.Log("gateway"))),
+	}
+	if o.settings.Access == settings.IAM {
+		config.Principals = localPrincipals()
 	}
 	if o.debug {
 		config.Timeout = debugTimeout
@@ -190,18 +198,29 @@ func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlag
 	}
 	fmt.Fprintf(&text, "  DynamoDB  %s\n  Table     %s\n  Settings  stage %s, access %s, %s\n",
 		dynamoDB, o.table, o.settings.Stage, o.settings.Access, rate)
+	fmt.Fprint(&text, signers(o.settings.Access))
 	if without := withoutEffect(given); len(without) > 0 {
 		fmt.Fprintf(&text, "            without effect on this machine (docs/configuration.md says why): %s\n", strings.Join(without, ", "))
 	}
 	fmt.Fprintf(&text, "\nTry:\n\n")
+	signature, credentials, sign := "", "", ""
+	if o.settings.Access == settings.IAM {
+		p := localPrincipals()[0]
+		signature, sign = " "+curlSignature(p), " -sign"
+		credentials = fmt.Sprintf("AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s ", p.AccessKeyID, p.SecretAccessKey)
+	}
 	for _, e := range o.endpoints {
-		fmt.Fprintf(&text, "  curl -i -X %s http://%s%s", e.Method, addr, e.SamplePath())
+		fmt.Fprintf(&text, "  curl -i -X %s http://%s%s%s", e.Method, addr, e.SamplePath(), signature)
 		if e.Body != nil {
 			fmt.Fprintf(&text, " -H 'Content-Type: %s' -d '%s'", contract.MediaTypeJSON, e.SampleBody())
 		}
 		fmt.Fprintln(&text)
 	}
-	fmt.Fprintf(&text, "\n  visitplannr propose -name Brockholes -latitude 53.77 -longitude -2.63\n  visitplannr events -follow\n\nCtrl-C stops it.\n\n")
+	engine, _, _ := strings.Cut(dynamoDB, " ")
+	fmt.Fprintf(&text, "  %sgo run ./cmd/visitplannr propose -url http://%s%s%s -name Brockholes -latitude 53.77 -longitude -2.63\n",
+		credentials, addr, contract.ProposeDestination.Path, sign)
+	fmt.Fprintf(&text, "  %s=%s go run ./cmd/visitplannr events -follow -table %s\n", dynamo.EnvEndpoint, engine, o.table)
+	fmt.Fprintf(&text, "\nCtrl-C stops it.\n\n")
 	return text.String()
 }
 
