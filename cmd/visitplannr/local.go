@@ -216,10 +216,18 @@ func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlag
 		}
 		fmt.Fprintln(&text)
 	}
+	// What is as these commands take it by themselves need not be said.
+	unless := func(usual, is, format string) string {
+		if is == usual {
+			return ""
+		}
+		return fmt.Sprintf(format, is)
+	}
 	engine, _, _ := strings.Cut(dynamoDB, " ")
-	fmt.Fprintf(&text, "  %sgo run ./cmd/visitplannr propose -url http://%s%s%s -name Brockholes -latitude 53.77 -longitude -2.63\n",
-		credentials, addr, contract.ProposeDestination.Path, sign)
-	fmt.Fprintf(&text, "  %s=%s go run ./cmd/visitplannr events -follow -table %s\n", dynamo.EnvEndpoint, engine, o.table)
+	fmt.Fprintf(&text, "  %sgo run ./cmd/visitplannr propose%s%s -name Brockholes -latitude 53.77 -longitude -2.63\n", credentials,
+		unless(defaultAPI, addr.String(), " -url http://%s"+contract.ProposeDestination.Path), sign)
+	fmt.Fprintf(&text, "  %sgo run ./cmd/visitplannr events -follow%s\n",
+		unless("http://"+defaultDynamoDB, engine, dynamo.EnvEndpoint+"=%s "), unless(defaultTable, o.table, " -table %s"))
 	fmt.Fprintf(&text, "\nCtrl-C stops it.\n\n")
 	return text.String()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -310,6 +311,52 @@ func TestPage(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestPageSignsAsThePrincipalThatIsChosen(t *testing.T) {
+	t.Parallel()
+	p := openPage(t, "-c", "access=iam")
+	p.propose("Signed", "54", "-3")
+	p.says("#outcome", "200 OK")
+	p.says("#events li", "Signed")
+	p.do(chromedp.Click(chromedp.ID("tab-curl")))
+	line := p.text("#shown")
+	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil || !strings.Contains(string(out), "200 OK") {
+		t.Errorf("%s: got %v %s, want 200", line, err, out)
+	}
+	eval[any](p, `document.getElementById("signer").value = "visitor"`)
+	p.propose("Not allowed", "54", "-3")
+	p.says("#outcome", "403 Forbidden")
+}
+
+func TestLocalNamesWhatToTry(t *testing.T) {
+	t.Parallel()
+	usual := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}
+	other := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001}
+	options := functionOptions{endpoints: contract.Endpoints(), table: defaultTable}
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"where everything is as usual": {banner(usual, "http://"+defaultDynamoDB+" (embedded)", options, nil), []string{
+			"  Page      http://127.0.0.1:3000/\n",
+			"  go run ./cmd/visitplannr propose -name Brockholes -latitude 53.77 -longitude -2.63\n",
+			"  go run ./cmd/visitplannr events -follow\n",
+		}},
+		"where addresses are others": {banner(other, "http://127.0.0.1:8001 (embedded)", options, nil), []string{
+			" propose -url http://127.0.0.1:3001/destination -name",
+			"  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8001 go run",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, want := range c.want {
+				if !strings.Contains(c.text, want) {
+					t.Errorf("got\n%s\nwant %q in it", c.text, want)
+				}
+			}
+		})
+	}
 }
 
 func TestPageIsAccessible(t *testing.T) {
