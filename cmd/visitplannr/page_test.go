@@ -298,6 +298,18 @@ func TestPage(t *testing.T) {
 		p.says("#events li", "Behind the pause")
 	})
 
+	t.Run("rests while nobody sees it, and catches up", func(t *testing.T) {
+		p := of(t)
+		eval[any](p, `Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`)
+		p.propose("Out of sight", "54", "-3")
+		p.says("#outcome", "200 OK")
+		eval[any](p, `delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))`)
+		p.says("#events li", "Out of sight")
+		if got := eval[int](p, `[...document.querySelectorAll("#events li")].filter((row) => row.textContent.includes("Behind the pause")).length`); got != 1 {
+			t.Errorf("got %d rows of an event from before, want 1", got)
+		}
+	})
+
 	t.Run("asks nobody but this run", func(t *testing.T) {
 		p := of(t)
 		p.mu.Lock()
@@ -356,6 +368,44 @@ func TestLocalNamesWhatToTry(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The whole run keeps to what package console checks, in both of its servers.
+func TestLocalAnswersNoPageOfAnotherSite(t *testing.T) {
+	t.Parallel()
+	api, dynamoDB := runningSlice(t)
+	for name, c := range map[string]struct{ url, host, origin, target, body string }{
+		"a proposal from another origin":           {api, "", "https://evil.example", "", sampleBody},
+		"a proposal to a name that leads here":     {api, "evil.example", "http://evil.example", "", sampleBody},
+		"a scan of the table by another origin":    {dynamoDB, "", "https://evil.example", "DynamoDB_20120810.Scan", `{"TableName":"visitplannr-events"}`},
+		"a scan of the table by a name for it":     {dynamoDB, "evil.example", "", "DynamoDB_20120810.Scan", `{"TableName":"visitplannr-events"}`},
+		"the items that the page shows, by a name": {strings.TrimSuffix(api, "destination") + "_visitplannr/items", "evil.example", "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = c.host
+			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
+			for header, value := range map[string]string{"Origin": c.origin, "X-Amz-Target": c.target} {
+				if value != "" {
+					request.Header.Set(header, value)
+				}
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.StatusCode != http.StatusForbidden {
+				t.Errorf("got %s, want 403", response.Status)
+			}
+		})
+	}
+	if got := visitplannr(t.Context(), map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": dynamoDB}, "events"); got.code != 0 || got.stdout != "" {
+		t.Errorf("got %+v, want no event stored", got)
 	}
 }
 

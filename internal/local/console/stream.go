@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -56,13 +57,14 @@ func (c *Console) since(number int) (messages []message, last int, more <-chan s
 }
 
 // serveStream sends messages as server-sent events, the state of the pieces after
-// them, until the page is closed. A page that was cut off goes on where it was:
+// them, until the page is closed. A page that was cut off, or that was out of sight and
+// says after which message, goes on where it was:
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
 func (c *Console) serveStream(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{}) // the server's bound of a request would end the stream
 	w.Header().Set("Content-Type", "text/event-stream")
-	run, number, _ := strings.Cut(r.Header.Get("Last-Event-ID"), "/")
+	run, number, _ := strings.Cut(cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after")), "/")
 	seen := 0
 	if run == c.run {
 		seen, _ = strconv.Atoi(number) // 0 where it is none

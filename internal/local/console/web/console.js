@@ -3,7 +3,7 @@
 
 const base = "/_visitplannr/";
 const rows = 200; // of a list
-const remembered = 500; // requests, events on the map
+const remembered = 1000; // requests, events on the map
 const $ = (id) => document.getElementById(id);
 
 function make(tag, attributes = {}, ...children) {
@@ -300,7 +300,7 @@ function drawPieces({ api, functions, table }) {
     piece("editor"), arrow(run.endpoints.map((e) => `${e.Method} ${e.Path}`).join(", ")),
     piece("API", `${count(api.Count)} requests${api.Last ? `, last ${api.Last}` : ""}`, latency(api), `${count(api.ClientErrors)} 4xx, ${count(api.ServerErrors)} 5xx`),
     arrow("proxy event"), make("div", { class: "functions" }, ...each),
-    ...(actions.length ? [arrow([...new Set(actions)].join(", ")), piece(run.table, `${count(Math.max(0, table.Count - table.ClientErrors - table.ServerErrors))} events put`, latency(table),
+    ...(actions.length ? [arrow([...new Set(actions)].join(", ")), piece(run.table, table.Count > 0 && `${count(table.Count - table.ClientErrors - table.ServerErrors)} events put`, latency(table),
       table.ClientErrors > 0 && `${count(table.ClientErrors)} were there already or refused`, wrong(table.ServerErrors, "failed"))] : []));
   const errors = Object.entries(functions).filter(([, f]) => f.Build.Error);
   const text = errors.map(([, f]) => f.Build.Error).join("\n\n");
@@ -484,17 +484,27 @@ function connection(text, lost) {
   $("connection").classList.toggle("lost", lost);
 }
 
+// listen follows the run's messages. A page that nobody sees does not, since a browser
+// has few connections to one host; it goes on after the last message that it got.
+let stream, known, last = "";
 function listen() {
-  const stream = new EventSource(base + "stream");
-  let known;
+  stream?.close();
+  if (document.hidden) return;
+  stream = new EventSource(`${base}stream?${new URLSearchParams({ after: last })}`);
   stream.addEventListener("open", () => connection("live", false));
   stream.addEventListener("error", () => connection("The run does not answer; trying again.", true));
   stream.addEventListener("run", ({ data }) => {
     if (known && known !== data) location.reload(); // another run, with another table and perhaps another API
     known = data;
   });
-  for (const kind of ["request", "stored", "log", "state"]) stream.addEventListener(kind, ({ data }) => enqueue(kind, JSON.parse(data)));
+  for (const kind of ["request", "stored", "log", "state"]) {
+    stream.addEventListener(kind, ({ data, lastEventId }) => {
+      last = lastEventId || last;
+      enqueue(kind, JSON.parse(data));
+    });
+  }
 }
+document.addEventListener("visibilitychange", listen);
 
 // The start
 
@@ -505,14 +515,17 @@ for (const name of Object.keys(run.signers)) $("signer").append(make("option", {
 $("signer-field").hidden = $("signer").options.length === 0;
 $("form").addEventListener("submit", send);
 $("example").addEventListener("click", example);
-for (const list of ["events", "logs"]) $(list).append(make("li", { class: "empty" }, `Nothing yet.`));
 choose(run.endpoints[0].Function);
 look(home);
 
 const coastline = await (await fetch(base + "coastline.json")).json();
 $("land").setAttribute("d", coastline.path);
 $("map-source").textContent = `Coastlines: ${coastline.source}.`;
-const stored = await fetch(base + "items");
-if (stored.ok) for (const item of await stored.json()) enqueue("stored", item);
 listen();
+const stored = await fetch(base + "items");
+if (stored.ok) {
+  const older = (await stored.json()).map(eventRow).filter(Boolean).reverse();
+  $("events").append(...older.slice(0, Math.max(0, rows - $("events").childElementCount)));
+}
+for (const list of ["events", "logs"]) if (!$(list).childElementCount) $(list).append(make("li", { class: "empty" }, "Nothing yet."));
 document.documentElement.dataset.ready = "yes";
