@@ -301,19 +301,18 @@ type invokerFunc func() ([]byte, error)
 
 func (f invokerFunc) Invoke(context.Context, []byte) ([]byte, error) { return f() }
 
-func TestQuantilesAreWithinATenth(t *testing.T) {
+func TestQuantilesAreThoseOfTheLatestThousand(t *testing.T) {
 	t.Parallel()
-	var l latencies
-	for i := 1; i <= 1000; i++ {
-		l.add(time.Duration(i) * time.Millisecond)
+	c := New(Config{})
+	if got := c.api.snapshot(); got.P50 != 0 || got.P99 != 0 {
+		t.Errorf("got %v and %v before any request, want none", got.P50, got.P99)
 	}
-	for q, want := range map[float64]float64{0.5: 500, 0.99: 990} {
-		if got := l.quantile(q); got < want*0.9 || got > want*1.1 {
-			t.Errorf("got quantile %v %v ms, want about %v", q, got, want)
-		}
+	for i := range 1500 {
+		c.count(&c.api, "200", 200, time.Duration(i)*time.Millisecond)
 	}
-	l.add(0)
-	l.add(1000 * time.Hour)
+	if got := c.api.snapshot(); got.P50 != 1000 || got.P99 != 1490 || got.Count != 1500 {
+		t.Errorf("got p50 %v, p99 %v of %d, want 1000, 1490 of 1500", got.P50, got.P99, got.Count)
+	}
 }
 
 func TestEngineTellsOfWhatIsPut(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -109,14 +109,15 @@ func event(w http.ResponseWriter, kind, id string, data any) {
 // piece is what a part of the system did in this run.
 type piece struct {
 	Count, ClientErrors, ServerErrors int
-	Last                              string  // how the latest went
-	P50, P99                          float64 // ms
-	latencies                         latencies
+	Last                              string // how the latest went
+	P50, P99                          float64
+	took                              [1000]float64 // ms, the latest
 }
 
 func (c *Console) count(p *piece, last string, status int, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	p.took[p.Count%len(p.took)] = milliseconds(took)
 	p.Count++
 	p.Last = last
 	switch status / 100 {
@@ -125,36 +126,14 @@ func (c *Console) count(p *piece, last string, status int, took time.Duration) {
 	case 5:
 		p.ServerErrors++
 	}
-	p.latencies.add(took)
 }
 
-func (p *piece) snapshot() piece {
-	p.P50, p.P99 = p.latencies.quantile(0.5), p.latencies.quantile(0.99)
-	return *p
-}
-
-// latencies counts durations in steps of a twelfth, from 1 us to 18 minutes.
-type latencies [240]int
-
-const steps = 8 // to a doubling
-
-func (l *latencies) add(d time.Duration) {
-	l[min(max(0, int(math.Log2(float64(d.Microseconds()))*steps)), len(l)-1)]++
-}
-
-// quantile returns the duration, in ms, that a share q was not longer than.
-func (l *latencies) quantile(q float64) float64 {
-	all := 0
-	for _, n := range l {
-		all += n
+func (p piece) snapshot() piece {
+	if n := min(p.Count, len(p.took)); n > 0 {
+		slices.Sort(p.took[:n])
+		p.P50, p.P99 = p.took[n/2], p.took[n*99/100]
 	}
-	seen := 0
-	for step, n := range l {
-		if seen += n; n > 0 && float64(seen) >= q*float64(all) {
-			return math.Exp2((float64(step)+0.5)/steps) / 1000
-		}
-	}
-	return 0
+	return p
 }
 
 // state is what the picture of the pieces shows.
