@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -88,6 +89,7 @@ func (s *storage) openInMemory() (*bolt.DB, error) {
 // openFile opens a file that stays, after a look at whether all of it is there.
 func openFile(path string) (_ *bolt.DB, err error) {
 	advice := "name another file, or move this one out of the way"
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // what the mapped file lacks
 	defer func() {
 		if recovered := recover(); recovered != nil { // bbolt on pages that make no sense
 			err = fmt.Errorf("database %s is damaged (%v): %s", path, recovered, advice)
@@ -104,8 +106,11 @@ func openFile(path string) (_ *bolt.DB, err error) {
 	}
 	err = db.View(func(t *bolt.Tx) error {
 		info, err := os.Stat(path)
-		if err == nil && info.Size() < t.Size() {
-			err = fmt.Errorf("%d bytes are there, of %d", info.Size(), t.Size())
+		if err != nil {
+			return err
+		}
+		if info.Size() < t.Size() {
+			return fmt.Errorf("%d bytes are there, of %d", info.Size(), t.Size())
 		}
 		for damage := range t.Check() {
 			err = errors.Join(err, damage)
