@@ -131,7 +131,7 @@ func readAll(name []byte, bucket *bolt.Bucket) error {
 			return fmt.Errorf("bucket %q: key %q stands behind %q", name, key, last)
 		}
 		last = key
-		if ofItems && !jsontext.Value(record(value).json()).IsValid() {
+		if ofItems && !record(value).raw().IsValid() {
 			return fmt.Errorf("bucket %q: what key %q stands for cannot be read", name, key)
 		}
 		return nil
@@ -361,22 +361,25 @@ func (r record) size() int {
 	return int(size)
 }
 
-// json returns the item in DynamoDB's JSON, to keep.
-func (r record) json() []byte {
+// raw returns the item in DynamoDB's JSON.
+func (r record) raw() jsontext.Value {
+	_, n := binary.Uvarint(r)
+	return jsontext.Value(r[n:])
+}
+
+// json returns the item in DynamoDB's JSON, to keep; nil of none.
+func (r record) json() jsontext.Value {
 	if r == nil {
 		return nil
 	}
-	_, n := binary.Uvarint(r)
-	return bytes.Clone(r[n:])
+	return bytes.Clone(r.raw())
 }
 
-func (r record) item() (item, error) {
+func (r record) item() (it item, err error) {
 	if r == nil {
 		return nil, nil
 	}
-	var it item
-	_, n := binary.Uvarint(r)
-	if err := json.Unmarshal(r[n:], &it); err != nil {
+	if err := json.Unmarshal(r.raw(), &it); err != nil {
 		return nil, fmt.Errorf("stored item: %w", err)
 	}
 	return it, nil
