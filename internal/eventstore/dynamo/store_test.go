@@ -29,16 +29,7 @@ func TestStore(t *testing.T) {
 		t.Run(engine.Name, func(t *testing.T) {
 			t.Parallel()
 			client := clientOf(t, engine.Start(t))
-			behaves := storetest.DynamoDB
-			if known := engine.Capabilities; known != nil {
-				behaves = storetest.Engine{
-					RefusesLargeItems:   known.RefusesLargeItems,
-					RefusesLargeNumbers: known.RefusesLargeNumbers,
-					RefusesLongNumbers:  known.RefusesLongNumbers,
-					KeepsEmptyShapes:    known.KeepsEmptyShapes,
-				}
-			}
-			storetest.Run(t, behaves, func(t *testing.T) storetest.Subject {
+			storetest.Run(t, func(t *testing.T) storetest.Subject {
 				store := newTable(t, client)
 				return storetest.Subject{
 					Store: store,
