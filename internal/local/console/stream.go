@@ -117,7 +117,7 @@ type piece struct {
 func (c *Console) count(p *piece, last string, status int, took time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p.took[p.Count%len(p.took)] = milliseconds(took)
+	p.took[p.Count%len(p.took)] = took.Seconds() * 1000
 	p.Count++
 	p.Last = last
 	switch status / 100 {
