@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -18,6 +20,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore"
 	"visitplannr/internal/local/console"
 )
 
@@ -33,8 +36,16 @@ type tab struct {
 	requests []string // URLs that the browser asked for
 }
 
-// openPage starts a local run and opens its page in Chromium, in a profile of its own.
+// openPage starts a local run and opens its page.
 func openPage(t *testing.T, flags ...string) *tab {
+	t.Helper()
+	browser := chromium(t)
+	api, dynamoDB := runningSlice(t, append(flags, "-logs", "text")...)
+	return browse(t, browser, api, dynamoDB)
+}
+
+// chromium returns the path of a browser.
+func chromium(t *testing.T) string {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
@@ -49,7 +60,12 @@ func openPage(t *testing.T, flags ...string) *tab {
 	case path == "":
 		t.Skip("there is no Chromium to open the page in: install the package chromium")
 	}
-	api, dynamoDB := runningSlice(t, append(flags, "-logs", "text")...)
+	return path
+}
+
+// browse opens the page beside an API in a browser with a profile of its own.
+func browse(t *testing.T, path, api, dynamoDB string) *tab {
+	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
 		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WindowSize(1280, 1000))
 	for _, quiet := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"} {
@@ -136,19 +152,24 @@ func (p *tab) says(selector, want string) {
 	p.await(fmt.Sprintf("document.querySelector(%q).textContent.includes(%q)", selector, want))
 }
 
-func (p *tab) field(i int) chromedp.ID { return chromedp.ID(fmt.Sprintf("field-%d", i)) }
+// The fields of a proposal.
+const (
+	nameField      = chromedp.ID("field-name")
+	latitudeField  = chromedp.ID("field-geolocation-latitude")
+	longitudeField = chromedp.ID("field-geolocation-longitude")
+)
 
 // propose types a proposal and sends it with the Enter key.
 func (p *tab) propose(name, latitude, longitude string) {
 	p.Helper()
-	for i, value := range []string{name, latitude, longitude} {
-		eval[any](p, fmt.Sprintf(`document.getElementById(%q).select()`, p.field(i)))
+	for field, value := range map[chromedp.ID]string{nameField: name, latitudeField: latitude, longitudeField: longitude} {
+		eval[any](p, fmt.Sprintf(`document.getElementById(%q).select()`, field))
 		if value == "" {
 			value = "\b"
 		}
-		p.do(chromedp.SendKeys(p.field(i), value))
+		p.do(chromedp.SendKeys(field, value))
 	}
-	p.do(chromedp.SendKeys(p.field(0), "\r"))
+	p.do(chromedp.SendKeys(nameField, "\r"))
 }
 
 func TestPage(t *testing.T) {
@@ -159,11 +180,11 @@ func TestPage(t *testing.T) {
 	t.Run("proposes a place that is clicked on the map, and shows it everywhere", func(t *testing.T) {
 		p := of(t)
 		p.do(chromedp.Click(chromedp.ID("map"))) // its centre
-		latitude, longitude := eval[string](p, `document.getElementById("field-1").value`), eval[string](p, `document.getElementById("field-2").value`)
+		latitude, longitude := eval[string](p, `document.getElementById("field-geolocation-latitude").value`), eval[string](p, `document.getElementById("field-geolocation-longitude").value`)
 		if latitude != "55.1" && latitude != "55.10" || !strings.HasPrefix(longitude, "-4.") {
 			t.Errorf("got %s, %s from the centre of the map, want about 55.1, -4.2", latitude, longitude)
 		}
-		p.do(chromedp.SendKeys(p.field(0), "Clicked"), chromedp.Click(chromedp.ID("send")))
+		p.do(chromedp.SendKeys(nameField, "Clicked"), chromedp.Click(chromedp.ID("send")))
 		p.says("#outcome", "200 OK")
 		p.says("#events li", "Clicked "+strings.TrimSuffix(latitude, "0"))
 		p.says("#events li", "destinationProposed · destination-")
@@ -177,13 +198,13 @@ func TestPage(t *testing.T) {
 
 	t.Run("proposes by keyboard alone", func(t *testing.T) {
 		p := of(t)
-		p.do(chromedp.SendKeys(p.field(0), " by key"), chromedp.Focus(chromedp.ID("map")))
-		before := eval[float64](p, `Number(document.getElementById("field-1").value)`)
+		p.do(chromedp.SendKeys(nameField, " by key"), chromedp.Focus(chromedp.ID("map")))
+		before := eval[float64](p, `Number(document.getElementById("field-geolocation-latitude").value)`)
 		p.do(chromedp.KeyEvent("\u0304")) // arrow up
-		if after := eval[float64](p, `Number(document.getElementById("field-1").value)`); after <= before {
+		if after := eval[float64](p, `Number(document.getElementById("field-geolocation-latitude").value)`); after <= before {
 			t.Errorf("got latitude %v after the arrow up, want more than %v", after, before)
 		}
-		p.do(chromedp.SendKeys(p.field(0), "\r"))
+		p.do(chromedp.SendKeys(nameField, "\r"))
 		p.says("#events li", "Clicked by key")
 	})
 
@@ -239,8 +260,8 @@ func TestPage(t *testing.T) {
 		p := of(t)
 		p.propose("", "91", "west")
 		p.says("#outcome", "400 Bad Request")
-		p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 3 && document.activeElement.id === "field-0"`)
-		p.says("#field-1-error", contract.RuleLatitude)
+		p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 3 && document.activeElement.id === "field-name"`)
+		p.says("#field-geolocation-latitude-error", contract.RuleLatitude)
 		p.propose("Mended", "54", "-3")
 		p.says("#outcome", "200 OK")
 		p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 0`)
@@ -259,7 +280,7 @@ func TestPage(t *testing.T) {
 
 	t.Run("keeps nothing over a reload but what is stored", func(t *testing.T) {
 		p := of(t)
-		p.do(chromedp.SendKeys(p.field(0), "not yet sent"))
+		p.do(chromedp.SendKeys(nameField, "not yet sent"))
 		p.load()
 		p.says("#events", "Mended")
 		kept := eval[string](p, `(async () => [...document.querySelectorAll("input[type=text]")].map((i) => i.value).join("") + document.cookie +
@@ -323,6 +344,29 @@ func TestPage(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestPageOffersEveryEndpoint(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	look := contract.Endpoint{Function: "look-up", Method: http.MethodGet, Path: "/streams/{name}"}
+	page := console.New(console.Config{
+		Endpoints: append(contract.Endpoints(), look),
+		All: func(context.Context) iter.Seq2[eventstore.Event, error] {
+			return func(func(eventstore.Event, error) bool) {}
+		},
+	})
+	server := httptest.NewServer(page.Handler(page.API(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked for "+r.URL.Path) }))))
+	t.Cleanup(server.Close)
+	t.Cleanup(page.Close)
+	p := browse(t, browser, server.URL+contract.ProposeDestination.Path, "")
+	eval[any](p, `(() => { const e = document.getElementById("endpoint"); e.value = "look-up"; e.dispatchEvent(new Event("change")); })()`)
+	if got := eval[string](p, `[...document.querySelectorAll("#fields label")].map((l) => l.textContent).join()`); got != "name" || eval[bool](p, `document.getElementById("key-field").hidden`) != true {
+		t.Errorf("got fields %s, want the one parameter of the path, and no key", got)
+	}
+	p.do(chromedp.SendKeys(nameField, "a/b\r"))
+	p.says("#shown", "asked for /streams/a")
+	p.says("#pieces", "look-up")
 }
 
 func TestPageSignsAsThePrincipalThatIsChosen(t *testing.T) {

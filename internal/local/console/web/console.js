@@ -36,8 +36,8 @@ function leaves(schema, path = []) {
     .sort((a, b) => a.path.length - b.path.length);
 }
 
-function field({ path, schema, parameter }, index) {
-  const id = `field-${index}`;
+function field({ path, schema, parameter }) {
+  const id = `field-${path.join("-")}`;
   const input = make("input", { id, type: "text", autocomplete: "off", spellcheck: "false",
     inputmode: schema.type === "number" ? "decimal" : undefined, "aria-describedby": `${id}-error ${id}-rule` });
   const error = make("p", { id: `${id}-error`, class: "error" });
