@@ -22,6 +22,14 @@ const (
 	Prod Stage = "prod"
 )
 
+// StackName is the name of the stage's stack. It is unique in an account and region,
+// and so are the names that are made of it.
+func (s Stage) StackName() string { return "visitplannr-" + string(s) }
+
+// BootstrapVersion is the least version of the CDK's bootstrap stack with which a stage
+// can be deployed: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+const BootstrapVersion = 6
+
 // Access says who may call the API.
 type Access string
 
