@@ -42,14 +42,15 @@ func run(ctx context.Context) error {
 	}
 	endpoints := contract.Endpoints()
 
-	// The functions are built while the CDK's library starts up in Node.
+	// The functions are built while the CDK's library starts up in Node, for the
+	// processor that they nearly always run on.
 	type built struct {
 		assets stacks.Assets
 		err    error
 	}
 	build := make(chan built, 1)
 	go func() {
-		assets, err := stacks.BuildAssets(ctx, root, endpoints)
+		assets, err := stacks.BuildAssets(ctx, root, endpoints, settings.ARM64)
 		build <- built{assets, err}
 	}()
 
@@ -61,6 +62,9 @@ func run(ctx context.Context) error {
 		return err
 	}
 	b := <-build
+	if b.err == nil && config.Architecture != settings.ARM64 {
+		b.assets, b.err = stacks.BuildAssets(ctx, root, endpoints, config.Architecture)
+	}
 	if b.err != nil {
 		return b.err
 	}

@@ -8,24 +8,27 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/settings"
 )
 
 // Assets maps a function's name to the directory that is deployed as its code.
 type Assets map[string]string
 
-// BuildAssets builds every function of the stack for Lambda, each into
-// build/<function> below root, the module's directory.
+// BuildAssets builds every function of the stack for Lambda on that processor, each
+// into build/<function> below root, the module's directory.
 //
 // Its error is a *gobuild.CompileError when the sources do not build.
-func BuildAssets(ctx context.Context, root string, endpoints []contract.Endpoint) (Assets, error) {
+func BuildAssets(ctx context.Context, root string, endpoints []contract.Endpoint, on settings.Architecture) (Assets, error) {
 	assets := Assets{}
+	target := gobuild.Lambda
+	target.GOARCH = on.GOARCH()
 	for _, e := range endpoints {
 		dir := filepath.Join(root, "build", e.Function)
 		// The asset is the whole directory: nothing may be left in it from before.
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("clear the asset of %s: %w", e.Function, err)
 		}
-		binary, err := gobuild.Function(ctx, root, e.Function, dir, gobuild.Lambda)
+		binary, err := gobuild.Function(ctx, root, e.Function, dir, target)
 		if err != nil {
 			return nil, err
 		}

@@ -9,35 +9,22 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// allowPreflight answers a browser that asks whether a page may send the method
-// (https://fetch.spec.whatwg.org/#http-cors-protocol). Credentials of the browser
-// itself, such as cookies, are never allowed: requests are signed.
+// allowPreflight answers a browser that asks whether a page may send the method.
 func allowPreflight(resource awsapigateway.Resource, method string, c settings.Config) {
+	preflight := contract.PreflightOf(method)
 	resource.AddCorsPreflight(&awsapigateway.CorsOptions{
 		AllowOrigins: jsii.Strings(c.CORSOrigins...),
-		AllowMethods: jsii.Strings(method),
-		AllowHeaders: jsii.Strings("Accept", "Content-Type", contract.HeaderIdempotencyKey,
-			"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256"),
-		MaxAge: awscdk.Duration_Hours(jsii.Number(1)),
+		AllowMethods: jsii.Strings(preflight.Methods...),
+		AllowHeaders: jsii.Strings(preflight.Headers...),
+		MaxAge:       awscdk.Duration_Seconds(jsii.Number(preflight.MaxAge.Seconds())),
 	})
 }
 
-// corsHeaders let a page read the gateway's own answers; the function's answers
-// carry the headers that the function gives them.
-//
-// The gateway cannot choose among origins here, so when there are several any
-// page may read these answers. They are fixed texts of a public contract, and say
-// nothing about what is stored.
+// corsHeaders are those of the gateway's own answers.
 func corsHeaders(c settings.Config) map[string]*string {
 	headers := map[string]*string{}
-	switch len(c.CORSOrigins) {
-	case 0:
-		return headers
-	case 1:
-		headers["Access-Control-Allow-Origin"] = literal(c.CORSOrigins[0])
-	default:
-		headers["Access-Control-Allow-Origin"] = literal("*")
+	for name, value := range contract.GatewayCORSHeaders(c.CORSOrigins) {
+		headers[name] = literal(value)
 	}
-	headers["Access-Control-Expose-Headers"] = literal("Retry-After")
 	return headers
 }

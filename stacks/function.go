@@ -56,7 +56,7 @@ func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, ass
 	props := &awslambda.FunctionProps{
 		Description:   jsii.String("visitplannr " + string(c.Stage) + ": " + name),
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture:  awslambda.Architecture_ARM_64(),
+		Architecture:  architecture(c.Architecture),
 		Handler:       jsii.String(gobuild.Bootstrap),
 		Code:          awslambda.Code_FromAsset(jsii.String(asset), nil),
 		Role:          role,
@@ -75,6 +75,13 @@ func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, ass
 		f.alias = newAlias(stack, name, f.lambda)
 	}
 	return f
+}
+
+func architecture(a settings.Architecture) awslambda.Architecture {
+	if a == settings.X86 {
+		return awslambda.Architecture_X86_64()
+	}
+	return awslambda.Architecture_ARM_64()
 }
 
 // target is what the API invokes.

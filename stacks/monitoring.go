@@ -132,36 +132,28 @@ func (m *monitoring) watchFunction(f function, e contract.Endpoint) []awscloudwa
 
 // watchTable rings when the table cannot take what is written to it.
 func (m *monitoring) watchTable(table awsdynamodb.ITable, endpoints []contract.Endpoint) {
-	m.add(alarm{heading: "table-throttles", threshold: 1, minutes: 3, metric: sum("Throttled requests", map[string]awscloudwatch.IMetric{
-		"reads":  table.Metric(jsii.String("ReadThrottleEvents"), minutely("Sum")),
-		"writes": table.Metric(jsii.String("WriteThrottleEvents"), minutely("Sum")),
-	}), advice: "The table throttles for minutes on end: raise capacityMax, or look for one stream that takes all writes."})
-
-	// System errors are counted by operation, so ask for those that somebody uses.
-	byOperation := map[string]awscloudwatch.IMetric{}
+	for _, kind := range []string{"Read", "Write"} {
+		m.add(alarm{heading: "table-throttles", name: "table-" + strings.ToLower(kind) + "-throttles", threshold: 1, minutes: 3,
+			metric: table.Metric(jsii.String(kind+"ThrottleEvents"), minutely("Sum")),
+			advice: "The table throttles for minutes on end: raise capacityMax, or look for one stream that takes all writes."})
+	}
+	// System errors are counted by operation, so watch those that somebody uses.
+	var watched []string
 	for _, e := range endpoints {
 		for _, action := range e.TableActions {
 			operation := strings.TrimPrefix(action, "dynamodb:")
-			byOperation[strings.ToLower(operation)] = table.Metric(jsii.String("SystemErrors"), &awscloudwatch.MetricOptions{
-				Statistic:     jsii.String("Sum"),
-				Period:        awscdk.Duration_Minutes(jsii.Number(1)),
-				DimensionsMap: &map[string]*string{"TableName": table.TableName(), "Operation": jsii.String(operation)},
-			})
+			if slices.Contains(watched, operation) {
+				continue
+			}
+			watched = append(watched, operation)
+			m.add(alarm{heading: "table-errors", name: "table-errors-" + operation, threshold: 1, minutes: 2,
+				metric: table.Metric(jsii.String("SystemErrors"), &awscloudwatch.MetricOptions{
+					Statistic:     jsii.String("Sum"),
+					Period:        awscdk.Duration_Minutes(jsii.Number(1)),
+					DimensionsMap: &map[string]*string{"TableName": table.TableName(), "Operation": jsii.String(operation)},
+				}),
+				advice: "DynamoDB answers with errors of its own: see the AWS Health Dashboard; editors are told to retry."})
 		}
 	}
-	if len(byOperation) > 0 {
-		m.add(alarm{heading: "table-errors", metric: sum("System errors", byOperation), threshold: 1, minutes: 2,
-			advice: "DynamoDB answers with errors of its own: see the AWS Health Dashboard; editors are told to retry."})
-	}
 	m.showTable(table)
-}
-
-// sum adds metrics; each key is the metric's name in the expression.
-func sum(label string, metrics map[string]awscloudwatch.IMetric) awscloudwatch.IMetric {
-	return awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
-		Expression:   jsii.String("SUM(METRICS())"),
-		UsingMetrics: &metrics,
-		Label:        jsii.String(label),
-		Period:       awscdk.Duration_Minutes(jsii.Number(1)),
-	})
 }

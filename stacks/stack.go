@@ -13,13 +13,6 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// Outputs of the stack.
-const (
-	OutputAPIURL       = "ApiUrl"
-	OutputEventsTable  = "EventsTableName"
-	OutputFunctionName = "FunctionName"
-)
-
 // StackName is the name of a stage's stack.
 func StackName(stage settings.Stage) string { return stage.StackName() }
 
@@ -52,9 +45,9 @@ func NewStack(scope constructs.Construct, c settings.Config, endpoints []contrac
 	operations.watchTable(table, endpoints)
 	operations.showDashboard()
 
-	output(stack, OutputAPIURL, "Base URL of the API.", *api.rest.Url())
-	output(stack, OutputEventsTable, "Name of the table that holds the events.", *table.TableName())
-	output(stack, OutputFunctionName, "Names of the functions, separated by commas.", strings.Join(names, ","))
+	output(stack, contract.OutputAPIURL, "Base URL of the API.", *api.rest.Url())
+	output(stack, contract.OutputEventsTable, "Name of the table that holds the events.", *table.TableName())
+	output(stack, contract.OutputFunctionName, "Names of the functions, separated by commas.", strings.Join(names, ","))
 	return stack
 }
 

@@ -1,12 +1,14 @@
 package test
 
 import (
+	"debug/elf"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/settings"
 	"visitplannr/stacks"
 )
 
@@ -29,6 +31,28 @@ func moduleOfOneFunction(t *testing.T) (root, function string) {
 	return root, function
 }
 
+func wantProcessor(t *testing.T, asset string, want elf.Machine) {
+	t.Helper()
+	binary, err := elf.Open(filepath.Join(asset, gobuild.Bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer binary.Close()
+	if binary.Machine != want {
+		t.Errorf("the binary runs on %v, want %v", binary.Machine, want)
+	}
+}
+
+func TestAnAssetIsBuiltForItsProcessor(t *testing.T) {
+	t.Parallel()
+	root, function := moduleOfOneFunction(t)
+	assets, err := stacks.BuildAssets(t.Context(), root, []contract.Endpoint{{Function: function}}, settings.X86)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantProcessor(t, assets[function], elf.EM_X86_64)
+}
+
 // That the same sources give the same bytes is a test of package gobuild.
 func TestAnAssetIsTheBuiltFunctionAndNothingElse(t *testing.T) {
 	t.Parallel()
@@ -40,10 +64,11 @@ func TestAnAssetIsTheBuiltFunctionAndNothingElse(t *testing.T) {
 	if err := os.WriteFile(stale, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	assets, err := stacks.BuildAssets(t.Context(), root, []contract.Endpoint{{Function: function}})
+	assets, err := stacks.BuildAssets(t.Context(), root, []contract.Endpoint{{Function: function}}, settings.ARM64)
 	if err != nil {
 		t.Fatal(err)
 	}
+	wantProcessor(t, assets[function], elf.EM_AARCH64)
 	entries, err := os.ReadDir(assets[function])
 	if err != nil {
 		t.Fatal(err)

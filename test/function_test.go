@@ -18,6 +18,11 @@ func TestFunction(t *testing.T) {
 		want(t, "Tracing", at(f.Properties, "TracingConfig.Mode"), `"Active"`)
 	})
 
+	t.Run("runs on x86_64 when it is told to", func(t *testing.T) {
+		_, f := synth(t, given{"stage": "dev", "architecture": "x86_64"}).only(t, "AWS::Lambda::Function")
+		want(t, "Architectures", f.Properties["Architectures"], `["x86_64"]`)
+	})
+
 	t.Run("knows its table, and how to use its memory", func(t *testing.T) {
 		tpl := synth(t, given{"stage": "prod"})
 		table, _ := tpl.only(t, "AWS::DynamoDB::Table")

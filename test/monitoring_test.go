@@ -29,13 +29,6 @@ func TestAlarms(t *testing.T) {
 				statistic = p["ExtendedStatistic"]
 			}
 			metric := fmt.Sprint(p["Namespace"], " ", p["MetricName"], " ", statistic)
-			if p["MetricName"] == nil {
-				metric = ""
-				for i := 1; at(p, fmt.Sprintf("Metrics.%d", i)) != nil; i++ {
-					metric += fmt.Sprint(at(p, fmt.Sprintf("Metrics.%d.MetricStat.Metric.MetricName", i)), " ")
-				}
-				metric += fmt.Sprint(at(p, "Metrics.0.Expression"))
-			}
 			want(t, id+" comparison", p["ComparisonOperator"], `"GreaterThanOrEqualToThreshold"`)
 			want(t, id+" missing data", p["TreatMissingData"], `"notBreaching"`)
 			got = append(got, fmt.Sprintf("%s: %s >= %v in %v of %v minutes",
@@ -49,8 +42,9 @@ func TestAlarms(t *testing.T) {
 			"visitplannr-prod-propose-destination-duration: AWS/Lambda Duration Maximum >= 8000 in 2 of 5 minutes",
 			"visitplannr-prod-propose-destination-errors: AWS/Lambda Errors Sum >= 1 in 1 of 5 minutes",
 			"visitplannr-prod-propose-destination-throttles: AWS/Lambda Throttles Sum >= 1 in 2 of 5 minutes",
-			"visitplannr-prod-table-errors: SystemErrors SUM(METRICS()) >= 1 in 2 of 5 minutes",
-			"visitplannr-prod-table-throttles: ReadThrottleEvents WriteThrottleEvents SUM(METRICS()) >= 1 in 3 of 5 minutes",
+			"visitplannr-prod-table-errors-PutItem: AWS/DynamoDB SystemErrors Sum >= 1 in 2 of 5 minutes",
+			"visitplannr-prod-table-read-throttles: AWS/DynamoDB ReadThrottleEvents Sum >= 1 in 3 of 5 minutes",
+			"visitplannr-prod-table-write-throttles: AWS/DynamoDB WriteThrottleEvents Sum >= 1 in 3 of 5 minutes",
 		}
 		if !slices.Equal(got, wanted) {
 			t.Errorf("\n got %s\nwant %s", strings.Join(got, "\n     "), strings.Join(wanted, "\n     "))

@@ -17,7 +17,7 @@ func TestStack(t *testing.T) {
 	t.Parallel()
 	t.Run("tells where the API, the table and the function are", func(t *testing.T) {
 		got := slices.Sorted(maps.Keys(synth(t, given{"stage": "dev"}).Outputs))
-		want(t, "outputs", got, `["`+stacks.OutputAPIURL+`","`+stacks.OutputEventsTable+`","`+stacks.OutputFunctionName+`"]`)
+		want(t, "outputs", got, `["`+contract.OutputAPIURL+`","`+contract.OutputEventsTable+`","`+contract.OutputFunctionName+`"]`)
 	})
 
 	t.Run("knows no account and no region", func(t *testing.T) {

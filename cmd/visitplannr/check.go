@@ -1,24 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/config"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
@@ -69,25 +57,37 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 		fmt.Fprintf(c.stdout, "%-4s  %-18s %s\n", level, name, text)
 	}
 	a, err := openAccount(ctx)
+	var who identity
+	if err == nil {
+		who, err = a.identity(ctx)
+	}
 	if err != nil {
 		say(levelFail, "credentials", err.Error())
 		return errors.New("without credentials nothing else can be asked")
 	}
-	say(levelOK, "credentials", fmt.Sprintf("%s, region %s", a.arn, a.region))
-	status, stackErr := a.stackStatus(ctx, stage.Stage.StackName())
-	deployed := status != "" && stackErr == nil
+	say(levelOK, "credentials", fmt.Sprintf("%s, region %s", who.ARN, a.region))
+	stack, stackErr := a.stack(ctx, stage.Stage.StackName())
+	var refused *awsError
+	if errors.As(stackErr, &refused) && refused.code == "ValidationError" && strings.Contains(refused.message, "does not exist") {
+		stackErr = nil // CloudFormation has no code of its own for this
+	}
+	deployed := stack.Status != ""
 	for _, check := range []struct {
 		name string
 		ask  func() (string, error)
 	}{
-		{"stack", func() (string, error) { return stackCanBeDeployed(stage, status, stackErr) }},
-		{"CDK bootstrap", func() (string, error) { return a.bootstrap(ctx) }},
+		{"stack", func() (string, error) { return stackCanBeDeployed(stage, stack.Status, stackErr) }},
+		{"CDK bootstrap", func() (string, error) { return a.bootstrap(ctx, who.Account) }},
 		{"API log role", func() (string, error) { return a.logRole(ctx, stage) }},
 		{"Lambda concurrency", func() (string, error) { return a.concurrency(ctx, stage, deployed) }},
 		{"names", func() (string, error) { return a.names(ctx, stage, deployed) }},
 		{"events table", func() (string, error) { return a.eventsTable(ctx, stage) }},
 	} {
-		if text, err := check.ask(); err != nil {
+		text, err := check.ask()
+		if errors.As(err, &refused) {
+			err = fmt.Errorf("not known: %w", err)
+		}
+		if err != nil {
 			say(levelFail, check.name, err.Error())
 		} else {
 			say(levelOK, check.name, text)
@@ -127,10 +127,10 @@ func stackCanBeDeployed(c settings.Config, status string, err error) (string, er
 }
 
 // bootstrap asks for what 'cdk bootstrap' leaves behind.
-func (a account) bootstrap(ctx context.Context) (string, error) {
+func (a account) bootstrap(ctx context.Context, id string) (string, error) {
 	var answer struct{ Parameter struct{ Value string } }
 	err := a.json(ctx, "ssm", "ssm:GetParameter", "AmazonSSM.GetParameter", map[string]string{"Name": "/cdk-bootstrap/hnb659fds/version"}, &answer)
-	remedy := fmt.Sprintf("run npx cdk bootstrap aws://%s/%s, with administrator rights", a.id, a.region)
+	remedy := fmt.Sprintf("run npx cdk bootstrap aws://%s/%s, with administrator rights", id, a.region)
 	var refused *awsError
 	if errors.As(err, &refused) && refused.code == "ParameterNotFound" {
 		return "", fmt.Errorf("there is none: %s", remedy)
@@ -220,155 +220,4 @@ func (a account) eventsTable(ctx context.Context, c settings.Config) (string, er
 		return "", fmt.Errorf("%s cannot be used: %w", c.EventsTable, err)
 	}
 	return c.EventsTable + " is there", nil
-}
-
-// stackStatus returns the state of a stack, or "" when there is none.
-func (a account) stackStatus(ctx context.Context, name string) (string, error) {
-	var answer struct {
-		Status string `xml:"DescribeStacksResult>Stacks>member>StackStatus"`
-	}
-	err := a.query(ctx, "cloudformation", "cloudformation:DescribeStacks", url.Values{"Action": {"DescribeStacks"}, "Version": {"2010-05-15"}, "StackName": {name}}, &answer)
-	var refused *awsError
-	if errors.As(err, &refused) && refused.code == "ValidationError" && strings.Contains(refused.message, "does not exist") {
-		return "", nil // CloudFormation has no code of its own for this
-	}
-	return answer.Status, err
-}
-
-// account is an AWS account, in one region, as the AWS tools would reach it.
-//
-// It asks for the few operations that are needed by itself: the SDK's clients of these
-// services know hundreds, which everybody who starts this command would compile.
-type account struct {
-	id, arn, region string
-	credentials     aws.Credentials
-	base            *string // AWS_ENDPOINT_URL
-}
-
-// openAccount finds out who asks.
-func openAccount(ctx context.Context) (account, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		return account{}, fmt.Errorf("read AWS configuration: %w", err)
-	}
-	if cfg.Region == "" {
-		return account{}, errors.New("no region is set: set AWS_REGION")
-	}
-	a := account{region: cfg.Region, base: cfg.BaseEndpoint}
-	if a.credentials, err = cfg.Credentials.Retrieve(ctx); err != nil {
-		return account{}, fmt.Errorf("there are none: sign in (aws sso login, or aws configure): %w", err)
-	}
-	var answer struct {
-		ID  string `xml:"GetCallerIdentityResult>Account"`
-		ARN string `xml:"GetCallerIdentityResult>Arn"`
-	}
-	if err := a.query(ctx, "sts", "sts:GetCallerIdentity", url.Values{"Action": {"GetCallerIdentity"}, "Version": {"2011-06-15"}}, &answer); err != nil {
-		return account{}, fmt.Errorf("AWS does not take them: sign in again: %w", err)
-	}
-	a.id, a.arn = answer.ID, answer.ARN
-	return a, nil
-}
-
-func (a account) endpoint(service string) string {
-	if a.base != nil {
-		return strings.TrimSuffix(*a.base, "/")
-	}
-	suffix := ""
-	if strings.HasPrefix(a.region, "cn-") {
-		suffix = ".cn"
-	}
-	return "https://" + service + "." + a.region + ".amazonaws.com" + suffix
-}
-
-// The three ways in which AWS's services are asked. permission is the action that it
-// takes; answer gets what comes back. Their errors are of type *awsError when the
-// service refused.
-
-func (a account) query(ctx context.Context, service, permission string, parameters url.Values, answer any) error {
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	return a.call(ctx, http.MethodPost, service, permission, "/", header, []byte(parameters.Encode()), func(text []byte) error { return xml.Unmarshal(text, answer) })
-}
-
-func (a account) json(ctx context.Context, service, permission, target string, input, answer any) error {
-	body, err := json.Marshal(input)
-	if err != nil {
-		return err
-	}
-	header := http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {target}}
-	return a.call(ctx, http.MethodPost, service, permission, "/", header, body, func(text []byte) error { return json.Unmarshal(text, answer) })
-}
-
-func (a account) rest(ctx context.Context, service, permission, path string, answer any) error {
-	header := http.Header{"Accept": {"application/json"}} // API Gateway's default is HAL
-	return a.call(ctx, http.MethodGet, service, permission, path, header, nil, func(text []byte) error { return json.Unmarshal(text, answer) })
-}
-
-// checkTimeout bounds one question.
-const checkTimeout = 20 * time.Second
-
-func (a account) call(ctx context.Context, method, service, permission, path string, header http.Header, body []byte, decode func([]byte) error) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, a.endpoint(service)+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header = header
-	hash := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, a.credentials, request, hex.EncodeToString(hash[:]), service, a.region, time.Now()); err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("no answer: is there a network, and is %s a region? %w", a.region, err)
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
-	if err != nil {
-		return fmt.Errorf("read the answer to %s: %w", permission, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return refusalOf(response, text, permission)
-	}
-	if err := decode(text); err != nil {
-		return fmt.Errorf("the answer to %s is none: %w", permission, err)
-	}
-	return nil
-}
-
-// awsError is what a service said instead of an answer.
-type awsError struct {
-	status                    int
-	code, message, permission string
-}
-
-func (e *awsError) Error() string {
-	if e.status == http.StatusForbidden || strings.HasPrefix(e.code, "AccessDenied") {
-		return fmt.Sprintf("not known: you need the permission %s (%s: %s)", e.permission, e.code, e.message)
-	}
-	return fmt.Sprintf("not known: %s: %d %s: %s", e.permission, e.status, e.code, e.message)
-}
-
-// refusalOf reads a refusal in either of the two languages of AWS's services.
-func refusalOf(response *http.Response, text []byte, permission string) *awsError {
-	e := &awsError{status: response.StatusCode, permission: permission}
-	var asXML struct {
-		Code    string `xml:"Error>Code"`
-		Message string `xml:"Error>Message"`
-	}
-	var asJSON struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"` // or Message: names match in any case
-	}
-	if xml.Unmarshal(text, &asXML) == nil && asXML.Code != "" {
-		e.code, e.message = asXML.Code, asXML.Message
-		return e
-	}
-	_ = json.Unmarshal(text, &asJSON) // what is neither has no code
-	e.code, e.message = asJSON.Type, asJSON.Message
-	if e.code == "" {
-		e.code = response.Header.Get("X-Amzn-Errortype")
-	}
-	e.code, _, _ = strings.Cut(e.code[strings.LastIndexByte(e.code, '#')+1:], ":")
-	return e
 }

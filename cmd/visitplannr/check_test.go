@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -62,16 +61,14 @@ func fakeAWS(t *testing.T, instead map[string]reply) {
 		if service == "apigateway" && answer.status == 403 {
 			w.Header().Set("X-Amzn-Errortype", "AccessDeniedException:http://internal.amazon.com/")
 		}
+		if service == "dynamodb" {
+			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		}
 		w.WriteHeader(answer.status)
 		fmt.Fprint(w, answer.body)
 	}))
 	t.Cleanup(server.Close)
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "",
-		"AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		t.Setenv(name, value)
-	}
+	awsEnvironment(t, server.URL)
 }
 
 // The SDK reads the environment of the process, so these tests are not parallel.

@@ -257,7 +257,7 @@ func TestDeployedAPIsGetSignedRequests(t *testing.T) {
 		"api.example.org":                         "us-east-1",
 	} {
 		endpoint := &url.URL{Scheme: "https", Host: host, Path: "/dev/destination"}
-		sign, err := signer(t.Context(), endpoint, []byte(sampleBody))
+		sign, err := signer(t.Context(), endpoint, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -265,7 +265,7 @@ func TestDeployedAPIsGetSignedRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := sign(t.Context(), request); err != nil {
+		if err := sign(t.Context(), request, []byte(sampleBody)); err != nil {
 			t.Fatal(err)
 		}
 		authorization := request.Header.Get("Authorization")

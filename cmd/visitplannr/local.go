@@ -29,7 +29,8 @@ request, and the last good build serves while a new one does not compile.
 
 -c takes the settings of a stage, as 'npx cdk' does: -c stage=prod gives exactly
 prod's. Without a stage the run is dev with access=open and throttleRate=unlimited.
-docs/configuration.md lists the settings, and what each does on this machine.
+docs/configuration.md lists the settings, and what each does on this machine. With
+access=iam requests have to be signed, by one of the principals that the start names.
 
 The table lives in an embedded DynamoDB engine, in memory: it is empty at the
 start and gone at the end, unless -data names a file to keep it in. To use another
@@ -106,7 +107,13 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		Endpoints:      o.endpoints,
 		Functions:      slice.functions.invokers(),
 		ValidateBodies: o.settings.Validation == settings.ByGateway,
+		ThrottleRate:   o.settings.ThrottleRate,
+		ThrottleBurst:  o.settings.ThrottleBurst,
+		CORSOrigins:    o.settings.CORSOrigins,
 		Logger:         httpapi.NewLogger(c.stderr),
+	}
+	if o.settings.Access == settings.IAM {
+		config.Principals = localPrincipals()
 	}
 	if o.debug {
 		config.Timeout = debugTimeout
@@ -156,12 +163,13 @@ func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlag
 	}
 	fmt.Fprintf(&text, "  DynamoDB  %s\n  Table     %s\n  Settings  stage %s, access %s, %s\n",
 		dynamoDB, o.table, o.settings.Stage, o.settings.Access, rate)
+	fmt.Fprint(&text, signers(o.settings.Access))
 	if without := withoutEffect(given); len(without) > 0 {
 		fmt.Fprintf(&text, "            without effect on this machine (docs/configuration.md says why): %s\n", strings.Join(without, ", "))
 	}
 	fmt.Fprintf(&text, "\nTry:\n\n")
 	for _, e := range o.endpoints {
-		fmt.Fprintf(&text, "  curl -i -X %s http://%s%s", e.Method, addr, e.SamplePath())
+		fmt.Fprintf(&text, "  curl -i -X %s http://%s%s%s", e.Method, addr, e.SamplePath(), curlSignature(o.settings.Access))
 		if e.Body != nil {
 			fmt.Fprintf(&text, " -H 'Content-Type: %s' -d '%s'", contract.MediaTypeJSON, e.SampleBody())
 		}

@@ -3,8 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/google/uuid"
 
@@ -31,10 +28,14 @@ it, and is sent again, up to 5 times, when the API asks for that (429, 503) or d
 not answer. It is stored once, however often it is sent.
 
 A request to another machine is signed with AWS Signature Version 4, with the
-credentials and region that the AWS tools use:
+credentials and region that the AWS tools use; one to this machine only with -sign.
+Nothing is signed for another machine over plain HTTP.
 
-  visitplannr propose -url https://ID.execute-api.eu-west-1.amazonaws.com/dev/destination \
-    -name Brockholes -latitude 53.77 -longitude -2.63`
+  visitplannr propose -stack visitplannr-dev -name Brockholes -latitude 53.77 -longitude -2.63
+
+With -file many are sent, one after another, each under a key that is made of what
+it says: send the file again after a failure, and nothing is stored twice. Each
+receipt is one line.`
 
 // Bounds of sending one proposal.
 const (
@@ -48,36 +49,57 @@ const (
 var validKey = regexp.MustCompile(contract.IdempotencyKeyPattern)
 
 func runPropose(ctx context.Context, c *cli, args []string) error {
-	var name, latitude, longitude, key, target string
-	var unsigned bool
+	var name, latitude, longitude, key, target, stack, file string
+	var unsigned, alwaysSign bool
 	set := c.flags(aboutPropose)
 	set.StringVar(&name, "name", "", "the destination's `name`")
 	set.StringVar(&latitude, "latitude", "", "`degrees` north, from -90 to 90")
 	set.StringVar(&longitude, "longitude", "", "`degrees` east, from -180 to 180")
 	set.StringVar(&key, "key", "", "the Idempotency-Key: repeat it to repeat the same proposal (default: a random one)")
 	set.StringVar(&target, "url", "http://"+defaultAPI+contract.ProposeDestination.Path, "`URL` of the endpoint")
+	set.StringVar(&stack, "stack", "", "find the URL in the outputs of the deployed stack of that `name`")
+	set.StringVar(&file, "file", "", "propose what `FILE` holds: a JSON list of bodies, as in testdata/destinations.json; - reads standard input")
+	set.BoolVar(&alwaysSign, "sign", false, "sign, also for this machine: for 'visitplannr local -c access=iam'")
 	set.BoolVar(&unsigned, "unsigned", false, "do not sign: for an API deployed with access=open")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
 	}
-	body, err := proposalBody(name, latitude, longitude)
-	if err != nil {
-		return c.misuse(set, "%v", err)
+	if alwaysSign && unsigned {
+		return c.misuse(set, "-sign and -unsigned exclude each other")
+	}
+	if file != "" && (name+latitude+longitude+key != "") {
+		return c.misuse(set, "-file brings names, positions and keys with it")
+	}
+	if stack != "" {
+		deployed, err := findStack(ctx, stack)
+		if err != nil {
+			return err
+		}
+		target = strings.TrimSuffix(deployed.apiURL, "/") + contract.ProposeDestination.Path
 	}
 	endpoint, ok := parseHTTP(target)
 	if !ok {
 		return c.misuse(set, "-url is %q, which is not a URL such as http://%s%s", target, defaultAPI, contract.ProposeDestination.Path)
+	}
+	signs := alwaysSign || !unsigned && !isLoopback(endpoint.Hostname())
+	if signs && endpoint.Scheme != "https" && !isLoopback(endpoint.Hostname()) {
+		return c.misuse(set, "-url is %q: a signed request over plain HTTP could be read and sent again by anybody on the way; use https, or -unsigned", target)
+	}
+	if file != "" {
+		return c.proposeFile(ctx, file, endpoint, signs)
+	}
+	body, err := proposalBody(name, latitude, longitude)
+	if err != nil {
+		return c.misuse(set, "%v", err)
 	}
 	if key == "" {
 		key = uuid.NewString()
 	} else if !validKey.MatchString(key) {
 		return c.misuse(set, "-key is %q; it can be 1 to %d visible ASCII characters", key, contract.IdempotencyKeyMaxBytes)
 	}
-	sign := func(context.Context, *http.Request) error { return nil }
-	if !unsigned && !isLoopback(endpoint.Hostname()) {
-		if sign, err = signer(ctx, endpoint, body); err != nil {
-			return err
-		}
+	sign, err := signer(ctx, endpoint, signs)
+	if err != nil {
+		return err
 	}
 	answer, err := send(ctx, c, endpoint, key, body, sign)
 	if err == nil && answer.status == http.StatusOK {
@@ -85,7 +107,7 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	}
 	if err == nil {
 		_ = printRaw(c.stderr, answer.body)
-		err = fmt.Errorf("the API answered %d %s", answer.status, http.StatusText(answer.status))
+		err = answer.problem()
 		if answer.status < http.StatusInternalServerError {
 			return err // nothing was stored
 		}
@@ -119,8 +141,12 @@ type answer struct {
 	body       []byte
 }
 
+func (a answer) problem() error {
+	return fmt.Errorf("the API answered %d %s", a.status, http.StatusText(a.status))
+}
+
 // send sends the proposal until it is answered for good.
-func send(ctx context.Context, c *cli, endpoint *url.URL, key string, body []byte, sign func(context.Context, *http.Request) error) (answer, error) {
+func send(ctx context.Context, c *cli, endpoint *url.URL, key string, body []byte, sign signFunc) (answer, error) {
 	client := &http.Client{Timeout: proposeTimeout}
 	for attempt := 1; ; attempt++ {
 		got, err := sendOnce(ctx, client, endpoint, key, body, sign)
@@ -143,7 +169,7 @@ func send(ctx context.Context, c *cli, endpoint *url.URL, key string, body []byt
 	}
 }
 
-func sendOnce(ctx context.Context, client *http.Client, endpoint *url.URL, key string, body []byte, sign func(context.Context, *http.Request) error) (answer, error) {
+func sendOnce(ctx context.Context, client *http.Client, endpoint *url.URL, key string, body []byte, sign signFunc) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, contract.ProposeDestination.Method, endpoint.String(), bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -151,7 +177,7 @@ func sendOnce(ctx context.Context, client *http.Client, endpoint *url.URL, key s
 	request.Header.Set("Content-Type", contract.MediaTypeJSON)
 	request.Header.Set("Accept", contract.MediaTypeJSON)
 	request.Header.Set(contract.HeaderIdempotencyKey, key)
-	if err := sign(ctx, request); err != nil {
+	if err := sign(ctx, request, body); err != nil {
 		return answer{}, err
 	}
 	response, err := client.Do(request)
@@ -166,9 +192,15 @@ func sendOnce(ctx context.Context, client *http.Client, endpoint *url.URL, key s
 	return got, nil
 }
 
-// signer returns a function that signs requests with that body for API Gateway:
+// signFunc signs a request that has the body.
+type signFunc func(ctx context.Context, request *http.Request, body []byte) error
+
+// signer returns a function that signs requests for API Gateway, if it is to:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-use-postman-to-call-api.html
-func signer(ctx context.Context, endpoint *url.URL, body []byte) (func(context.Context, *http.Request) error, error) {
+func signer(ctx context.Context, endpoint *url.URL, signs bool) (signFunc, error) {
+	if !signs {
+		return func(context.Context, *http.Request, []byte) error { return nil }, nil
+	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read AWS configuration: %w", err)
@@ -178,6 +210,9 @@ func signer(ctx context.Context, endpoint *url.URL, body []byte) (func(context.C
 	if labels := strings.Split(endpoint.Hostname(), "."); len(labels) >= 5 && labels[1] == "execute-api" {
 		region = labels[2]
 	}
+	if region == "" && isLoopback(endpoint.Hostname()) {
+		region = localRegion
+	}
 	if region == "" {
 		return nil, errors.New("no AWS region to sign for: set AWS_REGION")
 	}
@@ -186,10 +221,8 @@ func signer(ctx context.Context, endpoint *url.URL, body []byte) (func(context.C
 	if err != nil {
 		return nil, fmt.Errorf("no AWS credentials to sign with (try 'aws sts get-caller-identity', or -unsigned): %w", err)
 	}
-	hash := sha256.Sum256(body)
-	sign := v4.NewSigner()
-	return func(ctx context.Context, request *http.Request) error {
-		return sign.SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), "execute-api", region, time.Now())
+	return func(ctx context.Context, request *http.Request, body []byte) error {
+		return signFor(ctx, credentials, request, body, "execute-api", region)
 	}, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
 )
@@ -19,36 +21,54 @@ const aboutStream = `Prints the events of one stream, in order. NAME is a stream
 destination-01a20853-7103-7f3a-a566-15258458ad7e; a receipt, a log line and
 'visitplannr events' show it.
 
-The table is that of 'visitplannr local' unless AWS_ENDPOINT_URL_DYNAMODB names
-another engine. To read a deployed table:
+The table is that of 'visitplannr local' unless -stack names a deployed stack, or
+AWS_ENDPOINT_URL_DYNAMODB another engine. Region and credentials are those of the
+environment, where it has them:
 
-  AWS_ENDPOINT_URL_DYNAMODB=https://dynamodb.eu-west-1.amazonaws.com AWS_REGION=eu-west-1 \
-    visitplannr stream -table TABLE NAME`
+  AWS_REGION=eu-west-1 visitplannr stream -stack visitplannr-dev NAME`
 
 const aboutEvents = `Prints every event of the table, oldest first. It reads the whole table: on a
 deployed one that costs read capacity.
 
-The table is that of 'visitplannr local' unless AWS_ENDPOINT_URL_DYNAMODB names
-another engine; 'visitplannr stream -h' shows how to read a deployed one.`
+The table is that of 'visitplannr local' unless -stack names a deployed stack, or
+AWS_ENDPOINT_URL_DYNAMODB another engine.`
 
 // readFlags are shared by the commands that read the store.
 type readFlags struct {
 	table string
+	stack string
 	json  bool
 }
 
 func (f *readFlags) define(set *flag.FlagSet) {
 	set.StringVar(&f.table, "table", defaultTable, "`name` of the events table")
+	set.StringVar(&f.stack, "stack", "", "read the table of the deployed stack of that `name`")
 	set.BoolVar(&f.json, "json", false, "print each event as one line of JSON, with all its attributes")
 }
 
-func (c *cli) openStore(ctx context.Context, table string) (*dynamo.Store, string, error) {
-	endpoint := cmp.Or(c.getenv(dynamo.EnvEndpoint), "http://"+defaultDynamoDB)
-	db, err := openDatabase(ctx, endpoint)
+// openStore returns the store that the flags and the environment name, and its
+// endpoint. It settles f.table.
+func (c *cli) openStore(ctx context.Context, f *readFlags) (*dynamo.Store, string, error) {
+	endpoint := c.getenv(dynamo.EnvEndpoint)
+	if f.stack != "" {
+		d, err := findStack(ctx, f.stack)
+		if err != nil {
+			return nil, "", err
+		}
+		f.table = d.table
+		db := database{endpoint: cmp.Or(endpoint, d.endpoint), region: d.region, credentials: d.credentials}
+		return db.store(f.table), db.endpoint, nil
+	}
+	db, err := openDatabase(ctx, cmp.Or(endpoint, "http://"+defaultDynamoDB))
 	if err != nil {
 		return nil, "", err
 	}
-	return db.store(table), endpoint, nil
+	// An engine on this machine may tell its clients apart, as an emulator of AWS does.
+	db.region = cmp.Or(c.getenv("AWS_REGION"), db.region)
+	if id, secret := c.getenv("AWS_ACCESS_KEY_ID"), c.getenv("AWS_SECRET_ACCESS_KEY"); id != "" && secret != "" {
+		db.credentials = aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: c.getenv("AWS_SESSION_TOKEN"), Source: "environment"}
+	}
+	return db.store(f.table), db.endpoint, nil
 }
 
 func runStream(ctx context.Context, c *cli, args []string) error {
@@ -62,7 +82,7 @@ func runStream(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return c.misuse(set, "%v", err)
 	}
-	store, endpoint, err := c.openStore(ctx, f.table)
+	store, endpoint, err := c.openStore(ctx, &f)
 	if err != nil {
 		return err
 	}
@@ -92,7 +112,7 @@ func runEvents(ctx context.Context, c *cli, args []string) error {
 	if every <= 0 {
 		return c.misuse(set, "-every is %v; it must be more than 0", every)
 	}
-	store, endpoint, err := c.openStore(ctx, f.table)
+	store, endpoint, err := c.openStore(ctx, &f)
 	if err != nil {
 		return err
 	}

@@ -36,6 +36,13 @@ const (
 	HeaderRequestID = "x-amzn-RequestId"
 )
 
+// Outputs of the stack, by which people and programs find its parts.
+const (
+	OutputAPIURL       = "ApiUrl"
+	OutputEventsTable  = "EventsTableName"
+	OutputFunctionName = "FunctionName"
+)
+
 // Media types that the API takes and gives.
 const (
 	MediaTypeJSON    = "application/json"

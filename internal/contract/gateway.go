@@ -47,7 +47,9 @@ func (g GatewayResponse) Render(requestID string) string {
 
 // The types of gateway response that the local gateway gives as well.
 const (
+	GatewayAccessDenied       = "ACCESS_DENIED"
 	GatewayBadRequestBody     = "BAD_REQUEST_BODY"
+	GatewayInvalidSignature   = "INVALID_SIGNATURE"
 	GatewayMissingToken       = "MISSING_AUTHENTICATION_TOKEN"
 	GatewayRequestTooLarge    = "REQUEST_TOO_LARGE"
 	GatewayThrottled          = "THROTTLED"
@@ -60,7 +62,7 @@ const (
 // GatewayResponses lists every type that a REST API can give.
 func GatewayResponses() []GatewayResponse {
 	return []GatewayResponse{
-		{"ACCESS_DENIED", ProblemForbidden},
+		{GatewayAccessDenied, ProblemForbidden},
 		{"API_CONFIGURATION_ERROR", ProblemInternal},
 		{"AUTHORIZER_CONFIGURATION_ERROR", ProblemInternal},
 		{"AUTHORIZER_FAILURE", ProblemInternal},
@@ -70,7 +72,7 @@ func GatewayResponses() []GatewayResponse {
 		{GatewayIntegrationFailure, ProblemUnavailable},
 		{GatewayIntegrationTimeout, ProblemUnavailable},
 		{"INVALID_API_KEY", ProblemForbidden},
-		{"INVALID_SIGNATURE", ProblemForbidden},
+		{GatewayInvalidSignature, ProblemForbidden},
 		{GatewayMissingToken, ProblemNotFound},
 		{"QUOTA_EXCEEDED", ProblemRateLimited},
 		{GatewayRequestTooLarge, ProblemTooLarge},

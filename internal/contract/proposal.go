@@ -53,13 +53,20 @@ var (
 // would mean different things to different engines' regular expressions.
 func proposalSchema() Schema {
 	return Object("A proposal of a destination.", map[string]Schema{
-		"name": {Type: TypeString, Description: RuleName, MinLength: new(1), Example: "Brockholes"},
-		"geolocation": Object("Where the destination is, in WGS 84 degrees.", map[string]Schema{
+		"name": {Type: TypeString, Description: RuleName, MinLength: new(1), Example: "Brockholes", DocPattern: namePattern},
+		"geolocation": Object("Where the destination is, in WGS 84 degrees. Numbers are kept as IEEE 754 doubles: "+
+			"53.1234567890123456789 becomes 53.123456789012344, and what is below 1e-15 becomes 0. "+
+			"Two requests with one key are the same when these are.", map[string]Schema{
 			"latitude":  degrees(RuleLatitude, LatitudeMin, LatitudeMax, 53.77),
 			"longitude": degrees(RuleLongitude, LongitudeMin, LongitudeMax, -2.63),
 		}),
 	})
 }
+
+// namePattern is RuleName, less the length, as far as the regular expressions of
+// ECMA 262 and RE2 agree: it refuses no name that the function accepts, and leaves some
+// white space beyond ASCII, C1 controls and U+FFFD to the function.
+const namePattern = `^\s*[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\s*$`
 
 func degrees(rule string, minimum, maximum, example float64) Schema {
 	return Schema{Type: TypeNumber, Description: rule, Minimum: &minimum, Maximum: &maximum, Example: example}

@@ -29,6 +29,10 @@ type Schema struct {
 	Pattern string   `json:"pattern,omitempty"`
 	Items   *Schema  `json:"items,omitempty"`
 
+	// DocPattern is a pattern for the API's description alone: the gateway's engine of
+	// regular expressions is not the description's.
+	DocPattern string `json:"-"`
+
 	// Example is a valid value of a leaf. No two leaves of a body share one, so
 	// that a test finds each in what is stored.
 	Example any `json:"-"`
@@ -94,6 +98,18 @@ func enumerate(words []string) string {
 	}
 	last := len(words) - 1
 	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// Described returns the schema as the API's description shows it.
+func (s Schema) Described() Schema {
+	if s.DocPattern != "" {
+		s.Pattern = s.DocPattern
+	}
+	s.Properties = maps.Clone(s.Properties)
+	for name, member := range s.Properties {
+		s.Properties[name] = member.Described()
+	}
+	return s
 }
 
 // Sample returns a value that fits the schema: the example of each leaf.

@@ -31,7 +31,7 @@ type Target struct {
 	Pinned bool
 }
 
-// Lambda is where the deployed function runs.
+// Lambda is where the deployed function runs, unless its stage says otherwise.
 var Lambda = Target{GOOS: "linux", GOARCH: "arm64", Pinned: true}
 
 // Host is this machine, for benchmarks of what is deployed.

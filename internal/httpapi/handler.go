@@ -64,6 +64,7 @@ type Config struct {
 	Output       io.Writer        // gets the logs and metrics, one JSON line each
 	Now          func() time.Time // nil: time.Now
 	FunctionName string           // dimension of the metrics
+	LogLevel     string           // the least level of a log line, as AWS_LAMBDA_LOG_LEVEL names it; "": INFO
 	CORSOrigins  []string         // web origins that may read answers
 }
 
@@ -72,6 +73,7 @@ func FromEnvironment(getenv func(string) string) Config {
 	return Config{
 		Output:       os.Stdout,
 		FunctionName: getenv("AWS_LAMBDA_FUNCTION_NAME"),
+		LogLevel:     getenv("AWS_LAMBDA_LOG_LEVEL"),
 		CORSOrigins:  strings.FieldsFunc(getenv(contract.EnvCORSOrigins), func(r rune) bool { return r == ',' }),
 	}
 }
@@ -96,7 +98,7 @@ func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) 
 			return answer, time.Since(began), err
 		},
 		problems: operation.Problems,
-		logger:   NewLogger(output),
+		logger:   newLogger(output, logLevel(cfg.LogLevel)),
 		metrics:  metrics{output: output, function: cfg.FunctionName, now: cfg.Now},
 		origins:  cfg.CORSOrigins,
 	}

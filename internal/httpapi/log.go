@@ -25,8 +25,15 @@ const (
 // NewLogger returns a logger that writes one JSON line a fact, with the names
 // that Lambda's own JSON log format uses for time, level and message:
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
-func NewLogger(output io.Writer) *slog.Logger {
+//
+// The Lambda library's own handler does not serve: it writes to os.Stdout alone, says
+// nanoseconds and the local time, and puts the invocation's id where the request's
+// belongs.
+func NewLogger(output io.Writer) *slog.Logger { return newLogger(output, slog.LevelInfo) }
+
+func newLogger(output io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(output, &slog.HandlerOptions{
+		Level: level,
 		ReplaceAttr: func(groups []string, attr slog.Attr) slog.Attr {
 			if len(groups) > 0 {
 				return attr
@@ -40,6 +47,25 @@ func NewLogger(output io.Writer) *slog.Logger {
 			return attr
 		},
 	}))
+}
+
+// logLevel is the level of one of Lambda's names: INFO, Lambda's default, if it is
+// none of them. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+func logLevel(name string) slog.Level {
+	switch name {
+	case "TRACE":
+		return slog.LevelDebug - 4
+	case "DEBUG":
+		return slog.LevelDebug
+	case "WARN":
+		return slog.LevelWarn
+	case "ERROR":
+		return slog.LevelError
+	case "FATAL":
+		return slog.LevelError + 4
+	default:
+		return slog.LevelInfo
+	}
 }
 
 // lineWriter keeps lines of concurrent requests whole.

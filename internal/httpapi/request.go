@@ -94,6 +94,10 @@ func (r *Request) read() error {
 			detail: fmt.Sprintf("The body is declared as %q. %s",
 				shorten(r.header("Content-Type")), contract.ProblemUnsupportedMediaType.Detail)}
 	}
+	if coding := r.header("Content-Encoding"); r.endpoint.Body != nil && !isIdentity(coding) {
+		return &refusal{kind: contract.ProblemUnsupportedMediaType,
+			detail: fmt.Sprintf("The body is encoded as %q. Send it as it is, without Content-Encoding.", shorten(coding))}
+	}
 	if r.endpoint.TakesKey {
 		if err := r.readKey(); err != nil {
 			return err
@@ -132,6 +136,12 @@ func (r *Request) isJSON() bool {
 	}
 	mediaType, _, err := mime.ParseMediaType(declared)
 	return err == nil && mediaType == contract.MediaTypeJSON
+}
+
+// isIdentity reports whether a Content-Encoding changes nothing (RFC 9110, section
+// 8.4). Others are refused with 415, as section 15.5.16 of the RFC asks.
+func isIdentity(coding string) bool {
+	return coding == "" || strings.EqualFold(coding, "identity")
 }
 
 // anonymous is the caller of an API that is open to all. Its clients share one

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -286,3 +287,45 @@ func call(t *testing.T, body, accept, key string) events.APIGatewayProxyResponse
 type accepting struct{}
 
 func (accepting) Open(context.Context, eventstore.Event) error { return nil }
+
+// A name's pattern refuses no accepted name, in Go's regular expressions and in those
+// of ECMA 262, which JSON Schema asks for.
+func TestPatternOfAName(t *testing.T) {
+	t.Parallel()
+	pattern := at(t, readCommitted(t), "components", "schemas", "ProposeDestinationBody", "properties", "name")["pattern"].(string)
+	var accepted []string
+	for _, body := range corpus.Bodies() {
+		var said struct{ Name string }
+		if body.Verdict == corpus.Accepted && json.Unmarshal([]byte(body.Bytes), &said) == nil {
+			accepted = append(accepted, said.Name)
+		}
+	}
+	refused := []string{"", " ", "a\tb", "a\x00"}
+	matches := regexp.MustCompile(pattern)
+	for _, name := range accepted {
+		if !matches.MatchString(name) {
+			t.Errorf("%q is accepted and does not match %s", name, pattern)
+		}
+	}
+	for _, name := range refused {
+		if matches.MatchString(name) {
+			t.Errorf("%q is refused and matches %s", name, pattern)
+		}
+	}
+	node, err := exec.LookPath("node")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	const script = `const {pattern, accepted, refused} = JSON.parse(require("fs").readFileSync(0))
+		const matches = new RegExp(pattern, "u")
+		console.log(JSON.stringify([...accepted.filter(n => !matches.test(n)), ...refused.filter(n => matches.test(n))]))`
+	command := exec.CommandContext(t.Context(), node, "-e", script)
+	command.Stdin = strings.NewReader(jsonOf(map[string]any{"pattern": pattern, "accepted": accepted, "refused": refused}))
+	output, err := command.CombinedOutput()
+	if err != nil || strings.TrimSpace(string(output)) != "[]" {
+		t.Errorf("judged otherwise than by the function: %s, %v", output, err)
+	}
+}

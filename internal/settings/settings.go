@@ -79,6 +79,24 @@ const (
 	Canary Delivery = "canary"
 )
 
+// Architecture is the processor that a function runs on, as Lambda names it.
+type Architecture string
+
+// ARM64 costs less for the same work; X86 is for hosts and emulators that have no
+// other.
+const (
+	ARM64 Architecture = "arm64"
+	X86   Architecture = "x86_64"
+)
+
+// GOARCH is the architecture as the go command names it.
+func (a Architecture) GOARCH() string {
+	if a == X86 {
+		return "amd64"
+	}
+	return "arm64"
+}
+
 // Config holds every setting of a stage. The rows in table.go say what each means,
 // and docs/configuration.md is written from them.
 type Config struct {
@@ -96,6 +114,7 @@ type Config struct {
 	PointInTimeRecovery bool
 	DeletionProtection  bool
 	Removal             Removal
+	Architecture        Architecture
 	MemoryMiB           int
 	ReservedConcurrency int // 0: none reserved
 	LogRetentionDays    int

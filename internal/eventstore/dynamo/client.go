@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"mime"
 	"net"
 	"net/http"
 	"strings"
@@ -118,18 +120,41 @@ func (c inMemory) Do(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", request.Method, request.URL.Redacted(), err)
 	}
-	if response.Body, err = readAll(response.Body); err != nil {
+	content, err := readWhole(response.Body)
+	if err == nil && request.Method == http.MethodPost && response.StatusCode == http.StatusOK {
+		err = checkSpeaks(response.Header, content)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s %s: read answer: %w", request.Method, request.URL.Redacted(), err)
 	}
+	response.Body = io.NopCloser(bytes.NewReader(content))
 	return response, nil
+}
+
+// mediaType is that of DynamoDB's protocol, AWS JSON 1.0
+// (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html).
+const mediaType = "application/x-amz-json-1.0"
+
+// checkSpeaks returns an error unless a success comes from something that speaks
+// DynamoDB's protocol. The SDK takes an empty body, and any JSON object, for the
+// answer to a write: a proxy or a login page on the way would make a success of a
+// write that never happened.
+func checkSpeaks(header http.Header, content []byte) error {
+	if got, _, _ := mime.ParseMediaType(header.Get("Content-Type")); got != mediaType {
+		return fmt.Errorf("the answer is %q, not DynamoDB's %s", header.Get("Content-Type"), mediaType)
+	}
+	if !json.Valid(content) || content[0] != '{' {
+		return fmt.Errorf("the answer's %d bytes are not a JSON object", len(content))
+	}
+	return nil
 }
 
 // maxBody bounds what is read into memory, far above the 1 MB of DynamoDB's largest
 // answer to a query.
 const maxBody = 16 << 20
 
-// readAll returns what body holds, and closes it. It fails above maxBody.
-func readAll(body io.ReadCloser) (io.ReadCloser, error) {
+// readWhole returns what body holds, and closes it. It fails above maxBody.
+func readWhole(body io.ReadCloser) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if err := errors.Join(err, body.Close()); err != nil {
 		return nil, err
@@ -137,7 +162,7 @@ func readAll(body io.ReadCloser) (io.ReadCloser, error) {
 	if len(content) > maxBody {
 		return nil, fmt.Errorf("the body has more than %d bytes", maxBody)
 	}
-	return io.NopCloser(bytes.NewReader(content)), nil
+	return content, nil
 }
 
 // unreadable makes an answer that is not DynamoDB's, or ends too early without
@@ -224,7 +249,7 @@ func (nowhere) Do(request *http.Request) (*http.Response, error) {
 	const empty = "{}"
 	return &http.Response{
 		StatusCode:    http.StatusOK,
-		Header:        http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
+		Header:        http.Header{"Content-Type": {mediaType}},
 		Body:          io.NopCloser(strings.NewReader(empty)),
 		ContentLength: int64(len(empty)),
 		Request:       request,

@@ -58,6 +58,9 @@ func TestFailuresAreToldApart(t *testing.T) {
 		faults.InternalErrorAfter: eventstore.ErrUnavailable,
 		faults.Unavailable:        eventstore.ErrUnavailable,
 		faults.BadGateway:         eventstore.ErrUnavailable,
+		faults.EmptyOK:            eventstore.ErrUnavailable,
+		faults.PageOK:             eventstore.ErrUnavailable,
+		faults.ForeignOK:          eventstore.ErrUnavailable,
 		faults.DropBefore:         eventstore.ErrUnavailable,
 		faults.DropAfter:          eventstore.ErrUnavailable,
 		faults.Cut:                eventstore.ErrUnavailable,
@@ -291,6 +294,7 @@ func TestWarm(t *testing.T) {
 		t.Parallel()
 		var connections atomic.Int32
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", mediaType)
 			_, _ = io.WriteString(w, `{}`)
 		}))
 		server.Config.ConnState = func(_ net.Conn, state http.ConnState) {

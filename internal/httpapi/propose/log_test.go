@@ -270,6 +270,29 @@ func TestLogLines(t *testing.T) {
 		}
 	})
 
+	t.Run("are those of the level that Lambda sets, and metrics always", func(t *testing.T) {
+		t.Parallel()
+		all := []string{"received", "accepted", "received", "rejected", "received", "failed"}
+		for level, want := range map[string][]string{
+			"": all, "TRACE": all, "DEBUG": all, "INFO": all, "no such level": all,
+			"WARN": {"rejected", "failed"}, "ERROR": {"failed"}, "FATAL": nil,
+		} {
+			a := newAPI(t, memory(), func(c *httpapi.Config) { c.LogLevel = level })
+			broken := newAPI(t, failing(eventstore.ErrNoTable), func(c *httpapi.Config) { c.LogLevel = level })
+			a.propose(brockholes, nil)
+			a.propose(`{}`, nil)
+			broken.propose(brockholes, nil)
+			lines := append(a.lines(), broken.lines()...)
+			var got []string
+			for _, l := range logs(lines) {
+				got = append(got, l.message())
+			}
+			if !slices.Equal(got, want) || len(metrics(lines)) != 3 {
+				t.Errorf("%q: got %q and %d metrics, want %q and 3", level, got, len(metrics(lines)), want)
+			}
+		}
+	})
+
 	t.Run("stay lines when the body has line breaks", func(t *testing.T) {
 		t.Parallel()
 		a := newAPI(t, memory())

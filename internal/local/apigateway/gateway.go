@@ -27,6 +27,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"visitplannr/internal/contract"
 )
@@ -43,6 +44,9 @@ const (
 	// MaxBodyBytes is the largest request that a REST API takes.
 	MaxBodyBytes = 10 << 20
 
+	// maxHeaderBytes bounds the request line and the values of all headers. What
+	// API Gateway answers above it AWS does not say; here it is a 431.
+	maxHeaderBytes = 10_240
 	// maxEventBytes is the largest event that Lambda takes, and the gateway answers
 	// 413 for it: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 	maxEventBytes = 6 << 20
@@ -64,6 +68,17 @@ type Config struct {
 	// function sees them, as the deployed gateway does with validation=gateway.
 	ValidateBodies bool
 
+	// Principals may sign requests. nil: the API is open, and takes unsigned ones.
+	Principals []Principal
+
+	// ThrottleRate is how many requests a second the stage takes, over all callers,
+	// after ThrottleBurst at once; 0: any number.
+	ThrottleRate  float64
+	ThrottleBurst int
+
+	// CORSOrigins are the web origins whose pages may call the API.
+	CORSOrigins []string
+
 	// Timeout replaces IntegrationTimeout unless it is 0.
 	Timeout time.Duration
 
@@ -82,6 +97,9 @@ type Gateway struct {
 	functions map[string]Invoker
 	models    map[string]model // by function; none: bodies are left to it
 	responses map[string]contract.GatewayResponse
+	config    Config
+	throttle  *rate.Limiter
+	now       func() time.Time
 	timeout   time.Duration
 	patience  time.Duration
 	logger    *slog.Logger
@@ -96,6 +114,9 @@ func New(cfg Config) (*Gateway, error) {
 		responses: map[string]contract.GatewayResponse{},
 		timeout:   cmp.Or(cfg.Timeout, IntegrationTimeout),
 		patience:  cmp.Or(cfg.Patience, 20*time.Second),
+		config:    cfg,
+		throttle:  newThrottle(cfg.ThrottleRate, cfg.ThrottleBurst),
+		now:       time.Now,
 		logger:    cfg.Logger,
 	}
 	for _, response := range contract.GatewayResponses() {
@@ -120,7 +141,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(contract.HeaderRequestID, id)
 	// For this request alone: the server may also serve a stream that does not end.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.timeout + g.patience))
+	w.Header().Set(headerExtendedID, extendedID(id))
+	if size := headerBytes(r); size > maxHeaderBytes {
+		g.answer(w, id, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestHeaderFieldsTooLarge,
+			cause: fmt.Errorf("request line and header values have %d bytes, API Gateway takes %d", size, maxHeaderBytes)})
+		return
+	}
 	endpoint, parameters, ok := contract.Match(g.endpoints, r.Method, r.URL.Path)
+	if !ok && g.preflight(w, r, id) {
+		return
+	}
 	if !ok {
 		g.refuse(w, id, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
 		return
@@ -135,12 +165,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	caller, refused := g.admit(r, body)
+	if refused != nil {
+		g.answer(w, id, *refused)
+		return
+	}
 	if err := g.validate(endpoint, r, body); err != nil {
 		g.refuse(w, id, contract.GatewayBadRequestBody, err)
 		return
 	}
 
-	event, err := json.Marshal(NewEvent(endpoint, parameters, r, body, id))
+	proxyEvent := NewEvent(endpoint, parameters, r, body, id)
+	caller.identify(&proxyEvent.RequestContext.Identity)
+	event, err := json.Marshal(proxyEvent)
 	if err != nil {
 		g.refuse(w, id, contract.GatewayDefault5XX, fmt.Errorf("encode event: %w", err))
 		return
@@ -167,10 +204,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // validate checks a body against the model. As in API Gateway, a body of a
-// content type without a model is not checked, and none at all counts as JSON.
+// content type without a model is not checked, and none at all counts as JSON. An
+// encoded body is left to the function, which says what to do about it.
 func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) error {
 	m, ok := g.models[e.Function]
 	if !ok {
+		return nil
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		return nil
 	}
 	if declared := r.Header.Get("Content-Type"); declared != "" {
@@ -183,19 +224,30 @@ func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) er
 
 // refuse gives one of the gateway's own answers and logs why.
 func (g *Gateway) refuse(w http.ResponseWriter, id, responseType string, cause error) {
-	response := g.responses[responseType]
+	g.answer(w, id, refusal{responseType: responseType, cause: cause})
+}
+
+func (g *Gateway) answer(w http.ResponseWriter, id string, r refusal) {
+	response := g.responses[r.responseType]
+	status := cmp.Or(r.status, response.Problem.Status)
 	level := slog.LevelInfo
-	if response.Problem.Status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	g.logger.Log(context.Background(), level, "gateway answered", "requestId", id,
-		"responseType", responseType, "status", response.Problem.Status, "cause", cause.Error())
+		"responseType", r.responseType, "status", status, "cause", r.cause.Error())
 
+	for name, value := range contract.GatewayCORSHeaders(g.config.CORSOrigins) {
+		w.Header().Set(name, value)
+	}
+	if errorType := cmp.Or(r.errorType, errorTypes[r.responseType]); errorType != "" {
+		w.Header().Set("x-amzn-ErrorType", errorType)
+	}
 	if response.Problem.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(response.Problem.RetryAfter))
 	}
 	w.Header().Set("Content-Type", contract.MediaTypeProblem)
-	w.WriteHeader(response.Problem.Status)
+	w.WriteHeader(status)
 	_, _ = io.WriteString(w, response.Render(id)) // a client that has gone gets nothing
 }
 
@@ -233,7 +285,7 @@ func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request
 			AccountID:         "000000000000",
 			APIID:             Stage,
 			DomainName:        r.Host,
-			ExtendedRequestID: id,
+			ExtendedRequestID: extendedID(id),
 			HTTPMethod:        r.Method,
 			Identity:          events.APIGatewayRequestIdentity{SourceIP: sourceIP, UserAgent: r.UserAgent()},
 			Path:              r.URL.Path,

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -496,4 +497,61 @@ func dial(t *testing.T, server *httptest.Server) net.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// What an HTTP server refuses before it has a request is no problem, here as at AWS's
+// edge, and README says so.
+func TestWhatIsNoHTTPIsRefusedBeforeTheGateway(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, excepted, found := strings.Cut(string(readme), "Excepted is what an HTTP server refuses")
+	excepted, _, ended := strings.Cut(excepted, "\n\n")
+	if !found || !ended {
+		t.Fatal("README does not say what is excepted from 'every failure is a problem'")
+	}
+	server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(newFunction().invoker())})
+	for raw, want := range map[string]int{
+		"POST /destination HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n":                                                   400,
+		"POST /destination HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab":                        400,
+		"POST /destination HTTP/1.1\r\n\r\n":                                                                               400,
+		"POST /destination HTTP/1.1\r\nHost: x\r\nExpect: the-best\r\n\r\n":                                                417,
+		"POST /destination HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("a", http.DefaultMaxHeaderBytes+8192) + "\r\n\r\n": 431,
+		"POST /destination HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n":                                         501,
+		"POST /destination HTTP/3.0\r\nHost: x\r\n\r\n":                                                                    505,
+	} {
+		conn := dial(t, server)
+		go func() { _, _ = io.WriteString(conn, raw) }() // the server may hang up before it has read all
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%.80q: %v", raw, err)
+			continue
+		}
+		if response.StatusCode != want || response.Header.Get("Content-Type") == contract.MediaTypeProblem {
+			t.Errorf("%.80q: got %d %s, want %d, and no problem", raw, response.StatusCode, response.Header.Get("Content-Type"), want)
+		}
+		if !strings.Contains(excepted, strconv.Itoa(want)) {
+			t.Errorf("README does not name %d among what is excepted: %s", want, excepted)
+		}
+		conn.Close()
+	}
+}
+
+func TestEncodedBodiesAreRefusedInBothModes(t *testing.T) {
+	t.Parallel()
+	for _, validateBodies := range []bool{true, false} {
+		function := newFunction()
+		server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: validateBodies})
+		for coding, want := range map[string]int{"gzip": 415, "br": 415, "identity, gzip": 415, "identity": 200, "Identity": 200} {
+			response, body := post(t, server, goodBody, "Content-Type", "application/json", "Content-Encoding", coding)
+			if response.StatusCode != want {
+				t.Errorf("Content-Encoding: %s, validated by the gateway %t: got %d %s, want %d", coding, validateBodies, response.StatusCode, body, want)
+			}
+			if want == 415 {
+				parseProblem(t, response.StatusCode, response.Header.Get("Content-Type"), body)
+			}
+		}
+	}
 }

@@ -29,8 +29,11 @@ const (
 	// The engine is not asked.
 	Throttled     Kind = "throttled"
 	InternalError Kind = "internal error"
-	Unavailable   Kind = "503 without a body" // by something between us and the store
-	BadGateway    Kind = "502 with HTML"      // likewise
+	Unavailable   Kind = "503 without a body"  // by something between us and the store
+	BadGateway    Kind = "502 with HTML"       // likewise
+	EmptyOK       Kind = "200 without a body"  // likewise
+	PageOK        Kind = "200 with HTML"       // likewise
+	ForeignOK     Kind = "200 with other JSON" // likewise
 	DropBefore    Kind = "connection dropped before"
 	Invalid       Kind = "called invalid"
 	NoTable       Kind = "no table"
@@ -71,6 +74,9 @@ var (
 		InternalError:      internalError,
 		InternalErrorAfter: internalError,
 		Unavailable:        {status: http.StatusServiceUnavailable},
+		EmptyOK:            {http.StatusOK, "application/x-amz-json-1.0", ""},
+		PageOK:             {http.StatusOK, "text/html", "<html><body>Please log in</body></html>"},
+		ForeignOK:          {http.StatusOK, "application/json", `{"status":"ok"}`},
 		BadGateway:         {http.StatusBadGateway, "text/html", "<html><body>Bad Gateway</body></html>"},
 		Invalid:            exception(http.StatusBadRequest, "ValidationException", "One or more parameter values were invalid"),
 		NoTable:            exception(http.StatusBadRequest, "ResourceNotFoundException", "Requested resource not found"),
@@ -218,7 +224,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch kind {
 	case DropBefore:
 		panic(http.ErrAbortHandler) // net/http's way to close the connection
-	case Throttled, InternalError, Unavailable, BadGateway, Invalid, NoTable, Denied:
+	case Throttled, InternalError, Unavailable, BadGateway, EmptyOK, PageOK, ForeignOK, Invalid, NoTable, Denied:
 		failures[kind].write(w)
 		return
 	}

@@ -819,7 +819,20 @@ func TestKilledEnvironmentsNeverHangOrMixAnswers(t *testing.T) {
 		t.Errorf("got %d answers and %d crashes from %d kills, want %d in all and no more crashes than kills",
 			answered.Load(), crashed.Load(), kills.Load(), clients*each)
 	}
-	mustInvoke(t, r, event{Do: "echo", Text: "after all"})
+
+	// Whoever was killed last may still look alive, and be given an invocation: each
+	// process that is left can cost one more, and no more than one.
+	for left := concurrency; ; left-- {
+		got, err := invoke(t.Context(), r, event{Do: "echo", Text: "after all"})
+		var exit *lambda.ExitError
+		if errors.As(err, &exit) && left > 0 {
+			continue
+		}
+		if err != nil || got.Text != "after all" {
+			t.Errorf("after all: got %q, %v", got.Text, err)
+		}
+		break
+	}
 }
 
 // rebuilt is another build of the function: the same program in another directory.

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/settings"
+)
+
+// localPrincipals are those who can sign requests to a local API with access=iam.
+// Their secrets are good for nothing else, and the functions have others. They are
+// the same in every run, so that what a client is configured with stays right.
+func localPrincipals() []apigateway.Principal {
+	user := func(name, key string, allowed bool) apigateway.Principal {
+		return apigateway.Principal{AccessKeyID: key, SecretAccessKey: "local-secret-of-" + name,
+			ARN: "arn:aws:iam::000000000000:user/" + name, Allowed: allowed}
+	}
+	return []apigateway.Principal{
+		user("editor", "AKIALOCALEDITOR", true),
+		user("another-editor", "AKIALOCALANOTHER", true),
+		user("visitor", "AKIALOCALVISITOR", false),
+	}
+}
+
+// signers says in the start's words who can sign, and nothing of an open API.
+func signers(access settings.Access) string {
+	if access != settings.IAM {
+		return ""
+	}
+	var text strings.Builder
+	label := "Signers"
+	for _, p := range localPrincipals() {
+		note := ""
+		if !p.Allowed {
+			note = " (may not call the API)"
+		}
+		fmt.Fprintf(&text, "  %-8s  %s %s%s\n", label, p.AccessKeyID, p.SecretAccessKey, note)
+		label = ""
+	}
+	return text.String()
+}
+
+// curlSignature is what curl needs to sign as the first of them.
+func curlSignature(access settings.Access) string {
+	if access != settings.IAM {
+		return ""
+	}
+	p := localPrincipals()[0]
+	return fmt.Sprintf(" --aws-sigv4 aws:amz:%s:execute-api --user %s:%s", localRegion, p.AccessKeyID, p.SecretAccessKey)
+}

@@ -1,0 +1,64 @@
+package contract
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// corsMaxAge is how long a browser may remember the answer to a preflight.
+const corsMaxAge = time.Hour
+
+// corsRequestHeaders are those that a page may set: what a proposal and its
+// signature need.
+var corsRequestHeaders = []string{"Accept", "Content-Type", HeaderIdempotencyKey,
+	"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256"}
+
+// Preflight is the answer to a browser that asks whether a page may send a method
+// (https://fetch.spec.whatwg.org/#http-cors-protocol). Credentials of the browser
+// itself, such as cookies, are never allowed: requests are signed.
+type Preflight struct {
+	Headers, Methods []string
+	MaxAge           time.Duration
+}
+
+// PreflightOf returns the answer for a path that takes these methods.
+func PreflightOf(methods ...string) Preflight {
+	return Preflight{Headers: corsRequestHeaders, Methods: methods, MaxAge: corsMaxAge}
+}
+
+// Answer returns the headers for a page of an origin. As in API Gateway, a page
+// whose origin is not allowed reads the first that is, which is not its own.
+func (p Preflight) Answer(allowed []string, origin string) map[string]string {
+	if !slices.Contains(allowed, origin) {
+		origin = allowed[0]
+	}
+	return map[string]string{
+		"Access-Control-Allow-Headers": strings.Join(p.Headers, ","),
+		"Access-Control-Allow-Methods": strings.Join(p.Methods, ","),
+		"Access-Control-Allow-Origin":  origin,
+		"Access-Control-Max-Age":       strconv.Itoa(int(p.MaxAge.Seconds())),
+		"Vary":                         "Origin",
+	}
+}
+
+// GatewayCORSHeaders let a page of the allowed origins read the gateway's own
+// answers; the function's answers carry the headers that the function gives them.
+//
+// The gateway cannot choose among origins here, so when there are several any
+// page may read these answers. They are fixed texts of a public contract, and say
+// nothing about what is stored.
+func GatewayCORSHeaders(allowed []string) map[string]string {
+	if len(allowed) == 0 {
+		return nil
+	}
+	origin := "*"
+	if len(allowed) == 1 {
+		origin = allowed[0]
+	}
+	return map[string]string{
+		"Access-Control-Allow-Origin":   origin,
+		"Access-Control-Expose-Headers": "Retry-After",
+	}
+}

@@ -1,0 +1,174 @@
+package acceptance
+
+import (
+	"bufio"
+	"bytes"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"visitplannr/internal/gobuild"
+)
+
+// The targets on this machine: 'visitplannr local' with the settings of a stage.
+var (
+	noRoles   = "the local table takes every request"
+	noRaised  = "the limits are raised; see prod"
+	localOpen = target{"local, dev-open", map[need]string{
+		signing: "the API is open", verifying: "the API is open", anotherEditor: "the API is open",
+		stranger: "the API is open", strangerProblem: "the API is open",
+		rolePolicy: noRoles, ownLimits: noRaised,
+	}}
+	localGateway = target{"local, dev-open, validation=gateway", with(localOpen.lacks, map[need]string{
+		functionValidates: "the gateway judges first, and recites the rules",
+	})}
+	localDev = target{"local, dev", map[need]string{
+		openAccess: "the API asks for signatures", rolePolicy: noRoles, ownLimits: noRaised,
+	}}
+	localProd = target{"local, prod", with(localDev.lacks, map[need]string{ownLimits: ""})}
+)
+
+// TestLocal runs the suite against the command that developers run.
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	command := buildCommand(t)
+	raised := []string{"-c", "throttleRate=10000", "-c", "throttleBurst=5000", "-c", "corsOrigins=" + webOrigin}
+	for _, c := range []struct {
+		target   target
+		settings []string
+		limited  []string // the settings of a second run, with the stage's own limits
+	}{
+		{localOpen, append([]string{"-c", "stage=dev", "-c", "access=open"}, raised...), nil},
+		{localGateway, append([]string{"-c", "stage=dev", "-c", "access=open", "-c", "validation=gateway"}, raised...), nil},
+		{localDev, append([]string{"-c", "stage=dev"}, raised...), nil},
+		{localProd, append([]string{"-c", "stage=prod", "-c", "reservedConcurrency=0"}, raised...), []string{"-c", "stage=prod"}},
+	} {
+		t.Run(c.target.name, func(t *testing.T) {
+			t.Parallel()
+			s := startLocal(t, command, c.settings...)
+			s.origin = webOrigin
+			if c.limited != nil {
+				s.limited = startLocal(t, command, c.limited...)
+			}
+			show(t, s, c.target.lacks)
+		})
+	}
+}
+
+// buildCommand builds the command line once for all its runs.
+func buildCommand(t *testing.T) string {
+	t.Helper()
+	module, err := gobuild.ModuleRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The go command runs this test anew when a file changed that the test has
+	// looked at, but what its child looks at it cannot know.
+	err = filepath.WalkDir(module, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "build", "cdk.out", "node_modules"}, d.Name()):
+			return filepath.SkipDir
+		case filepath.Ext(path) == ".go":
+			_, err = os.Stat(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "visitplannr")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./cmd/visitplannr")
+	build.Dir = module
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, output)
+	}
+	return path
+}
+
+var (
+	bannerAPI    = regexp.MustCompile(`API +POST (http://[^/]+)/destination`)
+	bannerTable  = regexp.MustCompile(`DynamoDB +(http://\S+)[^\n]*\n +Table +(\S+)`)
+	bannerSigner = regexp.MustCompile(`(AKIA\S+) (\S+)`)
+)
+
+// startLocal starts the command and reads from what it prints where the API and
+// the table are, and who can sign.
+func startLocal(t *testing.T, command string, settings ...string) *system {
+	t.Helper()
+	local := exec.Command(command, append([]string{"local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0"}, settings...)...)
+	local.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its functions with it
+	log := &lockedBuffer{}
+	local.Stderr = log
+	stdout, err := local.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := local.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = local.Process.Signal(syscall.SIGTERM)
+		if err := local.Wait(); err != nil {
+			t.Errorf("the command ended with %v", err)
+		}
+		if t.Failed() {
+			lines := log.lines("")
+			t.Logf("the end of its log:\n%s", strings.Join(lines[max(0, len(lines)-5):], "\n"))
+		}
+	})
+	var banner strings.Builder
+	for lines := bufio.NewScanner(stdout); !strings.Contains(banner.String(), "Ctrl-C"); {
+		if !lines.Scan() {
+			t.Fatalf("it did not start: %v\n%s\n%s", lines.Err(), banner.String(), strings.Join(log.lines(""), "\n"))
+		}
+		banner.WriteString(lines.Text() + "\n")
+	}
+	api, table := bannerAPI.FindStringSubmatch(banner.String()), bannerTable.FindStringSubmatch(banner.String())
+	if api == nil || table == nil {
+		t.Fatalf("it says not where the API and the table are:\n%s", banner.String())
+	}
+	engine := awsAPI{endpoint: func(string) string { return table[1] }, region: "us-east-1", by: principal{accessKeyID: "local", secret: "local"}}
+	s := &system{base: api[1] + "/", region: "eu-west-1", items: engine.items(table[2]),
+		lines: func(_ *testing.T, text string) []string { return log.lines(text) }}
+	signers := bannerSigner.FindAllStringSubmatch(banner.String(), -1)
+	for i, p := range []**principal{&s.editor, &s.other, &s.stranger} {
+		if i < len(signers) {
+			*p = &principal{accessKeyID: signers[i][1], secret: signers[i][2]}
+		}
+	}
+	return s
+}
+
+// lockedBuffer keeps what a process logs.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+// lines returns the lines that contain text.
+func (b *lockedBuffer) lines(text string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var found []string
+	for line := range strings.Lines(b.text.String()) {
+		if strings.Contains(line, text) {
+			found = append(found, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return found
+}
