@@ -23,10 +23,9 @@ require (
 	github.com/google/uuid v1.6.0
 	github.com/pb33f/libopenapi v0.42.3
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
+	go.etcd.io/bbolt v1.5.0
 	go.yaml.in/yaml/v3 v3.0.4
 )
-
-require go.etcd.io/bbolt v1.5.0
 
 require (
 	github.com/Masterminds/semver/v3 v3.4.0 // indirect
