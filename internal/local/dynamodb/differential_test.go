@@ -301,6 +301,7 @@ func ask(to target, name string, body map[string]any) (answer, error) {
 		delete(decoded, "message")
 		delete(decoded, "Message")
 	}
+	sortSets(decoded) // before the items that hold them
 	if name == "Scan" {
 		if last, ok := decoded["LastEvaluatedKey"]; ok { // the order of partitions is an engine's own
 			more := maps.Clone(body)
@@ -335,7 +336,6 @@ func ask(to target, name string, body map[string]any) (answer, error) {
 			decoded[member] = map[string]any{"KeySchema": table["KeySchema"], "TableStatus": table["TableStatus"]}
 		}
 	}
-	sortSets(decoded)
 	if len(decoded) > 0 || status == http.StatusOK {
 		a.body = decoded
 	}
