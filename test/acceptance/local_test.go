@@ -19,18 +19,19 @@ import (
 
 // The targets on this machine: 'visitplannr local' with the settings of a stage.
 var (
-	noRoles   = "the local table takes every request"
-	noRaised  = "the limits are raised; see prod"
-	localOpen = target{"local, dev-open", map[need]string{
+	noPermissions = "the local gateway needs no permission"
+	noRoles       = "the local table takes every request"
+	noRaised      = "the limits are raised; see prod"
+	localOpen     = target{"local, dev-open", map[need]string{
 		signing: "the API is open", verifying: "the API is open", anotherEditor: "the API is open",
 		stranger: "the API is open", strangerProblem: "the API is open",
-		rolePolicy: noRoles, ownLimits: noRaised,
+		rolePolicy: noRoles, invocation: noPermissions, ownLimits: noRaised,
 	}}
 	localGateway = target{"local, dev-open, validation=gateway", with(localOpen.lacks, map[need]string{
 		functionValidates: "the gateway judges first, and recites the rules",
 	})}
 	localDev = target{"local, dev", map[need]string{
-		openAccess: "the API asks for signatures", rolePolicy: noRoles, ownLimits: noRaised,
+		openAccess: "the API asks for signatures", rolePolicy: noRoles, invocation: noPermissions, ownLimits: noRaised,
 	}}
 	localProd = target{"local, prod", with(localDev.lacks, map[need]string{ownLimits: ""})}
 )
