@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
 	"visitplannr/stacks"
 )
@@ -73,7 +72,7 @@ func TestDelivery(t *testing.T) {
 func synthWithCode(t *testing.T, s given, code string) template {
 	t.Helper()
 	assets := stacks.Assets{}
-	for _, e := range contract.Endpoints() {
+	for _, e := range exemplar {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, gobuild.Bootstrap), []byte(code), 0o755); err != nil {
 			t.Fatal(err)
@@ -83,6 +82,6 @@ func synthWithCode(t *testing.T, s given, code string) template {
 	synthesis.Lock()
 	defer synthesis.Unlock()
 	app, c := newApp(t, s)
-	stacks.NewStack(app, c, contract.Endpoints(), assets)
+	stacks.NewStack(app, c, exemplar, assets)
 	return write(t, app, stacks.StackName(c.Stage))
 }

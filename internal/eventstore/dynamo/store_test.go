@@ -17,11 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"visitplannr/internal/eventstore"
-	"visitplannr/internal/eventstore/storetest"
 	"visitplannr/internal/local/dynamodb/enginetest"
 )
-
-var _ storetest.Store = (*Store)(nil)
 
 func TestStore(t *testing.T) {
 	t.Parallel()
@@ -29,18 +26,18 @@ func TestStore(t *testing.T) {
 		t.Run(engine.Name, func(t *testing.T) {
 			t.Parallel()
 			client := clientOf(t, engine.Start(t))
-			behaves := storetest.DynamoDB
+			behaves := ofDynamoDB
 			if known := engine.Capabilities; known != nil {
-				behaves = storetest.Engine{
+				behaves = engineWays{
 					RefusesLargeItems:   known.RefusesLargeItems,
 					RefusesLargeNumbers: known.RefusesLargeNumbers,
 					RefusesLongNumbers:  known.RefusesLongNumbers,
 					KeepsEmptyShapes:    known.KeepsEmptyShapes,
 				}
 			}
-			storetest.Run(t, behaves, func(t *testing.T) storetest.Subject {
+			runSuite(t, behaves, func(t *testing.T) subject {
 				store := newTable(t, client)
-				return storetest.Subject{
+				return subject{
 					Store: store,
 					Append: func(ctx context.Context, event eventstore.Event) error {
 						item, err := encode(event)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"unicode/utf16"
 )
 
 // holds reports whether an item meets a condition. No condition is met by all.
@@ -82,7 +82,7 @@ func (n *node) resolve(it item) (value, bool) {
 	size := len(v.list) + len(v.members)
 	switch v.kind {
 	case "S":
-		size = utf8.RuneCountInString(v.text)
+		size = len(utf16.Encode([]rune(v.text))) // as Java counts
 	case "B":
 		size = len(v.text)
 	case "N", "BOOL", "NULL":
@@ -181,17 +181,11 @@ func (it item) apply(actions []action) (item, error) {
 	}
 	root := value{kind: "M", members: it}
 	for _, a := range slices.SortedStableFunc(slices.Values(actions), order) {
-		if a.section == "REMOVE" {
-			root = root.without(a.path)
-			continue
-		}
 		v, err := a.result(it)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			root, err = root.with(a.path, v)
 		}
-		if v.kind == "" { // nothing is left of a set, or there never was one
-			root = root.without(a.path)
-		} else if root, err = root.with(a.path, v); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -201,8 +195,11 @@ func (it item) apply(actions []action) (item, error) {
 // result returns what the action puts at its path; a value of no kind removes what
 // is there.
 func (a action) result(it item) (value, error) {
-	if a.section == "SET" {
+	switch a.section {
+	case "SET":
 		return a.operand.compute(it)
+	case "REMOVE":
+		return value{}, nil
 	}
 	old, there := it.get(a.path)
 	operand := a.operand.value
@@ -281,58 +278,37 @@ func plus(v, w value, minus bool) (value, error) {
 	return value{kind: "N", text: sum.String()}, err
 }
 
-// with returns a map or list with a value at a path in it. What v shares with others
-// stays as it was.
+// with returns a map or list with a value at a path in it; one of no kind removes
+// what is there, if anything. What v shares with others stays as it was.
 func (v value) with(p path, w value) (value, error) {
-	s := p[0]
-	if s.index < 0 && v.kind != "M" || s.index >= 0 && v.kind != "L" {
+	s, removing := p[0], w.kind == ""
+	inner, ok := v.step(s)
+	switch {
+	case removing && !ok:
+		return v, nil
+	case s.index < 0 && v.kind != "M" || s.index >= 0 && v.kind != "L" || len(p) > 1 && !ok:
 		return value{}, errUpdatePath
-	}
-	if len(p) > 1 {
-		inner, ok := v.step(s)
-		if !ok {
-			return value{}, errUpdatePath
-		}
+	case len(p) > 1:
 		var err error
 		if w, err = inner.with(p[1:], w); err != nil {
 			return value{}, err
 		}
-	}
-	switch {
-	case s.index < 0:
-		v.members = maps.Clone(v.members)
-		if v.members == nil {
-			v.members = item{}
-		}
-		v.members[s.name] = w
-	case s.index < len(v.list):
-		v.list = slices.Clone(v.list)
-		v.list[s.index] = w
-	default:
-		v.list = append(slices.Clip(v.list), w)
-	}
-	return v, nil
-}
-
-// without returns a map or list without what stands at a path in it, if anything.
-func (v value) without(p path) value {
-	s := p[0]
-	inner, ok := v.step(s)
-	if !ok {
-		return v
+		removing = false
 	}
 	v.members, v.list = maps.Clone(v.members), slices.Clone(v.list)
 	switch {
-	case len(p) > 1 && s.index < 0:
-		v.members[s.name] = inner.without(p[1:])
-	case len(p) > 1:
-		v.list[s.index] = inner.without(p[1:])
-	case s.index < 0:
+	case removing && s.index < 0:
 		delete(v.members, s.name)
-	default:
+	case removing:
 		v.list = slices.Delete(v.list, s.index, s.index+1)
+	case s.index < 0:
+		v.members[s.name] = w
+	case s.index < len(v.list):
+		v.list[s.index] = w
+	default:
+		v.list = append(v.list, w)
 	}
-	return v
+	return v, nil
 }
 
 // uses reports whether a condition looks at an attribute.

@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -17,28 +18,35 @@ const (
 
 type capacity struct {
 	TableName     string
-	CapacityUnits float64
+	CapacityUnits amount
 	Table         *units `json:",omitzero"`
 }
 
-type units struct{ CapacityUnits float64 }
+type units struct{ CapacityUnits amount }
+
+// An amount of capacity is written with its decimal: clients of some languages tell
+// 1.0 from 1.
+type amount float64
+
+// MarshalJSON implements json.Marshaler.
+func (a amount) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%.1f", float64(a)), nil }
 
 // consumed returns what the request is told of the capacity that it took.
-func (in *request) consumed(table string, amount float64) *capacity {
+func (in *request) consumed(table string, a amount) *capacity {
 	switch in.ReturnConsumedCapacity {
 	case "TOTAL":
-		return &capacity{TableName: table, CapacityUnits: amount}
+		return &capacity{TableName: table, CapacityUnits: a}
 	case "INDEXES":
-		return &capacity{TableName: table, CapacityUnits: amount, Table: &units{amount}}
+		return &capacity{TableName: table, CapacityUnits: a, Table: &units{a}}
 	default:
 		return nil
 	}
 }
 
-func unitsOf(size, unit int) float64 { return float64(max(1, (size+unit-1)/unit)) }
+func unitsOf(size, unit int) amount { return amount(max(1, (size+unit-1)/unit)) }
 
 // readUnits are half as many where the read need not be consistent.
-func (in *request) readUnits(size int) float64 {
+func (in *request) readUnits(size int) amount {
 	if in.ConsistentRead {
 		return unitsOf(size, readUnit)
 	}
@@ -240,7 +248,7 @@ func (e *Engine) batchGetItem(in *request) (any, error) {
 
 // batchGet gets the items of one table.
 func (t *tx) batchGet(get request) ([]jsontext.Value, *capacity, error) {
-	found, seen, amount := []jsontext.Value{}, map[string]bool{}, 0.0
+	found, seen, total := []jsontext.Value{}, map[string]bool{}, amount(0)
 	for _, key := range get.Keys {
 		if err := key.check(0); err != nil {
 			return nil, nil, err
@@ -253,7 +261,7 @@ func (t *tx) batchGet(get request) ([]jsontext.Value, *capacity, error) {
 			return nil, nil, errBatchDuplicates
 		}
 		seen[string(at.key)] = true
-		amount += get.readUnits(at.stored.size())
+		total += get.readUnits(at.stored.size())
 		shown, err := get.shown(at.stored)
 		if err != nil {
 			return nil, nil, err
@@ -262,7 +270,7 @@ func (t *tx) batchGet(get request) ([]jsontext.Value, *capacity, error) {
 			found = append(found, shown)
 		}
 	}
-	return found, get.consumed(*get.TableName, amount), nil
+	return found, get.consumed(*get.TableName, total), nil
 }
 
 // A batchWrite is one write of a batch: a put or a deletion.
@@ -318,7 +326,7 @@ func (e *Engine) batchWriteItem(in *request) (any, error) {
 		if err != nil {
 			return err
 		}
-		amounts := map[string]float64{}
+		amounts := map[string]amount{}
 		for i, at := range places {
 			amounts[at.table.TableName] += at.writeUnits(replacements[i])
 			if err := at.put(replacements[i]); err != nil {

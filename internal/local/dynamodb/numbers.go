@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"math/big"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -22,38 +23,21 @@ type number struct {
 	exponent int
 }
 
+var numeral = regexp.MustCompile(`^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$`)
+
 // parseNumber reads a number as DynamoDB takes it, which is more than JSON does:
 // +1, .5 and 007 are numbers.
 func parseNumber(text string) (number, error) {
 	if text == "" {
 		return number{}, invalid("The parameter cannot be converted to a numeric value")
 	}
-	malformed := invalid("The parameter cannot be converted to a numeric value: %s", text)
-	mantissa, exponent := text, 0
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		power := text[i+1:]
-		if strings.Trim(strings.TrimLeft(power[:min(len(power), 1)], "+-")+power[min(len(power), 1):], "0123456789") != "" {
-			return number{}, malformed
-		}
-		var err error
-		mantissa = text[:i]
-		if exponent, err = strconv.Atoi(power); err != nil && exponent == 0 {
-			return number{}, malformed
-		}
-		exponent = max(-1<<30, min(exponent, 1<<30)) // out of range, Atoi returns the farthest int
+	parts := numeral.FindStringSubmatch(text)
+	if parts == nil || parts[2]+parts[3] == "" {
+		return number{}, invalid("The parameter cannot be converted to a numeric value: %s", text)
 	}
-	var n number
-	switch {
-	case strings.HasPrefix(mantissa, "-"):
-		n.negative, mantissa = true, mantissa[1:]
-	case strings.HasPrefix(mantissa, "+"):
-		mantissa = mantissa[1:]
-	}
-	whole, fraction, _ := strings.Cut(mantissa, ".")
-	all := whole + fraction
-	if all == "" || strings.Trim(all, "0123456789") != "" {
-		return number{}, malformed
-	}
+	n, whole, all := number{negative: parts[1] == "-"}, parts[2], parts[2]+parts[3]
+	exponent, _ := strconv.Atoi(parts[4]) // no exponent is 0; out of range is the farthest int
+	exponent = max(-1<<30, min(exponent, 1<<30))
 	n.digits = strings.TrimLeft(all, "0")
 	n.exponent = len(whole) - (len(all) - len(n.digits)) + exponent
 	n.digits = strings.TrimRight(n.digits, "0")

@@ -374,13 +374,15 @@ func (p *parser) checkOperands(n *node) {
 	}
 	if n.op == "BETWEEN" && n.args[1].op == "value" && n.args[2].op == "value" {
 		low, high := n.args[1].value, n.args[2].value
-		switch order, ordered := low.order(high); {
-		case ordered && order > 0:
-			p.wrong("The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
-				low.kind, low.content(), high.kind, high.content())
-		case low.kind != high.kind:
-			p.wrong("The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
-				low.kind, low.content(), high.kind, high.content())
+		needs := ""
+		if order, _ := low.order(high); low.kind != high.kind {
+			needs = "same data type for lower and upper bounds"
+		} else if order > 0 {
+			needs = "upper bound to be greater than or equal to lower bound"
+		}
+		if needs != "" {
+			p.wrong("The BETWEEN operator requires %s; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
+				needs, low.kind, low.content(), high.kind, high.content())
 		}
 	}
 }

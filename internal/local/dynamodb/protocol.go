@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -104,37 +105,24 @@ func invalid(format string, args ...any) *fault {
 	return &fault{code: validation, message: fmt.Sprintf(format, args...)}
 }
 
-// namespace is where a code stands in DynamoDB's answers.
-func (f *fault) namespace() string {
-	switch f.code {
-	case validation:
-		return "com.amazon.coral.validate#"
-	case accessDenied, missingToken, serialization, tooLarge, unknownOperation:
-		return "com.amazon.coral.service#"
-	default:
-		return "com.amazonaws.dynamodb.v20120810#"
-	}
-}
-
-func (f *fault) status() int {
-	switch f.code {
-	case internalError:
-		return http.StatusInternalServerError
-	case tooLarge:
-		return http.StatusRequestEntityTooLarge
-	default:
-		return http.StatusBadRequest
-	}
-}
-
 // MarshalJSONTo implements json.MarshalerTo.
 func (f *fault) MarshalJSONTo(e *jsontext.Encoder) error {
+	namespace := "com.amazonaws.dynamodb.v20120810#"
+	switch f.code {
+	case validation:
+		namespace = "com.amazon.coral.validate#"
+	case accessDenied, missingToken, serialization, tooLarge, unknownOperation:
+		namespace = "com.amazon.coral.service#"
+	}
 	return json.MarshalEncode(e, struct {
 		Type    string         `json:"__type"`
 		Message string         `json:"message"`
 		Item    jsontext.Value `json:",omitzero"`
-	}{f.namespace() + f.code, f.message, f.item})
+	}{namespace + f.code, f.message, f.item})
 }
+
+// statuses of faults that are not 400.
+var statuses = map[string]int{internalError: http.StatusInternalServerError, tooLarge: http.StatusRequestEntityTooLarge}
 
 // operations are those that the engine has.
 var operations = map[string]func(*Engine, *request) (any, error){
@@ -143,14 +131,14 @@ var operations = map[string]func(*Engine, *request) (any, error){
 	"CreateTable":               (*Engine).createTable,
 	"DeleteItem":                (*Engine).deleteItem,
 	"DeleteTable":               (*Engine).deleteTable,
-	"DescribeContinuousBackups": (*Engine).describeContinuousBackups,
+	"DescribeContinuousBackups": (*Engine).describeUntouched,
 	"DescribeEndpoints":         (*Engine).describeEndpoints,
-	"DescribeLimits":            (*Engine).describeLimits,
+	"DescribeLimits":            (*Engine).describeUntouched,
 	"DescribeTable":             (*Engine).describeTable,
-	"DescribeTimeToLive":        (*Engine).describeTimeToLive,
+	"DescribeTimeToLive":        (*Engine).describeUntouched,
 	"GetItem":                   (*Engine).getItem,
 	"ListTables":                (*Engine).listTables,
-	"ListTagsOfResource":        (*Engine).listTagsOfResource,
+	"ListTagsOfResource":        (*Engine).describeUntouched,
 	"PutItem":                   (*Engine).putItem,
 	"Query":                     (*Engine).query,
 	"Scan":                      (*Engine).scan,
@@ -173,7 +161,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				e.options.Logger.Error("embedded DynamoDB engine", "operation", r.Header.Get("X-Amz-Target"), "error", err)
 				refused = &fault{code: internalError, message: "The request processing has failed because of an unknown error, exception or failure."}
 			}
-			status = refused.status()
+			status = cmp.Or(statuses[refused.code], http.StatusBadRequest)
 			body, _ = json.Marshal(refused) // two texts and a value that was JSON before
 		}
 	}

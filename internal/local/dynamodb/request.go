@@ -45,6 +45,7 @@ type request struct {
 	ProvisionedThroughput   *throughput
 	ResourceARN             string `json:"ResourceArn"`
 
+	//lint:ignore SA5008 the option is newer than staticcheck
 	Others map[string]jsontext.Value `json:",embed"`
 
 	// What prepare makes of the expressions. A nil projection shows everything.

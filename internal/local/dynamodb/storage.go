@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // What a file holds: the bucket meta with its format, the bucket tables with the
@@ -35,8 +36,7 @@ type storage struct {
 	db     *bolt.DB
 	remove string // the file to remove at the end; "": none
 
-	mu     sync.RWMutex
-	tables map[string]*table // by name, as of the last commit
+	tables sync.Map // *table by its JSON, which has an id of its own
 
 	writes    chan write
 	stop      chan struct{} // closed: no further writes
@@ -54,7 +54,7 @@ type write struct {
 // that nobody else sees and that is gone with the process. A file that this engine
 // did not write, or one that is damaged, is an error and stays as it is.
 func openStorage(path string) (_ *storage, err error) {
-	s := &storage{tables: map[string]*table{}, writes: make(chan write), stop: make(chan struct{}), committed: make(chan struct{})}
+	s := &storage{writes: make(chan write), stop: make(chan struct{}), committed: make(chan struct{})}
 	if path == "" {
 		s.db, err = s.openInMemory()
 	} else {
@@ -63,7 +63,7 @@ func openStorage(path string) (_ *storage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.db.Update(s.load); err != nil {
+	if err := s.db.Update(load); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.db.Close())
 	}
 	go s.commit()
@@ -95,9 +95,9 @@ func openFile(path string) (_ *bolt.DB, err error) {
 	}()
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
 	switch {
-	case errors.Is(err, bolt.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("database %s is in use by another process: end that one, or name another file", path)
-	case errors.Is(err, bolt.ErrInvalid), errors.Is(err, bolt.ErrVersionMismatch), errors.Is(err, bolt.ErrChecksum):
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return nil, fmt.Errorf("database %s cannot be read (%w): %s", path, err, advice)
 	case err != nil:
 		return nil, fmt.Errorf("open database: %w", err)
@@ -118,8 +118,8 @@ func openFile(path string) (_ *bolt.DB, err error) {
 	return db, nil
 }
 
-// load reads the tables, and makes a new file ready.
-func (s *storage) load(t *bolt.Tx) error {
+// load makes a new file ready, and makes sure that another one is ours.
+func load(t *bolt.Tx) error {
 	first, _ := t.Cursor().First()
 	meta := t.Bucket(bucketMeta)
 	switch {
@@ -135,11 +135,7 @@ func (s *storage) load(t *bolt.Tx) error {
 	case string(meta.Get(keyFormat)) != format:
 		return fmt.Errorf("its format is %q, and this version reads %q: name another file, or use the version that wrote it", meta.Get(keyFormat), format)
 	}
-	return t.Bucket(bucketTables).ForEach(func(name, description []byte) error {
-		described := &table{}
-		s.tables[string(name)] = described
-		return json.Unmarshal(description, described)
-	})
+	return nil
 }
 
 // close ends the storage after the writes that wait.
@@ -170,9 +166,6 @@ func (s *storage) update(apply func(*tx) error) error {
 	}
 }
 
-// mostWrites bounds a transaction.
-const mostWrites = 256
-
 // commit makes one transaction of all writes that wait, again and again: a lone one
 // does not wait for others, and many share the time that the disk takes.
 func (s *storage) commit() {
@@ -185,13 +178,14 @@ func (s *storage) commit() {
 		case <-s.stop:
 			return
 		}
-		for waiting := true; waiting && len(group) < mostWrites; {
+		for {
 			select {
 			case w := <-s.writes:
 				group = append(group, w)
+				continue
 			default:
-				waiting = false
 			}
+			break
 		}
 		s.commitGroup(group)
 	}
@@ -199,11 +193,10 @@ func (s *storage) commit() {
 
 func (s *storage) commitGroup(group []write) {
 	results := make([]error, len(group))
-	changed := map[string]*table{}
 	err := s.inTransaction(func(t *bolt.Tx) error {
 		wrote := false
 		for i, w := range group {
-			results[i] = w.apply(&tx{Tx: t, storage: s, changed: changed})
+			results[i] = w.apply(&tx{t, s})
 			var refused *fault
 			switch {
 			case results[i] == nil:
@@ -217,20 +210,9 @@ func (s *storage) commitGroup(group []write) {
 		}
 		return nil
 	})
-	if err == nil {
-		s.mu.Lock()
-		for name, described := range changed {
-			if described == nil {
-				delete(s.tables, name)
-			} else {
-				s.tables[name] = described
-			}
-		}
-		s.mu.Unlock()
-	}
 	for i, w := range group {
 		if err != nil && err != errNothing {
-			results[i] = fmt.Errorf("write: %w", err)
+			results[i] = err
 		}
 		w.done <- results[i]
 	}
@@ -251,8 +233,8 @@ func (s *storage) inTransaction(do func(*bolt.Tx) error) (err error) {
 
 // view lets read look at one state of the tables.
 func (s *storage) view(read func(*tx) error) error {
-	err := s.db.View(func(t *bolt.Tx) error { return read(&tx{Tx: t, storage: s}) })
-	if errors.Is(err, bolt.ErrDatabaseNotOpen) {
+	err := s.db.View(func(t *bolt.Tx) error { return read(&tx{t, s}) })
+	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
 		return errClosed
 	}
 	return err
@@ -262,35 +244,39 @@ func (s *storage) view(read func(*tx) error) error {
 type tx struct {
 	*bolt.Tx
 	storage *storage
-	changed map[string]*table // made here, or nil: deleted
 }
 
 // table returns a table and its items.
 func (t *tx) table(name string) (*table, *bolt.Bucket, error) {
-	t.storage.mu.RLock()
-	described := t.storage.tables[name]
-	t.storage.mu.RUnlock()
-	if described != nil {
-		if items := t.Bucket([]byte(described.TableID)); items != nil {
-			return described, items, nil
-		}
-	}
-	return nil, nil, &fault{code: resourceNotFound, message: "Requested resource not found"}
-}
-
-// described returns a table as DescribeTable does; nil when there is none.
-func (t *tx) described(name string) (*table, error) {
 	description := t.Bucket(bucketTables).Get([]byte(name))
 	if description == nil {
-		return nil, nil
+		return nil, nil, &fault{code: resourceNotFound, message: "Requested resource not found"}
 	}
-	described := &table{}
-	if err := json.Unmarshal(description, described); err != nil {
+	described, ok := t.storage.tables.Load(string(description))
+	if !ok {
+		read := &table{}
+		if err := json.Unmarshal(description, read); err != nil {
+			return nil, nil, fmt.Errorf("stored table: %w", err)
+		}
+		described = read
+		t.storage.tables.Store(string(description), read)
+	}
+	of := described.(*table)
+	return of, t.Bucket([]byte(of.TableID)), nil
+}
+
+// described returns a table as DescribeTable does.
+func (t *tx) described(name string) (*table, error) {
+	of, items, err := t.table(name)
+	if refused, ok := err.(*fault); ok {
+		refused.message += ": Table: " + name + " not found"
+	}
+	if err != nil {
 		return nil, err
 	}
-	stats := t.Bucket([]byte(described.TableID)).Stats()
+	described, stats := *of, items.Stats()
 	described.ItemCount, described.TableSizeBytes = int64(stats.KeyN), int64(stats.LeafInuse)
-	return described, nil
+	return &described, nil
 }
 
 func (t *tx) createTable(described *table) error {
@@ -298,19 +284,12 @@ func (t *tx) createTable(described *table) error {
 	if err != nil {
 		return err
 	}
-	t.changed[described.TableName] = described
-	if _, err := t.CreateBucket([]byte(described.TableID)); err != nil {
-		return err
-	}
-	return t.Bucket(bucketTables).Put([]byte(described.TableName), description)
+	_, err = t.CreateBucket([]byte(described.TableID))
+	return errors.Join(err, t.Bucket(bucketTables).Put([]byte(described.TableName), description))
 }
 
 func (t *tx) deleteTable(described *table) error {
-	t.changed[described.TableName] = nil
-	return errors.Join(
-		t.DeleteBucket([]byte(described.TableID)),
-		t.Bucket(bucketTables).Delete([]byte(described.TableName)),
-	)
+	return errors.Join(t.DeleteBucket([]byte(described.TableID)), t.Bucket(bucketTables).Delete([]byte(described.TableName)))
 }
 
 // A place is where an item of a table is, or goes.
@@ -341,7 +320,7 @@ func (at place) put(it record) error {
 }
 
 // writeUnits returns the capacity that a write takes.
-func (at place) writeUnits(it record) float64 {
+func (at place) writeUnits(it record) amount {
 	return unitsOf(max(at.stored.size(), it.size()), writeUnit)
 }
 

@@ -70,8 +70,8 @@ func (e *Engine) createTable(in *request) (any, error) {
 	described.TableStatus = "ACTIVE"
 	described.CreationDateTime = float64(e.options.Now().UnixMilli()) / 1000
 	err = e.update(func(t *tx) error {
-		if existing, err := t.described(described.TableName); err != nil || existing != nil {
-			return cmpError(err, &fault{code: resourceInUse, message: "Table already exists: " + described.TableName})
+		if t.Bucket(bucketTables).Get([]byte(described.TableName)) != nil {
+			return &fault{code: resourceInUse, message: "Table already exists: " + described.TableName}
 		}
 		return t.createTable(described)
 	})
@@ -81,14 +81,6 @@ func (e *Engine) createTable(in *request) (any, error) {
 	creating := *described
 	creating.TableStatus = "CREATING" // as DynamoDB answers; it is there by the time that anyone asks
 	return struct{ TableDescription table }{creating}, nil
-}
-
-// cmpError returns the first error that is one.
-func cmpError(err error, other *fault) error {
-	if err != nil {
-		return err
-	}
-	return other
 }
 
 // newTable returns the table that a request describes.
@@ -125,44 +117,31 @@ func newTable(in *request) (*table, error) {
 
 func (in *request) checkKeySchema() error {
 	var keys, defined []string
-	for _, element := range in.KeySchema {
-		keys = append(keys, element.AttributeName)
-	}
 	for _, definition := range in.AttributeDefinitions {
 		defined = append(defined, definition.AttributeName)
 	}
-	for _, key := range keys {
-		if !slices.Contains(defined, key) {
+	for i, element := range in.KeySchema {
+		if want := []string{"HASH", "RANGE"}[i]; element.KeyType != want {
+			return invalid("Invalid KeySchema: The %s KeySchemaElement is not a %s key type", []string{"first", "second"}[i], want)
+		}
+		if slices.Contains(keys, element.AttributeName) {
+			return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+		}
+		if keys = append(keys, element.AttributeName); !slices.Contains(defined, element.AttributeName) {
 			return invalid("One or more parameter values were invalid: Some index key attributes are not defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]",
 				strings.Join(keys, ", "), strings.Join(defined, ", "))
 		}
 	}
-	switch {
-	case in.KeySchema[0].KeyType != "HASH":
-		return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
-	case len(keys) == 2 && keys[0] == keys[1]:
-		return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
-	case len(keys) == 2 && in.KeySchema[1].KeyType != "RANGE":
-		return invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
-	case len(keys) != len(defined):
+	if len(keys) != len(defined) {
 		return invalid("One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
 	}
 	return nil
 }
 
-// describe returns the table that a request names.
-func (t *tx) describe(in *request) (*table, error) {
-	described, err := t.described(*in.TableName)
-	if err == nil && described == nil {
-		err = &fault{code: resourceNotFound, message: "Requested resource not found: Table: " + *in.TableName + " not found"}
-	}
-	return described, err
-}
-
 // described reads the table that a request names.
 func (e *Engine) described(in *request) (described *table, err error) {
 	err = e.view(func(t *tx) error {
-		described, err = t.describe(in)
+		described, err = t.described(*in.TableName)
 		return err
 	})
 	return described, err
@@ -176,7 +155,7 @@ func (e *Engine) describeTable(in *request) (any, error) {
 func (e *Engine) deleteTable(in *request) (any, error) {
 	var deleted *table
 	err := e.update(func(t *tx) (err error) {
-		if deleted, err = t.describe(in); err != nil {
+		if deleted, err = t.described(*in.TableName); err != nil {
 			return err
 		}
 		return t.deleteTable(deleted)
@@ -211,25 +190,32 @@ func (e *Engine) listTables(in *request) (any, error) {
 	return out, err
 }
 
-// What follows is answered as for an account that never asked for any of it.
-
-func (e *Engine) describeTimeToLive(in *request) (any, error) {
-	_, err := e.described(in)
-	return jsontext.Value(`{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}`), err
+// untouched is what operations answer for an account that never asked for any of it.
+var untouched = map[string]jsontext.Value{
+	"DescribeContinuousBackups": jsontext.Value(`{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED","PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}`),
+	"DescribeLimits":            jsontext.Value(`{"AccountMaxReadCapacityUnits":80000,"AccountMaxWriteCapacityUnits":80000,"TableMaxReadCapacityUnits":40000,"TableMaxWriteCapacityUnits":40000}`),
+	"DescribeTimeToLive":        jsontext.Value(`{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}`),
+	"ListTagsOfResource":        jsontext.Value(`{"Tags":[]}`),
 }
 
-func (e *Engine) describeContinuousBackups(in *request) (any, error) {
-	_, err := e.described(in)
-	if refused, ok := err.(*fault); ok && refused.code == resourceNotFound {
-		err = &fault{code: tableNotFound, message: "Table not found: " + *in.TableName}
+func (e *Engine) describeUntouched(in *request) (any, error) {
+	if in.operation == "ListTagsOfResource" {
+		name, ok := strings.CutPrefix(in.ResourceARN, tableARN(""))
+		if !ok {
+			return nil, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", in.ResourceARN)
+		}
+		in.TableName = &name
 	}
-	return jsontext.Value(`{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED",` +
-		`"PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}`), err
-}
-
-func (e *Engine) describeLimits(*request) (any, error) {
-	return jsontext.Value(`{"AccountMaxReadCapacityUnits":80000,"AccountMaxWriteCapacityUnits":80000,` +
-		`"TableMaxReadCapacityUnits":40000,"TableMaxWriteCapacityUnits":40000}`), nil
+	if in.TableName != nil {
+		_, err := e.described(in)
+		if refused, ok := err.(*fault); ok && in.operation == "DescribeContinuousBackups" {
+			refused.code, refused.message = tableNotFound, "Table not found: "+*in.TableName
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return untouched[in.operation], nil
 }
 
 func (e *Engine) describeEndpoints(in *request) (any, error) {
@@ -238,15 +224,4 @@ func (e *Engine) describeEndpoints(in *request) (any, error) {
 		CachePeriodInMinutes int
 	}
 	return struct{ Endpoints []endpoint }{[]endpoint{{in.host, 1440}}}, nil
-}
-
-func (e *Engine) listTagsOfResource(in *request) (any, error) {
-	name, ok := strings.CutPrefix(in.ResourceARN, tableARN(""))
-	if !ok {
-		return nil, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", in.ResourceARN)
-	}
-	if _, err := e.described(&request{TableName: &name}); err != nil {
-		return nil, &fault{code: resourceNotFound, message: "Requested resource not found: ResourcArn: " + in.ResourceARN + " not found"}
-	}
-	return jsontext.Value(`{"Tags":[]}`), nil
 }

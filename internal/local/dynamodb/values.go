@@ -70,7 +70,9 @@ func (v *value) unmarshal(kind string, d *jsontext.Decoder) (err error) {
 	case "S", "N":
 		err = json.UnmarshalDecode(d, &v.text)
 	case "B":
-		err = json.UnmarshalDecode(d, (*encoded)(&v.text))
+		var raw []byte // which json reads from base64
+		err = json.UnmarshalDecode(d, &raw)
+		v.text = string(raw)
 	case "BOOL", "NULL":
 		var truth bool
 		err = json.UnmarshalDecode(d, &truth)
@@ -80,7 +82,7 @@ func (v *value) unmarshal(kind string, d *jsontext.Decoder) (err error) {
 	case "M":
 		err = json.UnmarshalDecode(d, &v.members)
 	case "BS":
-		var raw []encoded
+		var raw [][]byte
 		err = json.UnmarshalDecode(d, &raw)
 		for _, element := range raw {
 			v.list = append(v.list, value{kind: "B", text: string(element)})
@@ -95,20 +97,6 @@ func (v *value) unmarshal(kind string, d *jsontext.Decoder) (err error) {
 	if !first {
 		*v = value{kind: several}
 	}
-	return err
-}
-
-// encoded is bytes that stand in JSON as base64.
-type encoded string
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (e *encoded) UnmarshalJSONFrom(d *jsontext.Decoder) error {
-	var text string
-	if err := json.UnmarshalDecode(d, &text); err != nil {
-		return err
-	}
-	decoded, err := base64.StdEncoding.DecodeString(text)
-	*e = encoded(decoded)
 	return err
 }
 
@@ -147,11 +135,6 @@ func (v *value) check(depth int) error {
 }
 
 func (v *value) checkSet() error {
-	if len(v.list) == 0 {
-		return invalid("One or more parameter values were invalid: %s", map[string]string{
-			"SS": "An string set  may not be empty", "NS": "An number set  may not be empty", "BS": "Binary sets should not be empty",
-		}[v.kind])
-	}
 	seen := make(map[string]bool, len(v.list))
 	for i := range v.list {
 		if err := v.list[i].check(0); err != nil {
@@ -159,17 +142,16 @@ func (v *value) checkSet() error {
 		}
 		seen[v.list[i].text] = true
 	}
-	if len(seen) == len(v.list) {
+	if len(seen) == len(v.list) && len(seen) > 0 {
 		return nil
 	}
-	switch v.kind {
-	case "NS":
-		return invalid("Input collection contains duplicates")
-	case "BS":
-		return invalid("One or more parameter values were invalid: Input collection %sof type BS contains duplicates.", v.content())
-	default:
-		return invalid("One or more parameter values were invalid: Input collection %s contains duplicates.", v.content())
-	}
+	const prefix = "One or more parameter values were invalid: "
+	texts := map[string][2]string{ // of no elements, and of equal ones
+		"SS": {prefix + "An string set  may not be empty", prefix + "Input collection " + v.content() + " contains duplicates."},
+		"NS": {prefix + "An number set  may not be empty", "Input collection contains duplicates"},
+		"BS": {prefix + "Binary sets should not be empty", prefix + "Input collection " + v.content() + "of type BS contains duplicates."},
+	}[v.kind]
+	return invalid("%s", texts[min(len(seen), 1)])
 }
 
 func (it item) check(depth int) error {

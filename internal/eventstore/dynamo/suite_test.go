@@ -1,6 +1,7 @@
-// Package storetest is the one suite of behaviours that every event store has to
-// show, on every engine that it runs on.
-package storetest
+package dynamo
+
+// This file is the one suite of behaviours that the event store has to show, on every
+// engine that it runs on.
 
 import (
 	"bytes"
@@ -19,40 +20,33 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// Store is what the suite holds to its word.
-type Store interface {
-	Open(ctx context.Context, opening eventstore.Event) error
-	Stream(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error]
-	All(ctx context.Context) iter.Seq2[eventstore.Event, error]
-}
-
-// Subject is a store and what the suite needs to examine it.
-type Subject struct {
-	Store // empty
+// subject is a store and what the suite needs to examine it.
+type subject struct {
+	*Store // empty
 
 	// Append stores an event that does not open its stream. The store under test
 	// need not be able to.
 	Append func(ctx context.Context, event eventstore.Event) error
 
 	// NoTable is a store whose table is not there.
-	NoTable Store
+	NoTable *Store
 }
 
-// Engine says in which of DynamoDB's ways the engine beneath the store goes.
-type Engine struct {
+// engineWays says in which of DynamoDB's ways the engine beneath the store goes.
+type engineWays struct {
 	RefusesLargeItems   bool // items over 400 KB
 	RefusesLargeNumbers bool // numbers from 1e126
 	RefusesLongNumbers  bool // numbers of more than 38 digits
 	KeepsEmptyShapes    bool // {} and []
 }
 
-// DynamoDB goes in all of its ways.
-var DynamoDB = Engine{
+// ofDynamoDB are all of its ways.
+var ofDynamoDB = engineWays{
 	RefusesLargeItems: true, RefusesLargeNumbers: true, RefusesLongNumbers: true, KeepsEmptyShapes: true,
 }
 
-// Run runs the suite. open returns a fresh subject each time.
-func Run(t *testing.T, engine Engine, open func(t *testing.T) Subject) {
+// runSuite runs the suite. open returns a fresh subject each time.
+func runSuite(t *testing.T, engine engineWays, open func(t *testing.T) subject) {
 	s := suite{engine, open}
 	t.Run("opening", s.opening)
 	t.Run("refusals", s.refusals)
@@ -63,8 +57,8 @@ func Run(t *testing.T, engine Engine, open func(t *testing.T) Subject) {
 }
 
 type suite struct {
-	engine Engine
-	open   func(t *testing.T) Subject
+	engine engineWays
+	open   func(t *testing.T) subject
 }
 
 func (s suite) opening(t *testing.T) {
@@ -74,7 +68,7 @@ func (s suite) opening(t *testing.T) {
 		t.Parallel()
 		store := s.open(t)
 		event := opening(t, `{"name":"Brockholes"}`)
-		mustOpen(t, store, event)
+		mustOpen(t, store.Store, event)
 		wantEvents(t, store.Stream(t.Context(), event.StreamName), event)
 	})
 
@@ -82,7 +76,7 @@ func (s suite) opening(t *testing.T) {
 		t.Parallel()
 		store := s.open(t)
 		first := opening(t, `{"name":"First"}`)
-		mustOpen(t, store, first)
+		mustOpen(t, store.Store, first)
 		second := first
 		second.CausationID, second.Data = "another request", json.RawMessage(`{"name":"Second"}`)
 		second.Timestamp = eventstore.NewTime(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -94,7 +88,7 @@ func (s suite) opening(t *testing.T) {
 		t.Parallel()
 		store := s.open(t)
 		event := opening(t, `{"name":"Brockholes"}`)
-		mustOpen(t, store, event)
+		mustOpen(t, store.Store, event)
 		wantExists(t, store.Open(t.Context(), event), event)
 	})
 
@@ -164,7 +158,7 @@ func (s suite) refusals(t *testing.T) {
 		t.Parallel()
 		store := s.open(t)
 		first := opening(t, `{"n":1}`)
-		mustOpen(t, store, first)
+		mustOpen(t, store.Store, first)
 		wantError(t, store.Open(t.Context(), later(t, first, `{"n":2}`)), eventstore.ErrInvalid)
 		wantEvents(t, store.Stream(t.Context(), first.StreamName), first)
 	})
@@ -205,7 +199,7 @@ func (s suite) reading(t *testing.T) {
 	t.Run("gives nothing for a stream that was never opened", func(t *testing.T) {
 		t.Parallel()
 		store := s.open(t)
-		mustOpen(t, store, opening(t, `{"n":1}`))
+		mustOpen(t, store.Store, opening(t, `{"n":1}`))
 		wantEvents(t, store.Stream(t.Context(), opening(t, `{"n":1}`).StreamName))
 	})
 
@@ -226,8 +220,8 @@ func (s suite) reading(t *testing.T) {
 		for n := range 10 {
 			want = append(want, later(t, derived, fmt.Sprintf(`{"n":%d}`, n+1)))
 		}
-		mustOpen(t, store, opening(t, `{"n":-1}`))
-		mustOpen(t, store, derived)
+		mustOpen(t, store.Store, opening(t, `{"n":-1}`))
+		mustOpen(t, store.Store, derived)
 		for _, event := range slices.Backward(want[1:]) { // order of writing must not matter
 			mustAppend(t, store, event)
 		}
@@ -240,7 +234,7 @@ func (s suite) reading(t *testing.T) {
 		store := s.open(t)
 		large := fmt.Sprintf(`{"text":%q}`, strings.Repeat("x", 300<<10))
 		first := opening(t, large)
-		mustOpen(t, store, first)
+		mustOpen(t, store.Store, first)
 		want := []eventstore.Event{first}
 		for range 3 {
 			event := later(t, first, large)
@@ -300,7 +294,7 @@ func (s suite) data(t *testing.T) {
 			t.Parallel()
 			store := s.open(t)
 			event := opening(t, data)
-			mustOpen(t, store, event)
+			mustOpen(t, store.Store, event)
 			wantEvents(t, store.Stream(t.Context(), event.StreamName), event)
 			wantExists(t, store.Open(t.Context(), event), event) // by the other way of reading
 		})
@@ -310,10 +304,10 @@ func (s suite) data(t *testing.T) {
 func (s suite) noTable(t *testing.T) {
 	t.Parallel()
 	event := opening(t, `{"n":1}`)
-	for call, do := range map[string]func(Store) error{
-		"open":   func(store Store) error { return store.Open(t.Context(), event) },
-		"stream": func(store Store) error { return errorOf(store.Stream(t.Context(), event.StreamName)) },
-		"all":    func(store Store) error { return errorOf(store.All(t.Context())) },
+	for call, do := range map[string]func(*Store) error{
+		"open":   func(store *Store) error { return store.Open(t.Context(), event) },
+		"stream": func(store *Store) error { return errorOf(store.Stream(t.Context(), event.StreamName)) },
+		"all":    func(store *Store) error { return errorOf(store.All(t.Context())) },
 	} {
 		t.Run("is told by "+call, func(t *testing.T) {
 			err := do(s.open(t).NoTable)
@@ -390,14 +384,14 @@ func later(t *testing.T, first eventstore.Event, data string) eventstore.Event {
 	return event
 }
 
-func mustOpen(t *testing.T, store Store, event eventstore.Event) {
+func mustOpen(t *testing.T, store *Store, event eventstore.Event) {
 	t.Helper()
 	if err := store.Open(t.Context(), event); err != nil {
 		t.Fatalf("Open(%s): %v", event.StreamName, err)
 	}
 }
 
-func mustAppend(t *testing.T, subject Subject, event eventstore.Event) {
+func mustAppend(t *testing.T, subject subject, event eventstore.Event) {
 	t.Helper()
 	if err := subject.Append(t.Context(), event); err != nil {
 		t.Fatalf("Append(%s, %s): %v", event.StreamName, event.ID, err)
