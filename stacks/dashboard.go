@@ -51,15 +51,21 @@ func (m *monitoring) showFunction(f function, e contract.Endpoint) {
 }
 
 // showTable adds how full the table is.
-func (m *monitoring) showTable(table awsdynamodb.Table) {
-	capacity := func(name, statistic string) awscloudwatch.IMetric {
+func (m *monitoring) showTable(table awsdynamodb.ITable) {
+	metric := func(name, statistic string) awscloudwatch.IMetric {
 		return table.Metric(jsii.String(name), minutely(statistic))
 	}
+	// Consumption is measured as a sum, and provision by the second. A table on demand
+	// has none.
+	consumed := awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
+		Label:        jsii.String("Consumed"),
+		Expression:   jsii.String("consumed / PERIOD(consumed)"),
+		UsingMetrics: &map[string]awscloudwatch.IMetric{"consumed": metric("ConsumedWriteCapacityUnits", "Sum")},
+		Period:       awscdk.Duration_Minutes(jsii.Number(1)),
+	})
 	m.row(
-		// Consumption is a sum over the minute; provision is by the second.
-		graph("Table: write units a minute consumed, and a second provisioned",
-			capacity("ConsumedWriteCapacityUnits", "Sum"), capacity("ProvisionedWriteCapacityUnits", "Average")),
-		graph("Table: throttles", capacity("WriteThrottleEvents", "Sum"), capacity("ReadThrottleEvents", "Sum")),
+		graph("Table: write units a second", consumed, metric("ProvisionedWriteCapacityUnits", "Average")),
+		graph("Table: throttles", metric("WriteThrottleEvents", "Sum"), metric("ReadThrottleEvents", "Sum")),
 	)
 }
 

@@ -32,7 +32,9 @@ func newAlias(stack awscdk.Stack, name string, lambda awslambda.Function) awslam
 func deliverGradually(stack awscdk.Stack, f function, alarms []awscloudwatch.Alarm) {
 	id := f.name + "-delivery"
 	role := awsiam.NewRole(stack, jsii.String(id+"-role"), &awsiam.RoleProps{
-		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("codedeploy.amazonaws.com"), nil),
+		// https://docs.aws.amazon.com/codedeploy/latest/userguide/security_confused_deputy.html
+		AssumedBy: awsiam.NewServicePrincipal(jsii.String("codedeploy.amazonaws.com"),
+			&awsiam.ServicePrincipalOpts{Conditions: ofThisAccount(stack)}),
 		Description: jsii.String("Shifts requests between versions of " + f.name),
 	})
 	// The actions of AWSCodeDeployRoleForLambdaLimited that this deployment uses;

@@ -24,12 +24,17 @@ type function struct {
 // endpoint may do to the table, it may do to the table alone, not to indexes or
 // streams that it may get one day; a function that may do nothing is not told its
 // name either.
-func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, asset string, table awsdynamodb.Table) function {
+func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, asset string, table awsdynamodb.ITable) function {
 	name := e.Function
 	logs := newLogGroup(stack, c, name+"-logs")
 
 	// Without a role of ours the CDK would attach a managed policy, which may
 	// write to every log group of the account.
+	//
+	// Its trust has no condition on aws:SourceAccount: no page of AWS says that Lambda
+	// sends it when it assumes a role, and without it no function would start. Only
+	// somebody with iam:PassRole can give the role to a function, and only to one of this
+	// account (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html).
 	role := awsiam.NewRole(stack, jsii.String(name+"-role"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		Description: jsii.String("What the function " + name + " may do"),
@@ -88,7 +93,7 @@ func (f function) target() awslambda.IFunction {
 }
 
 // environment is what the settings make of it, in the CDK's words.
-func environment(c settings.Config, e contract.Endpoint, table awsdynamodb.Table) *map[string]*string {
+func environment(c settings.Config, e contract.Endpoint, table awsdynamodb.ITable) *map[string]*string {
 	env := map[string]*string{}
 	for name, value := range c.Environment(e, *table.TableName()) {
 		env[name] = jsii.String(value)

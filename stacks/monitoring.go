@@ -28,7 +28,12 @@ type monitoring struct {
 
 func newMonitoring(stack awscdk.Stack, c settings.Config) *monitoring {
 	m := &monitoring{stack: stack, config: c}
-	if c.AlarmEmail != "" {
+	switch c.AlarmEmail {
+	case "":
+		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("visitplannr:alarmEmail"), jsii.String(
+			"Nobody hears the alarms of "+string(c.Stage)+". Say who does with -c alarmEmail=ADDRESS, or that nobody should with -c alarmEmail="+settings.Nobody+"."))
+	case settings.Nobody:
+	default:
 		m.notify = awscloudwatchactions.NewSnsAction(newAlarmTopic(stack, c.AlarmEmail))
 	}
 	return m
@@ -103,6 +108,10 @@ func (m *monitoring) watchAPI() {
 			advice: "Editors get 5xx answers: find the request ids in the API's access log, then the cause in the function's log."},
 		alarm{heading: "api-latency", metric: m.apiMetric("Latency", "p99"), threshold: 3000, minutes: 3,
 			advice: "One request in a hundred takes 3 s or more: look at the traces, and at the table's throttles."})
+	// Not one of those that roll a new version back: a client that errs could hold up
+	// every deployment.
+	m.add(alarm{heading: "api-4xx", metric: m.apiMetric("4XXError", "Average"), threshold: 0.5, minutes: 5,
+		advice: "Half of all requests are refused, for five minutes: see in the access log whether one client errs, or all do since a deployment."})
 	m.showAPI()
 }
 
@@ -122,7 +131,7 @@ func (m *monitoring) watchFunction(f function, e contract.Endpoint) []awscloudwa
 }
 
 // watchTable rings when the table cannot take what is written to it.
-func (m *monitoring) watchTable(table awsdynamodb.Table, endpoints []contract.Endpoint) {
+func (m *monitoring) watchTable(table awsdynamodb.ITable, endpoints []contract.Endpoint) {
 	for _, kind := range []string{"Read", "Write"} {
 		m.add(alarm{heading: "table-throttles", name: "table-" + strings.ToLower(kind) + "-throttles", threshold: 1, minutes: 3,
 			metric: table.Metric(jsii.String(kind+"ThrottleEvents"), minutely("Sum")),

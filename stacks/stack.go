@@ -13,9 +13,8 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// StackName is the name of a stage's stack. It is unique in an account and
-// region, and so are the names that are made of it.
-func StackName(stage settings.Stage) string { return "visitplannr-" + string(stage) }
+// StackName is the name of a stage's stack.
+func StackName(stage settings.Stage) string { return stage.StackName() }
 
 // NewStack adds a stage's stack to the scope: the events table, and for each
 // endpoint a function that may do its part on the table and a route that leads

@@ -14,12 +14,16 @@ import (
 const targetUtilization = 70
 
 // newEventsTable holds the events: one stream is one partition, in the order of
-// its event ids.
+// its event ids. Where the settings name a table that is there already, it is used as
+// it is, and keeps its capacity and its protection.
 //
 // The data is encrypted at rest with a key that DynamoDB owns, as always when no
 // other is named. A key of our own would buy an audit trail of its use, for the
 // price of a KMS request path that can fail; the events are not secret.
-func newEventsTable(stack awscdk.Stack, c settings.Config) awsdynamodb.Table {
+func newEventsTable(stack awscdk.Stack, c settings.Config) awsdynamodb.ITable {
+	if c.EventsTable != "" {
+		return awsdynamodb.Table_FromTableName(stack, jsii.String("events"), jsii.String(c.EventsTable))
+	}
 	props := &awsdynamodb.TableProps{
 		PartitionKey:       &awsdynamodb.Attribute{Name: jsii.String(eventstore.AttrStreamName), Type: awsdynamodb.AttributeType_STRING},
 		SortKey:            &awsdynamodb.Attribute{Name: jsii.String(eventstore.AttrEventID), Type: awsdynamodb.AttributeType_STRING},

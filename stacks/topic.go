@@ -9,6 +9,12 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
+// ofThisAccount is the condition that a service acts for this account, and not for
+// somebody else who told it our names.
+func ofThisAccount(stack awscdk.Stack) *map[string]any {
+	return &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}}
+}
+
 // newAlarmTopic carries alarms of this account to an address, encrypted at rest
 // and in transit.
 //
@@ -16,12 +22,11 @@ import (
 // SNS (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html).
 // It holds nothing that outlives a message, so it goes with the stack.
 func newAlarmTopic(stack awscdk.Stack, email string) awssns.Topic {
-	ofThisAccount := &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}}
 	cloudwatch := func(action string, more ...string) awsiam.PolicyStatement {
 		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
 			Actions:    jsii.Strings(append(more, action)...),
-			Conditions: ofThisAccount,
+			Conditions: ofThisAccount(stack),
 		})
 	}
 

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
@@ -8,7 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+
 	"visitplannr/internal/contract"
+	"visitplannr/internal/settings"
+	"visitplannr/stacks"
 )
 
 func TestAlarms(t *testing.T) {
@@ -30,6 +36,7 @@ func TestAlarms(t *testing.T) {
 		}
 		slices.Sort(got)
 		wanted := []string{
+			"visitplannr-prod-api-4xx: AWS/ApiGateway 4XXError Average >= 0.5 in 5 of 5 minutes",
 			"visitplannr-prod-api-5xx: AWS/ApiGateway 5XXError Sum >= 1 in 2 of 5 minutes",
 			"visitplannr-prod-api-latency: AWS/ApiGateway Latency p99 >= 3000 in 3 of 5 minutes",
 			"visitplannr-prod-propose-destination-duration: AWS/Lambda Duration Maximum >= 8000 in 2 of 5 minutes",
@@ -61,6 +68,17 @@ func TestAlarms(t *testing.T) {
 			if !regexp.MustCompile(`(?m)^#+ ` + m[1] + `$`).Match(runbook) {
 				t.Errorf("%s: docs/runbook.md has no heading %q", id, m[1])
 			}
+		}
+	})
+
+	t.Run("are warned about while nobody is told", func(t *testing.T) {
+		synthesis.Lock()
+		defer synthesis.Unlock()
+		for address, warnings := range map[string]string{"": "1", settings.Nobody: "0", "ops@example.org": "0"} {
+			app, c := newApp(t, given{"stage": "prod", "alarmEmail": address})
+			stack := stacks.NewStack(app, c, exemplar, standIns(t, exemplar))
+			found := *assertions.Annotations_FromStack(stack).FindWarning(jsii.String("*"), assertions.Match_StringLikeRegexp(jsii.String("-c alarmEmail=")))
+			want(t, "warnings with alarmEmail="+address, len(found), warnings)
 		}
 	})
 
@@ -96,6 +114,70 @@ func TestDashboardShowsWhatTheFunctionMeasures(t *testing.T) {
 	for _, name := range []string{contract.MetricAccepted, contract.MetricReplayed, contract.MetricRejected, contract.MetricFailed, contract.MetricStoreLatency} {
 		if !strings.Contains(body, fmt.Sprintf(`[\"%s\",\"%s\",\"%s\"`, contract.MetricNamespace, name, contract.MetricDimensionFunction)) {
 			t.Errorf("got no metric %s in the dashboard", name)
+		}
+	}
+}
+
+// units says in what a metric is measured as a graph shows it: over a minute, a count
+// is a sum.
+var units = map[string]string{
+	"Count": "a minute", "4XXError": "a minute", "5XXError": "a minute",
+	"Latency": "ms", "IntegrationLatency": "ms",
+	contract.MetricAccepted: "a minute", contract.MetricRejected: "a minute", contract.MetricFailed: "a minute", contract.MetricReplayed: "a minute",
+	contract.MetricStoreLatency: "ms",
+	"Invocations":               "a minute", "Errors": "a minute", "Throttles": "a minute", "Duration": "ms",
+	"ConsumedWriteCapacityUnits": "units a minute", "ProvisionedWriteCapacityUnits": "units a second", "consumed / PERIOD(consumed)": "units a second",
+	"WriteThrottleEvents": "a minute", "ReadThrottleEvents": "a minute",
+}
+
+func TestNoGraphOfTheDashboardMixesUnits(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []string{"dev", "prod"} {
+		_, dashboard := synth(t, given{"stage": stage}).only(t, "AWS::CloudWatch::Dashboard")
+		// The body is JSON in pieces, between which CloudFormation puts names.
+		var text strings.Builder
+		for _, piece := range at(dashboard.Properties["DashboardBody"], "Fn::Join.1").([]any) {
+			if s, ok := piece.(string); ok {
+				text.WriteString(s)
+			} else {
+				text.WriteString("x")
+			}
+		}
+		var body struct {
+			Widgets []struct {
+				Properties struct {
+					Title   string
+					Metrics [][]any
+				}
+			}
+		}
+		if err := json.Unmarshal([]byte(text.String()), &body); err != nil {
+			t.Fatal(err)
+		}
+		graphs := 0
+		for _, w := range body.Widgets {
+			var unit string
+			for _, m := range w.Properties.Metrics {
+				options, _ := m[len(m)-1].(map[string]any)
+				if options["visible"] == false {
+					continue
+				}
+				what, ok := options["expression"].(string)
+				if !ok {
+					what = m[1].(string)
+				}
+				if units[what] == "" {
+					t.Errorf("%s, %q: say in what %s is measured", stage, w.Properties.Title, what)
+				}
+				if unit != "" && unit != units[what] {
+					t.Errorf("%s, %q: %s is in %s, beside %s", stage, w.Properties.Title, what, units[what], unit)
+				}
+				unit = units[what]
+				graphs++
+			}
+		}
+		if graphs < 15 {
+			t.Errorf("%s: got %d metrics", stage, graphs)
 		}
 	}
 }

@@ -62,7 +62,7 @@ func TestPrivilegesAreExactlyThese(t *testing.T) {
 
 		compareStatements(t, statements(t, tpl), append(privilegesOfTheFunctions(t, tpl, exemplar), [][2]string{
 			{role + ".AssumeRolePolicyDocument.Statement",
-				`{"Action":"sts:AssumeRole","Effect":"Allow","Principal":{"Service":"codedeploy.amazonaws.com"}}`},
+				`{"Action":"sts:AssumeRole",` + ofThisAccount + `,"Effect":"Allow","Principal":{"Service":"codedeploy.amazonaws.com"}}`},
 			{policy, fmt.Sprintf(`{"Action":["lambda:GetAlias","lambda:GetProvisionedConcurrencyConfig","lambda:UpdateAlias"],"Effect":"Allow",`+
 				`"Resource":[{"Fn::GetAtt":["%[1]s","Arn"]},{"Fn::Join":[":",[{"Fn::GetAtt":["%[1]s","Arn"]},"live"]]}]}`, function)},
 			{policy, // CloudWatch checks this action against all alarms

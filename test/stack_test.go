@@ -1,12 +1,15 @@
 package test
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/settings"
 	"visitplannr/stacks"
 )
 
@@ -26,6 +29,17 @@ func TestStack(t *testing.T) {
 				}
 			}
 		}
+	})
+
+	t.Run("wants the version of the CDK's bootstrap that visitplannr check asks for", func(t *testing.T) {
+		var tpl struct {
+			Rules map[string]struct{ Assertions []any }
+		}
+		if err := json.Unmarshal(synth(t, given{"stage": "prod"}).text, &tpl); err != nil {
+			t.Fatal(err)
+		}
+		refused := at(tpl.Rules["CheckBootstrapVersion"].Assertions, "0.Assert.Fn::Not.0.Fn::Contains.0").([]any)
+		want(t, "versions that are too old", len(refused)+1, fmt.Sprint(settings.BootstrapVersion))
 	})
 
 	t.Run("is made from the list of endpoints", func(t *testing.T) {

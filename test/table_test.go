@@ -1,6 +1,12 @@
 package test
 
-import "testing"
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"visitplannr/internal/contract"
+)
 
 func TestEventsTable(t *testing.T) {
 	t.Parallel()
@@ -58,4 +64,44 @@ func TestEventsTable(t *testing.T) {
 		want(t, "DeletionPolicy", table.DeletionPolicy, `"Delete"`)
 		want(t, "UpdateReplacePolicy", table.UpdateReplacePolicy, `"Delete"`)
 	})
+}
+
+// A table that is there already takes the place of the stack's own everywhere.
+func TestEventsTableOfTheSettings(t *testing.T) {
+	t.Parallel()
+	for _, stage := range []string{"dev", "prod"} {
+		t.Run(stage, func(t *testing.T) {
+			t.Parallel()
+			const name = "events-restored"
+			tpl := synth(t, given{"stage": stage, "eventsTable": name})
+			want(t, "tables", len(tpl.ids("AWS::DynamoDB::Table")), "0")
+			want(t, "scalable targets", len(tpl.ids("AWS::ApplicationAutoScaling::ScalableTarget")), "0")
+			want(t, "output", tpl.Outputs["EventsTableName"].Value, `"`+name+`"`)
+
+			f := functionOf(t, tpl, contract.ProposeDestination)
+			want(t, "what the function is told", at(f.Properties, "Environment.Variables."+contract.EnvEventsTable), `"`+name+`"`)
+			granted := 0
+			for _, s := range statements(t, tpl) {
+				if s.action != `"dynamodb:PutItem"` {
+					continue
+				}
+				granted++
+				want(t, "grant", json.RawMessage(s.text), `{"Action":"dynamodb:PutItem","Effect":"Allow","Resource":{"Fn::Join":["",["arn:",{"Ref":"AWS::Partition"},":dynamodb:",{"Ref":"AWS::Region"},":",{"Ref":"AWS::AccountId"},":table/`+name+`"]]}}`)
+			}
+			want(t, "grants", granted, "1")
+
+			watched := 0
+			for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
+				if p := tpl.Resources[id].Properties; p["Namespace"] == "AWS/DynamoDB" || at(p, "Metrics.1.MetricStat.Metric.Namespace") == "AWS/DynamoDB" {
+					watched++
+					if text := compact(t, p); !strings.Contains(text, `"Value":"`+name+`"`) {
+						t.Errorf("%s watches another table: %s", id, text)
+					}
+				}
+			}
+			if watched < 2 {
+				t.Errorf("got %d alarms of the table, want at least 2", watched)
+			}
+		})
+	}
 }

@@ -65,7 +65,7 @@ func startFunctions(ctx context.Context, c *cli, db database, o functionOptions)
 	if root, err = filepath.EvalSymlinks(root); err != nil { // as the watch names files
 		return nil, fmt.Errorf("module: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "visitplannr-")
+	dir, err := buildDirectory(os.TempDir())
 	if err != nil {
 		return nil, fmt.Errorf("directory for the build: %w", err)
 	}

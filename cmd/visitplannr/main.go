@@ -32,6 +32,7 @@ func commands() []command {
 		{"propose", "", "propose a destination to the local or a deployed API", runPropose},
 		{"stream", "NAME", "print the events of one stream", runStream},
 		{"events", "", "print all events, and follow them", runEvents},
+		{"check", "", "ask an AWS account whether a stage can be deployed to it", runCheck},
 		{"diff", "BASE", "show what the work tree changes in the deployed stack", runDiff},
 	}
 }

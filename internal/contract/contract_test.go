@@ -74,3 +74,14 @@ func TestProblemTypes(t *testing.T) {
 		}
 	}
 }
+
+// The gateway gives DEFAULT_4XX for signatures that it cannot read, and for all else
+// that has no type of its own.
+func TestDefaultProblemHoldsOfARefusedSignatureToo(t *testing.T) {
+	t.Parallel()
+	for _, g := range GatewayResponses() {
+		if g.Type == GatewayDefault4XX && !strings.Contains(g.Template(), "signature") {
+			t.Errorf("got %s, want it to name the signature", g.Template())
+		}
+	}
+}

@@ -45,7 +45,7 @@ var (
 		fmt.Sprintf("The %s header must be sent once and hold 1 to %d visible ASCII characters, "+
 			"plain or as a quoted string.", HeaderIdempotencyKey, IdempotencyKeyMaxBytes))
 	ProblemInvalidRequest = problemType("invalid-request", "Invalid request", http.StatusBadRequest,
-		"The request could not be understood.")
+		"The gateway refused the request: its form, one of its headers or its signature is not right.")
 	ProblemForbidden = problemType("forbidden", "Forbidden", http.StatusForbidden,
 		"The request is not signed by somebody who may make it. Sign it with AWS Signature Version 4, "+
 			"as a principal that may invoke this API.")

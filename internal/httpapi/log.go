@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -128,36 +130,30 @@ var loggedHeaders = []string{
 	"X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto",
 }
 
+// Bounds of what one line repeats of a request, so that no client writes a long log:
+// names of headers or parameters, values of one of them, and bytes of a name or value.
+const (
+	maxLoggedNames  = 50
+	maxLoggedValues = 5
+	maxLoggedBytes  = 500
+)
+
 // redact returns what the log shows of an event. It is made of the parts that are
 // known to be harmless; whatever else an event brings shows its name alone.
 func redact(r *Request) []slog.Attr {
-	event, body := r.event, r.event.Body
-	if len(body) > contract.BodyMaxBytes {
-		end := contract.BodyMaxBytes
-		for end > 0 && !utf8.RuneStart(body[end]) {
-			end-- // do not end within a character
-		}
-		body = body[:end]
-	}
-	headers := make(map[string][]string, len(r.values))
-	for name, values := range r.values {
-		if !slices.Contains(loggedHeaders, name) {
-			values = []string{redacted}
-		}
-		headers[name] = values
-	}
+	event := r.event
 	seen := []slog.Attr{
 		slog.String("resource", event.Resource),
-		slog.String("path", event.Path),
+		slog.String("path", cut(event.Path, maxLoggedBytes)),
 		slog.String("httpMethod", event.HTTPMethod),
-		slog.Any("headers", headers),
+		slog.Any("headers", logged(r.values, loggedHeaders)),
 	}
 	if len(event.QueryStringParameters) > 0 {
 		query := make(map[string][]string, len(event.QueryStringParameters))
 		for name := range event.QueryStringParameters {
-			query[name] = []string{redacted}
+			query[name] = nil
 		}
-		seen = append(seen, slog.Any("multiValueQueryStringParameters", query))
+		seen = append(seen, slog.Any("multiValueQueryStringParameters", logged(query, nil)))
 	}
 	identity := event.RequestContext.Identity
 	for _, part := range []slog.Attr{
@@ -169,5 +165,47 @@ func redact(r *Request) []slog.Attr {
 			seen = append(seen, part)
 		}
 	}
-	return append(seen, slog.String("body", body), slog.Bool("isBase64Encoded", event.IsBase64Encoded))
+	return append(seen, slog.String("body", cut(event.Body, contract.BodyMaxBytes)), slog.Bool("isBase64Encoded", event.IsBase64Encoded))
+}
+
+// logged returns the names, and the values of those that may be shown, as far as the
+// bounds allow. What it leaves out it counts under the name "…".
+func logged(all map[string][]string, shown []string) map[string][]string {
+	names := slices.Concat(shown, slices.Sorted(maps.Keys(all))) // those with values first
+	seen := map[string][]string{}
+	left := len(all)
+	for _, name := range names {
+		values, found := all[name]
+		if _, again := seen[name]; !found || again {
+			continue
+		}
+		if len(seen) == maxLoggedNames {
+			break
+		}
+		left--
+		if slices.Contains(shown, name) {
+			values = slices.Clone(values[:min(len(values), maxLoggedValues)])
+			for i := range values {
+				values[i] = cut(values[i], maxLoggedBytes)
+			}
+		} else {
+			values = []string{redacted}
+		}
+		seen[cut(name, maxLoggedBytes)] = values
+	}
+	if left > 0 {
+		seen["…"] = []string{fmt.Sprintf("and %d more", left)}
+	}
+	return seen
+}
+
+// cut returns the beginning of a text, up to so many bytes, without a broken character.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most > 0 && !utf8.RuneStart(text[most]) {
+		most--
+	}
+	return text[:most]
 }

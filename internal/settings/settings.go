@@ -22,6 +22,14 @@ const (
 	Prod Stage = "prod"
 )
 
+// StackName is the name of the stage's stack. It is unique in an account and region,
+// and so are the names that are made of it.
+func (s Stage) StackName() string { return "visitplannr-" + string(s) }
+
+// BootstrapVersion is the least version of the CDK's bootstrap stack with which a stage
+// can be deployed: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+const BootstrapVersion = 6
+
 // Access says who may call the API.
 type Access string
 
@@ -99,6 +107,7 @@ type Config struct {
 	ThrottleRate        float64 // requests a second; Unlimited only in the local run
 	ThrottleBurst       int     // requests
 	AccessLogs          bool
+	EventsTable         string // that is there already; empty: the stack makes one
 	Capacity            Capacity
 	CapacityMin         int // read and write units
 	CapacityMax         int // read and write units
@@ -109,13 +118,16 @@ type Config struct {
 	MemoryMiB           int
 	ReservedConcurrency int // 0: none reserved
 	LogRetentionDays    int
-	AlarmEmail          string // empty: nobody is told
+	AlarmEmail          string // empty: nobody is told, and the synthesis says so; Nobody: nobody should be
 	Delivery            Delivery
 }
 
 // Unlimited is the ThrottleRate of a local run that nobody asked to throttle. No
 // stage can have it.
 const Unlimited = 0
+
+// Nobody is the AlarmEmail of a stage whose alarms need not be heard.
+const Nobody = "nobody"
 
 // ConfigError says which setting is wrong, and what it may be.
 type ConfigError struct {

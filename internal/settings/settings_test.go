@@ -33,7 +33,7 @@ func TestConfigOfAStage(t *testing.T) {
 		Stage: settings.Prod, Access: settings.Open, Validation: settings.ByGateway,
 		CORSOrigins:  []string{"https://example.org", "http://localhost:5173"},
 		ThrottleRate: 0.5, ThrottleBurst: 1, AccessLogs: false,
-		Capacity: settings.OnDemand, CapacityMin: 1, CapacityMax: 2,
+		EventsTable: "events-restored", Capacity: settings.OnDemand, CapacityMin: 1, CapacityMax: 2,
 		PointInTimeRecovery: false, DeletionProtection: false, Removal: settings.Destroy,
 		Architecture: settings.X86, MemoryMiB: 128, ReservedConcurrency: 3, LogRetentionDays: 1,
 		AlarmEmail: "ops@example.org", Delivery: settings.Direct,
@@ -51,13 +51,13 @@ func TestConfigOfAStage(t *testing.T) {
 		{"every setting can be overridden", map[string]any{
 			"stage": "prod", "access": "open", "validation": "gateway",
 			"corsOrigins": "https://example.org, http://localhost:5173", "throttleRate": "0.5", "throttleBurst": "1",
-			"accessLogs": "false", "capacity": "on-demand", "capacityMin": "1", "capacityMax": "2",
+			"accessLogs": "false", "eventsTable": "events-restored", "capacity": "on-demand", "capacityMin": "1", "capacityMax": "2",
 			"pointInTimeRecovery": "false", "deletionProtection": "false", "removal": "destroy", "architecture": "x86_64", "memoryMiB": "128",
 			"reservedConcurrency": "3", "logRetentionDays": "1", "alarmEmail": "ops@example.org", "delivery": "direct"}, other},
 		{"cdk.json may use JSON's own types", map[string]any{
 			"stage": "prod", "access": "open", "validation": "gateway",
 			"corsOrigins": []any{"https://example.org", "http://localhost:5173"}, "throttleRate": 0.5, "throttleBurst": 1.0,
-			"accessLogs": false, "capacity": "on-demand", "capacityMin": 1.0, "capacityMax": 2.0,
+			"accessLogs": false, "eventsTable": "events-restored", "capacity": "on-demand", "capacityMin": 1.0, "capacityMax": 2.0,
 			"pointInTimeRecovery": false, "deletionProtection": false, "removal": "destroy", "architecture": "x86_64", "memoryMiB": 128.0,
 			"reservedConcurrency": 3.0, "logRetentionDays": 1.0, "alarmEmail": "ops@example.org", "delivery": "direct"}, other},
 	} {
@@ -107,6 +107,8 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 		{"reservedConcurrency", "-1", "from 0 to 1000"},
 		{"reservedConcurrency", "19", "at least throttleBurst, 20"},
 		{"logRetentionDays", "10", "7, 14, 30"},
+		{"eventsTable", "ab", "a table's name"},
+		{"eventsTable", "arn:aws:dynamodb:eu-west-1:000000000000:table/events", "a table's name"},
 		{"alarmEmail", "ops", "an e-mail address"},
 		{"alarmEmail", "Ops <ops@example.org>", "an e-mail address"},
 		{"delivery", "linear", "direct or canary"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,8 @@ var settings = []Setting{
 		"20", "100", "the same", func(c *Config) *int { return &c.ThrottleBurst }, 1, 5_000),
 	flag("accessLogs", "Whether the API logs each request. The account needs API Gateway's log role first: see docs/runbook.md.",
 		"true", "true", "no: the local gateway logs what it refuses", func(c *Config) *bool { return &c.AccessLogs }),
+	{"eventsTable", "Name of a table that is there already and holds the events, such as a restored one. The stack then makes none, and leaves its capacity and protection as they are.",
+		"a table's name, or empty", "", "", "no: `-table` names it", parseTable},
 	choice("capacity", "How the table is billed: by provisioned capacity that scales itself, or by request.",
 		"provisioned", "on-demand", noTable, func(c *Config) *Capacity { return &c.Capacity }, Provisioned, OnDemand),
 	whole("capacityMin", "Provisioned read and write units at rest.",
@@ -70,7 +73,7 @@ var settings = []Setting{
 	oneOfNumbers("logRetentionDays", "How long logs are kept, in days.",
 		"14", "365", noCloud, func(c *Config) *int { return &c.LogRetentionDays }, retentionDays...),
 	{"alarmEmail", "Who is told when an alarm rings. The address has to confirm once.",
-		"an e-mail address, or empty for nobody", "", "", noCloud, parseEmail},
+		"an e-mail address, `nobody`, or empty for nobody and a warning", "", "", noCloud, parseEmail},
 	choice("delivery", "How a new version of a function comes into use: at once, or with a canary that alarms roll back.",
 		"direct", "canary", "no: a build that starts serves at once", func(c *Config) *Delivery { return &c.Delivery }, Direct, Canary),
 }
@@ -180,9 +183,18 @@ func isHost(host string) bool {
 
 func parseEmail(c *Config, t string, _ bool) bool {
 	c.AlarmEmail = t
-	if t == "" {
+	if t == "" || t == Nobody {
 		return true
 	}
 	address, err := mail.ParseAddress(t)
 	return err == nil && address.Address == t
+}
+
+// tableName is DynamoDB's rule for one
+// (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html).
+var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
+
+func parseTable(c *Config, t string, _ bool) bool {
+	c.EventsTable = t
+	return t == "" || tableName.MatchString(t)
 }

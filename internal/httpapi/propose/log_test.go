@@ -133,6 +133,48 @@ func TestReceivedEventIsLogged(t *testing.T) {
 		}
 	})
 
+	t.Run("in one short line, whatever the client sends", func(t *testing.T) {
+		t.Parallel()
+		long := strings.Repeat("x", 100_000)
+		for title, c := range map[string]struct {
+			change func(*events.APIGatewayProxyRequest)
+			left   string // what the line says of the rest
+		}{
+			"20,000 headers": {func(e *events.APIGatewayProxyRequest) {
+				for i := range 20_000 {
+					e.MultiValueHeaders[fmt.Sprintf("X-%d", i)] = []string{"1"}
+				}
+			}, "and 19951 more"},
+			"20,000 parameters": {func(e *events.APIGatewayProxyRequest) {
+				e.QueryStringParameters = map[string]string{}
+				for i := range 20_000 {
+					e.QueryStringParameters[fmt.Sprint(i)] = "1"
+				}
+			}, "and 19950 more"},
+			"20,000 values":  {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders["Accept"] = make([]string, 20_000) }, ""},
+			"a long value":   {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders["User-Agent"] = []string{long} }, ""},
+			"a long name":    {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders[long] = []string{"1"} }, ""},
+			"a long path":    {func(e *events.APIGatewayProxyRequest) { e.Path = "/" + long }, ""},
+			"a long problem": {func(e *events.APIGatewayProxyRequest) { e.Body = `{"` + long[:16_000] + `":1}` }, ""},
+		} {
+			t.Run(title, func(t *testing.T) {
+				t.Parallel()
+				a := newAPI(t, memory())
+				event := a.event(brockholes, nil)
+				c.change(&event)
+				a.handle(event)
+				for text := range strings.Lines(a.output.String()) {
+					if len(text) > 20_000 {
+						t.Errorf("a line has %d bytes, want at most 20,000: %.200s…", len(text), text)
+					}
+				}
+				if !strings.Contains(a.output.String(), c.left) {
+					t.Errorf("no line says %q", c.left)
+				}
+			})
+		}
+	})
+
 	t.Run("with a body that is too large cut between characters", func(t *testing.T) {
 		t.Parallel()
 		for _, body := range []string{

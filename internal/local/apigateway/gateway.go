@@ -27,7 +27,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/uuid"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/time/rate"
 
 	"visitplannr/internal/contract"
@@ -83,6 +82,10 @@ type Config struct {
 	// Timeout replaces IntegrationTimeout unless it is 0.
 	Timeout time.Duration
 
+	// Patience is how long a client may take to send its request and to read the
+	// answer; 0: 20 seconds. Then its connection is closed.
+	Patience time.Duration
+
 	// Logger gets what API Gateway would write to its execution log: why the
 	// gateway itself refused or failed a request.
 	Logger *slog.Logger
@@ -92,12 +95,13 @@ type Config struct {
 type Gateway struct {
 	endpoints []contract.Endpoint
 	functions map[string]Invoker
-	schemas   map[string]*jsonschema.Schema // by function; none: bodies are left to it
+	models    map[string]model // by function; none: bodies are left to it
 	responses map[string]contract.GatewayResponse
 	config    Config
 	throttle  *rate.Limiter
 	now       func() time.Time
 	timeout   time.Duration
+	patience  time.Duration
 	logger    *slog.Logger
 }
 
@@ -106,16 +110,14 @@ func New(cfg Config) (*Gateway, error) {
 	g := &Gateway{
 		endpoints: cfg.Endpoints,
 		functions: cfg.Functions,
-		schemas:   map[string]*jsonschema.Schema{},
+		models:    map[string]model{},
 		responses: map[string]contract.GatewayResponse{},
+		timeout:   cmp.Or(cfg.Timeout, IntegrationTimeout),
+		patience:  cmp.Or(cfg.Patience, 20*time.Second),
 		config:    cfg,
 		throttle:  newThrottle(cfg.ThrottleRate, cfg.ThrottleBurst),
 		now:       time.Now,
-		timeout:   cfg.Timeout,
 		logger:    cfg.Logger,
-	}
-	if g.timeout == 0 {
-		g.timeout = IntegrationTimeout
 	}
 	for _, response := range contract.GatewayResponses() {
 		g.responses[response.Type] = response
@@ -128,7 +130,7 @@ func New(cfg Config) (*Gateway, error) {
 		if err != nil {
 			return nil, fmt.Errorf("schema of %s: %w", e.Route(), err)
 		}
-		g.schemas[e.Function] = schema
+		g.models[e.Function] = model{*e.Body, schema}
 	}
 	return g, nil
 }
@@ -137,6 +139,8 @@ func New(cfg Config) (*Gateway, error) {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := uuid.NewString()
 	w.Header().Set(contract.HeaderRequestID, id)
+	// For this request alone: the server may also serve a stream that does not end.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.timeout + g.patience))
 	w.Header().Set(headerExtendedID, extendedID(id))
 	if size := headerBytes(r); size > maxHeaderBytes {
 		g.answer(w, id, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestHeaderFieldsTooLarge,
@@ -203,7 +207,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // content type without a model is not checked, and none at all counts as JSON. An
 // encoded body is left to the function, which says what to do about it.
 func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) error {
-	schema, ok := g.schemas[e.Function]
+	m, ok := g.models[e.Function]
 	if !ok {
 		return nil
 	}
@@ -215,7 +219,7 @@ func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) er
 			return nil
 		}
 	}
-	return validate(schema, body)
+	return m.validate(body)
 }
 
 // refuse gives one of the gateway's own answers and logs why.

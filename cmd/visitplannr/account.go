@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
+)
+
+// account is an AWS account, in one region, as the AWS tools would reach it.
+//
+// It asks for the few operations that are needed by itself: the SDK's clients of these
+// services know hundreds, which everybody who starts this command would compile.
+type account struct {
+	region      string
+	credentials aws.Credentials
+	base        *string // AWS_ENDPOINT_URL
+}
+
+// openAccount finds the region and the credentials that the AWS tools use.
+func openAccount(ctx context.Context) (account, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return account{}, fmt.Errorf("read AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		return account{}, errors.New("no AWS region is set: set AWS_REGION")
+	}
+	credentials, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return account{}, fmt.Errorf("no AWS credentials (sign in with 'aws sso login' or 'aws configure'): %w", err)
+	}
+	return account{cfg.Region, credentials, cfg.BaseEndpoint}, nil
+}
+
+// identity is whose credentials they are.
+type identity struct {
+	Account string `xml:"GetCallerIdentityResult>Account"`
+	ARN     string `xml:"GetCallerIdentityResult>Arn"`
+}
+
+func (a account) identity(ctx context.Context) (identity, error) {
+	var answer identity
+	err := a.query(ctx, "sts", "sts:GetCallerIdentity", url.Values{"Action": {"GetCallerIdentity"}, "Version": {"2011-06-15"}}, &answer)
+	if err != nil {
+		return identity{}, fmt.Errorf("AWS does not take them: sign in again: %w", err)
+	}
+	return answer, nil
+}
+
+// stack is a CloudFormation stack
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html).
+type stack struct {
+	Status  string                                    `xml:"DescribeStacksResult>Stacks>member>StackStatus"`
+	Outputs []struct{ OutputKey, OutputValue string } `xml:"DescribeStacksResult>Stacks>member>Outputs>member"`
+}
+
+func (a account) stack(ctx context.Context, name string) (stack, error) {
+	var answer stack
+	err := a.query(ctx, "cloudformation", "cloudformation:DescribeStacks", url.Values{"Action": {"DescribeStacks"}, "Version": {"2010-05-15"}, "StackName": {name}}, &answer)
+	return answer, err
+}
+
+func (s stack) output(key string) string {
+	for _, o := range s.Outputs {
+		if o.OutputKey == key {
+			return o.OutputValue
+		}
+	}
+	return ""
+}
+
+func (a account) endpoint(service string) string {
+	if a.base != nil {
+		return strings.TrimSuffix(*a.base, "/")
+	}
+	suffix := ""
+	if strings.HasPrefix(a.region, "cn-") {
+		suffix = ".cn"
+	}
+	return "https://" + service + "." + a.region + ".amazonaws.com" + suffix
+}
+
+// The three ways in which AWS's services are asked. permission is the action that it
+// takes; answer gets what comes back. Their errors are of type *awsError when the
+// service refused.
+
+func (a account) query(ctx context.Context, service, permission string, parameters url.Values, answer any) error {
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	return a.call(ctx, http.MethodPost, service, permission, "/", header, []byte(parameters.Encode()), func(text []byte) error { return xml.Unmarshal(text, answer) })
+}
+
+func (a account) json(ctx context.Context, service, permission, target string, input, answer any) error {
+	body, err := json.Marshal(input)
+	if err != nil {
+		return err
+	}
+	header := http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {target}}
+	return a.call(ctx, http.MethodPost, service, permission, "/", header, body, func(text []byte) error { return json.Unmarshal(text, answer) })
+}
+
+func (a account) rest(ctx context.Context, service, permission, path string, answer any) error {
+	header := http.Header{"Accept": {"application/json"}} // API Gateway's default is HAL
+	return a.call(ctx, http.MethodGet, service, permission, path, header, nil, func(text []byte) error { return json.Unmarshal(text, answer) })
+}
+
+// awsTimeout bounds one question.
+const awsTimeout = 30 * time.Second
+
+func (a account) call(ctx context.Context, method, service, permission, path string, header http.Header, body []byte, decode func([]byte) error) error {
+	ctx, cancel := context.WithTimeout(ctx, awsTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, a.endpoint(service)+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header = header
+	if err := signFor(ctx, a.credentials, request, body, service, a.region); err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("no answer: is there a network, and is %s a region? %w", a.region, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return fmt.Errorf("read the answer to %s: %w", permission, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return refusalOf(response, text, permission)
+	}
+	if err := decode(text); err != nil {
+		return fmt.Errorf("the answer to %s is none: %w", permission, err)
+	}
+	return nil
+}
+
+// awsError is what a service said instead of an answer.
+type awsError struct {
+	status                    int
+	code, message, permission string
+}
+
+func (e *awsError) Error() string {
+	switch {
+	case e.status == http.StatusForbidden || strings.HasPrefix(e.code, "AccessDenied"):
+		return fmt.Sprintf("you need the permission %s (%s: %s)", e.permission, e.code, e.message)
+	case e.message == "":
+		return fmt.Sprintf("%s: the answer is %d %s", e.permission, e.status, e.code)
+	}
+	return e.message
+}
+
+// refusalOf reads a refusal in either of the two languages of AWS's services.
+func refusalOf(response *http.Response, text []byte, permission string) *awsError {
+	e := &awsError{status: response.StatusCode, permission: permission}
+	var asXML struct {
+		Code    string `xml:"Error>Code"`
+		Message string `xml:"Error>Message"`
+	}
+	var asJSON struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"` // or Message: names match in any case
+	}
+	if xml.Unmarshal(text, &asXML) == nil && asXML.Code+asXML.Message != "" {
+		e.code, e.message = asXML.Code, asXML.Message
+		return e
+	}
+	_ = json.Unmarshal(text, &asJSON) // what is neither has no code
+	e.code, e.message = asJSON.Type, asJSON.Message
+	if e.code == "" {
+		e.code = response.Header.Get("X-Amzn-Errortype")
+	}
+	e.code, _, _ = strings.Cut(e.code[strings.LastIndexByte(e.code, '#')+1:], ":")
+	return e
+}
+
+// signFor signs a request that has the body for a service of AWS.
+func signFor(ctx context.Context, credentials aws.Credentials, request *http.Request, body []byte, service, region string) error {
+	hash := sha256.Sum256(body)
+	return v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), service, region, time.Now())
+}

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/settings"
+)
+
+const aboutCheck = `Asks the account whether a stage can be deployed to it, and says what to do where it
+cannot. Run it before the first 'npx cdk deploy' in an account and region, with the
+same -c:
+
+  visitplannr check -c stage=prod -c alarmEmail=ops@example.org
+
+It uses the region and the credentials that the AWS tools use, and changes nothing.
+Each check is a line; the exit code is 1 when one fails. It needs, of the account:
+
+  sts:GetCallerIdentity          ssm:GetParameter on /cdk-bootstrap/*
+  apigateway:GET on /account     lambda:GetAccountSettings
+  cloudformation:DescribeStacks  cloudwatch:DescribeAlarms, cloudwatch:ListDashboards
+  dynamodb:DescribeTable, where -c eventsTable names one`
+
+// Levels of a check's line.
+const (
+	levelOK   = "ok"
+	levelWarn = "WARN"
+	levelFail = "FAIL"
+)
+
+func runCheck(ctx context.Context, c *cli, args []string) error {
+	given := settingFlags{}
+	set := c.flags(aboutCheck)
+	set.Var(given, "c", "a setting, `key=value`; may be repeated")
+	if err := c.parse(set, args, 0); err != nil {
+		return err
+	}
+	values := map[string]any{}
+	for key, value := range given {
+		values[key] = value
+	}
+	stage, err := settings.Load(values)
+	if err != nil {
+		return c.misuse(set, "%v", err)
+	}
+	failed := 0
+	say := func(level, name, text string) {
+		if level == levelFail {
+			failed++
+		}
+		fmt.Fprintf(c.stdout, "%-4s  %-18s %s\n", level, name, text)
+	}
+	a, err := openAccount(ctx)
+	var who identity
+	if err == nil {
+		who, err = a.identity(ctx)
+	}
+	if err != nil {
+		say(levelFail, "credentials", err.Error())
+		return errors.New("without credentials nothing else can be asked")
+	}
+	say(levelOK, "credentials", fmt.Sprintf("%s, region %s", who.ARN, a.region))
+	stack, stackErr := a.stack(ctx, stage.Stage.StackName())
+	var refused *awsError
+	if errors.As(stackErr, &refused) && refused.code == "ValidationError" && strings.Contains(refused.message, "does not exist") {
+		stackErr = nil // CloudFormation has no code of its own for this
+	}
+	deployed := stack.Status != ""
+	for _, check := range []struct {
+		name string
+		ask  func() (string, error)
+	}{
+		{"stack", func() (string, error) { return stackCanBeDeployed(stage, stack.Status, stackErr) }},
+		{"CDK bootstrap", func() (string, error) { return a.bootstrap(ctx, who.Account) }},
+		{"API log role", func() (string, error) { return a.logRole(ctx, stage) }},
+		{"Lambda concurrency", func() (string, error) { return a.concurrency(ctx, stage, deployed) }},
+		{"names", func() (string, error) { return a.names(ctx, stage, deployed) }},
+		{"events table", func() (string, error) { return a.eventsTable(ctx, stage) }},
+	} {
+		text, err := check.ask()
+		if errors.As(err, &refused) {
+			err = fmt.Errorf("not known: %w", err)
+		}
+		if err != nil {
+			say(levelFail, check.name, err.Error())
+		} else {
+			say(levelOK, check.name, text)
+		}
+	}
+	switch stage.AlarmEmail {
+	case "":
+		say(levelWarn, "alarms", "nobody hears them: say who does with -c alarmEmail=ADDRESS")
+	case settings.Nobody:
+		say(levelOK, "alarms", "nobody hears them, as the settings want")
+	default:
+		say(levelOK, "alarms", "told to "+stage.AlarmEmail+", once the address is confirmed")
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d failed; do what each says, and check again", failed)
+	}
+	return nil
+}
+
+// stackCanBeDeployed judges the state that the stack is in:
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
+func stackCanBeDeployed(c settings.Config, status string, err error) (string, error) {
+	name := c.Stage.StackName()
+	switch {
+	case err != nil:
+		return "", err
+	case status == "":
+		return name + " is not there yet", nil
+	case status == "ROLLBACK_COMPLETE" || status == "ROLLBACK_FAILED" || status == "DELETE_FAILED":
+		return "", fmt.Errorf("%s is in %s, and can only be deleted: aws cloudformation delete-stack --stack-name %s", name, status, name)
+	case strings.HasSuffix(status, "_FAILED"):
+		return "", fmt.Errorf("%s is in %s: see 'A deployment that is stuck' in docs/runbook.md", name, status)
+	case strings.HasSuffix(status, "_IN_PROGRESS") && status != "REVIEW_IN_PROGRESS":
+		return "", fmt.Errorf("%s is in %s: wait until it is done", name, status)
+	}
+	return name + " is there, in " + status, nil
+}
+
+// bootstrap asks for what 'cdk bootstrap' leaves behind.
+func (a account) bootstrap(ctx context.Context, id string) (string, error) {
+	var answer struct{ Parameter struct{ Value string } }
+	err := a.json(ctx, "ssm", "ssm:GetParameter", "AmazonSSM.GetParameter", map[string]string{"Name": "/cdk-bootstrap/hnb659fds/version"}, &answer)
+	remedy := fmt.Sprintf("run npx cdk bootstrap aws://%s/%s, with administrator rights", id, a.region)
+	var refused *awsError
+	if errors.As(err, &refused) && refused.code == "ParameterNotFound" {
+		return "", fmt.Errorf("there is none: %s", remedy)
+	}
+	if err != nil {
+		return "", err
+	}
+	var version int
+	if _, err := fmt.Sscan(answer.Parameter.Value, &version); err != nil || version < settings.BootstrapVersion {
+		return "", fmt.Errorf("version %q, want at least %d: %s", answer.Parameter.Value, settings.BootstrapVersion, remedy)
+	}
+	return fmt.Sprintf("version %d", version), nil
+}
+
+// logRole asks whether API Gateway may write logs at all.
+func (a account) logRole(ctx context.Context, c settings.Config) (string, error) {
+	if !c.AccessLogs {
+		return "not needed with accessLogs=false", nil
+	}
+	var answer struct{ CloudwatchRoleArn string }
+	if err := a.rest(ctx, "apigateway", "apigateway:GET on /account", "/account", &answer); err != nil {
+		return "", err
+	}
+	if answer.CloudwatchRoleArn == "" {
+		return "", errors.New("the account has none in this region, and the deployment would fail half way: see 'The log role of API Gateway' in docs/runbook.md, or deploy with -c accessLogs=false")
+	}
+	return answer.CloudwatchRoleArn, nil
+}
+
+// leastUnreserved is what Lambda keeps for functions that reserve nothing:
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+const leastUnreserved = 100
+
+// concurrency compares what the stage reserves with what the account has.
+func (a account) concurrency(ctx context.Context, c settings.Config, deployed bool) (string, error) {
+	var answer struct {
+		AccountLimit struct{ ConcurrentExecutions, UnreservedConcurrentExecutions int }
+	}
+	if err := a.rest(ctx, "lambda", "lambda:GetAccountSettings", "/2016-08-19/account-settings/", &answer); err != nil {
+		return "", err
+	}
+	limit := answer.AccountLimit
+	has := fmt.Sprintf("the account has %d, of which %d are not reserved", limit.ConcurrentExecutions, limit.UnreservedConcurrentExecutions)
+	need := c.ReservedConcurrency * len(contract.Endpoints())
+	switch {
+	case need == 0:
+		return has + "; the stage reserves none", nil
+	case deployed:
+		return has + ", beside what the stack reserves already", nil
+	case limit.UnreservedConcurrentExecutions-need < leastUnreserved:
+		return "", fmt.Errorf("%s; the stage reserves %d, and Lambda wants %d to stay: ask for a higher quota (aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value %d), or deploy with -c reservedConcurrency=0",
+			has, need, leastUnreserved, max(1000, limit.ConcurrentExecutions-limit.UnreservedConcurrentExecutions+need+leastUnreserved))
+	}
+	return fmt.Sprintf("%s; the stage reserves %d", has, need), nil
+}
+
+// names asks for alarms and a dashboard that are there already and not the stack's:
+// CloudFormation would not take them over. All other names are generated.
+func (a account) names(ctx context.Context, c settings.Config, deployed bool) (string, error) {
+	if deployed {
+		return "the stack's own", nil
+	}
+	prefix := c.Stage.StackName()
+	var answer struct {
+		Alarms     []string `xml:"DescribeAlarmsResult>MetricAlarms>member>AlarmName"`
+		Dashboards []string `xml:"ListDashboardsResult>DashboardEntries>member>DashboardName"`
+	}
+	for action, parameter := range map[string]string{"DescribeAlarms": "AlarmNamePrefix", "ListDashboards": "DashboardNamePrefix"} {
+		if err := a.query(ctx, "monitoring", "cloudwatch:"+action, url.Values{"Action": {action}, "Version": {"2010-08-01"}, parameter: {prefix}}, &answer); err != nil {
+			return "", err
+		}
+	}
+	taken := slices.DeleteFunc(slices.Concat(answer.Alarms, answer.Dashboards), func(name string) bool {
+		return name != prefix && !strings.HasPrefix(name, prefix+"-")
+	})
+	if len(taken) > 0 {
+		return "", fmt.Errorf("%s would not be taken over: delete them (aws cloudwatch delete-alarms --alarm-names NAME…, aws cloudwatch delete-dashboards --dashboard-names NAME…), or find out whose they are", strings.Join(taken, ", "))
+	}
+	return "free", nil
+}
+
+func (a account) eventsTable(ctx context.Context, c settings.Config) (string, error) {
+	if c.EventsTable == "" {
+		return "the stack makes one", nil
+	}
+	if err := dynamo.New(dynamo.Connect(a.endpoint("dynamodb"), a.region, a.credentials), c.EventsTable).CheckTable(ctx); err != nil {
+		return "", fmt.Errorf("%s cannot be used: %w", c.EventsTable, err)
+	}
+	return c.EventsTable + " is there", nil
+}
