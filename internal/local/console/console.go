@@ -95,8 +95,8 @@ func New(config Config) *Console {
 // Close ends the streams to open pages, which would go on as long as those are open.
 func (c *Console) Close() { c.close() }
 
-// Handler serves the page, and the API wherever a route of the contract or any other
-// path than the page's own asks for it.
+// Handler serves the page, and hands to the API what a route of the contract or nothing
+// of the page's own answers.
 func (c *Console) Handler(api http.Handler) http.Handler {
 	page := http.NewServeMux()
 	files, err := fs.Sub(embedded, "web")
@@ -116,7 +116,7 @@ func (c *Console) Handler(api http.Handler) http.Handler {
 	ours := nameOf(c.config.Addr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _, isRoute := contract.Match(c.config.Endpoints, r.Method, r.URL.Path)
-		if isRoute || r.URL.Path != "/" && !strings.HasPrefix(r.URL.Path, Prefix) || r.Method == http.MethodOptions {
+		if _, pattern := page.Handler(r); isRoute || pattern == "" {
 			if err := ours.check(r, c.config.CORSOrigins...); err != nil {
 				refuse(w, err)
 				return

@@ -110,6 +110,7 @@ func TestPaths(t *testing.T) {
 		"and leaves the page at its prefix":     {own, "GET", Prefix, "<!doctype html>"},
 		"the description is beside it":          {usual, "GET", Prefix + "openapi.yaml", "openapi: 3.1.0"},
 		"every route is the API's":              {usual, "POST", "/destination", "API"},
+		"and other methods of the page's paths": {usual, "POST", "/", "API"},
 		"and what is nowhere":                   {usual, "GET", "/favicon.ico", "API"},
 		"the map is small and names its source": {usual, "GET", Prefix + "coastline.json", `{"source":"Natural Earth`},
 	} {
