@@ -24,6 +24,7 @@ case "$said $1 $2" in
 esac
 case "$*" in
 *Arn*) echo arn:aws:dynamodb:eu-west-1:123456789012:table/events/backup/01489602797149-73d8d5bc ;;
+*alarmConfiguration*) echo '{"enabled":true,"alarms":[{"name":"x"}]}' ;;
 *) echo ACTIVE ;;
 esac
 `
