@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -33,7 +34,11 @@ func CheckNode() error {
 // user has set the variable to a value of their own. The other says that "waitid:
 // no child processes": jsii waits for Node twice at once, and complains when the
 // wrong one is first.
+//
+// The function that it returns also waits, once after an installation and for 20
+// seconds at most, until jsii has written what makes all later starts faster.
 func QuietNode() (stop func()) {
+	start := time.Now()
 	const variable = "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"
 	if _, set := os.LookupEnv(variable); !set {
 		os.Setenv(variable, "20") // the release to be silent about; "1" is not enough
@@ -42,6 +47,11 @@ func QuietNode() (stop func()) {
 		jsii.Close()
 	}
 	return func() {
+		enough := time.Now().Add(20 * time.Second)
+		awaitIndex(packageCache(), start, func() bool {
+			time.Sleep(50 * time.Millisecond)
+			return time.Now().Before(enough)
+		})
 		if null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
 			os.Stderr = null
 		}

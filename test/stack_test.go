@@ -55,9 +55,22 @@ func TestStack(t *testing.T) {
 		want(t, "functions", len(tpl.ids("AWS::Lambda::Function")), "3")
 		want(t, "permissions to invoke", len(tpl.ids("AWS::Lambda::Permission")), "3")
 		want(t, "tables", len(tpl.ids("AWS::DynamoDB::Table")), "1")
-		for _, id := range tpl.ids("AWS::CodeDeploy::DeploymentGroup") {
-			// The API's two and the function's own three, not the other function's.
-			want(t, "alarms of "+id, len(at(tpl.Resources[id].Properties, "AlarmConfiguration.Alarms").([]any)), "5")
+		groups := tpl.ids("AWS::CodeDeploy::DeploymentGroup")
+		want(t, "deployment groups", len(groups), "3")
+		for _, id := range groups {
+			// The API's alarms and the function's own three, not another function's.
+			watched := map[string]int{}
+			for _, alarm := range at(tpl.Resources[id].Properties, "AlarmConfiguration.Alarms").([]any) {
+				name := tpl.Resources[at(alarm, "Name.Ref").(string)].Properties["AlarmName"].(string)
+				for _, e := range endpoints {
+					if strings.Contains(name, e.Function) {
+						watched[e.Function]++
+					}
+				}
+			}
+			if len(watched) != 1 || slices.Collect(maps.Values(watched))[0] != 3 {
+				t.Errorf("%s watches alarms of functions %v, want the three of one", id, watched)
+			}
 		}
 		told := 0
 		for _, id := range tpl.ids("AWS::Lambda::Function") {

@@ -2,36 +2,67 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/review"
+	"visitplannr/internal/settings"
 )
 
 func runDiff(ctx context.Context, c *cli, args []string) error {
-	var settings list
-	set := c.flags(`Show what the work tree changes in the deployed stack, against the commit,
-branch or tag BASE: what bears on security or safety first, then all changes as
-cdk diff shows them. Both are synthesized here, without an AWS account.`)
+	given := settingFlags{}
+	set := c.flags(`Show what the work tree changes in the deployed stacks, against the commit,
+branch or tag BASE: what is replaced, what breaks clients and what bears on
+security or safety first, then all changes as cdk diff shows them. What stages
+have in common is shown once. Both states are synthesized here, without an AWS
+account.`)
 	stages := set.String("stages", "dev,prod", "stages to compare, separated by commas")
-	set.Var(&settings, "c", "a setting for both, as `KEY=VALUE`; may be repeated")
+	format := set.String("format", "text", "text, or markdown for a comment on a pull request")
+	set.Var(given, "c", "a setting for both states, as `KEY=VALUE`; may be repeated")
 	if err := c.parse(set, args, 1); err != nil {
 		return err
 	}
-	root, err := gobuild.ModuleRoot(".")
+	render, known := map[string]func(*review.Report) string{
+		"text": (*review.Report).Text, "markdown": (*review.Report).Markdown,
+	}[*format]
+	if !known {
+		return c.misuse(set, "-format is %q; it must be text or markdown", *format)
+	}
+	if _, named := given["stage"]; named {
+		return c.misuse(set, "stages are named by -stages, not by -c stage=…")
+	}
+	o := review.Options{Base: set.Arg(0)}
+	for stage := range strings.SplitSeq(*stages, ",") {
+		context := map[string]any{"stage": stage}
+		for key, value := range given {
+			context[key] = value
+		}
+		var wrong *settings.ConfigError
+		config, err := settings.Load(context)
+		switch {
+		case errors.As(err, &wrong) && wrong.Key == "stage":
+			return c.misuse(set, "-stages names %q; each must be %s", stage, wrong.Allowed)
+		case err != nil:
+			return c.misuse(set, "stage %s: %v", stage, err)
+		case !slices.Contains(o.Stages, string(config.Stage)):
+			o.Stages = append(o.Stages, string(config.Stage))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		o.Context = append(o.Context, key+"="+given[key])
+	}
+	var err error
+	if o.Root, err = gobuild.ModuleRoot("."); err != nil {
+		return err
+	}
+	report, err := review.Diff(ctx, o)
 	if err != nil {
 		return err
 	}
-	return review.Diff(ctx, review.Options{
-		Root:    root,
-		Base:    set.Arg(0),
-		Stages:  strings.Split(*stages, ","),
-		Context: settings,
-	}, c.stdout)
+	_, err = io.WriteString(c.stdout, render(report))
+	return err
 }
-
-// list is a flag that may be repeated.
-type list []string
-
-func (l *list) String() string     { return strings.Join(*l, " ") }
-func (l *list) Set(s string) error { *l = append(*l, s); return nil }

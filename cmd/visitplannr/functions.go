@@ -18,6 +18,7 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local/console"
 	"visitplannr/internal/local/lambda"
 	"visitplannr/internal/local/watch"
 	"visitplannr/internal/settings"
@@ -32,6 +33,7 @@ type functions struct {
 	debug   bool
 	running map[string]*function // by name
 	out     io.Writer            // for people
+	page    *console.Console
 }
 
 // function is one of them: its processes, and the code that they run.
@@ -47,6 +49,7 @@ type functionOptions struct {
 	table       string
 	concurrency int // the most processes of a function side by side
 	debug       bool
+	page        *console.Console // sees all this
 }
 
 // debugTimeout is as long as anybody stands at a breakpoint.
@@ -66,7 +69,7 @@ func startFunctions(ctx context.Context, c *cli, db database, o functionOptions)
 	if err != nil {
 		return nil, fmt.Errorf("directory for the build: %w", err)
 	}
-	f := &functions{root: root, dir: dir, debug: o.debug, running: map[string]*function{}, out: c.stderr}
+	f := &functions{root: root, dir: dir, debug: o.debug, running: map[string]*function{}, out: c.stderr, page: o.page}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.Close())
@@ -89,7 +92,7 @@ func startFunctions(ctx context.Context, c *cli, db database, o functionOptions)
 			Timeout:      timeout,
 			Grace:        stopTimeout,
 			FunctionName: e.Function,
-			Logs:         c.stderr,
+			Logs:         io.MultiWriter(c.stderr, o.page.Log(e.Function)),
 		})
 		if err != nil {
 			return nil, err
@@ -114,7 +117,7 @@ func functionNames(endpoints []contract.Endpoint) func(yield func(string) bool) 
 func (f *functions) invokers() map[string]apigateway.Invoker {
 	invokers := map[string]apigateway.Invoker{}
 	for name, running := range f.running {
-		invokers[name] = running
+		invokers[name] = f.page.Function(name, running)
 	}
 	return invokers
 }
@@ -131,7 +134,9 @@ func (f *functions) build(ctx context.Context, names []string) (map[string]built
 	f.builds++
 	all := map[string]built{}
 	for _, name := range names {
+		f.page.Build(name, func(b *console.Build) { b.Running = true })
 		path, err := gobuild.Local(ctx, f.root, name, filepath.Join(f.dir, strconv.Itoa(f.builds), name), f.debug)
+		f.page.Build(name, func(b *console.Build) { b.Running, b.Error = false, message(err) })
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +158,13 @@ func (f *functions) swap(ctx context.Context, builds map[string]built) error {
 		if bytes.Equal(running.code, build.code) {
 			continue
 		}
-		if err := running.Swap(ctx, build.path); err != nil {
+		err := running.Swap(ctx, build.path)
+		f.page.Build(name, func(b *console.Build) {
+			if b.Error = message(err); err == nil {
+				b.Serving = time.Now()
+			}
+		})
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			continue
 		}
@@ -165,6 +176,14 @@ func (f *functions) swap(ctx context.Context, builds map[string]built) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// message returns the text of an error; empty without one.
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // Close ends the functions' processes after what they are doing.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/local/console"
 	"visitplannr/internal/settings"
 )
 
@@ -47,8 +48,10 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	if err != nil {
 		return err
 	}
+	endpoints := []contract.Endpoint{endpoint}
 	slice, err := startSlice(ctx, c, engineOptions{addr: "127.0.0.1:0"}, functionOptions{
-		endpoints: []contract.Endpoint{endpoint}, settings: config, table: table, concurrency: 1,
+		endpoints: endpoints, settings: config, table: table, concurrency: 1,
+		page: console.New(console.Config{Endpoints: endpoints}), // which nobody opens
 	})
 	if err != nil {
 		return err

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +19,8 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local/console"
+	"visitplannr/internal/openapi"
 	"visitplannr/internal/settings"
 )
 
@@ -37,7 +42,12 @@ start and gone at the end, unless -data names a file to keep it in. To use anoth
 engine, set AWS_ENDPOINT_URL_DYNAMODB to its URL (dynoxide, DynamoDB Local, or AWS
 itself, whose table must exist); -dynamodb-addr and -data then have no effect.
 
-Logs of the functions and of the gateway go to standard error, as JSON lines.
+The page at the API's address proposes, and shows what is stored and logged as it
+happens. Requests of other sites' pages are refused: of the hosts in -addr and
+-dynamodb-addr and of this machine's own names, and of origins in -c corsOrigins.
+
+Logs of the functions and of the gateway go to standard error: one readable line a
+request to a terminal, the JSON lines themselves to everything else.
 Ctrl-C ends the run after the requests that are under way; a second one at once.`
 
 // Bounds of the local run.
@@ -62,7 +72,7 @@ func (f settingFlags) Set(text string) error {
 }
 
 func runLocal(ctx context.Context, c *cli, args []string) error {
-	var addr string
+	var addr, logs string
 	var engine engineOptions
 	o := functionOptions{endpoints: contract.Endpoints()}
 	given := settingFlags{}
@@ -71,6 +81,7 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	set.StringVar(&o.table, "table", defaultTable, "`name` of the events table; made if it is not there")
 	set.StringVar(&engine.addr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
 	set.StringVar(&engine.data, "data", "", "`file` that keeps what the embedded engine stores, also when the process is killed; made if it is not there (default: memory)")
+	set.StringVar(&logs, "logs", "", "`format` of the logs: json, or text for people (default: text where standard error is a terminal)")
 	set.Var(given, "c", "a setting, `key=value`; may be repeated")
 	set.IntVar(&o.concurrency, "concurrency", 4, "the most `processes` of a function side by side")
 	set.BoolVar(&o.debug, "debug", false, "take away all timeouts, run one process of each function, built for a debugger, and print how to attach one")
@@ -82,6 +93,12 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	}
 	if o.debug {
 		o.concurrency = 1
+	}
+	switch {
+	case logs == "text", logs == "" && isTerminal(c.stderr):
+		c.stderr = console.Text(c.stderr)
+	case logs != "json" && logs != "":
+		return c.misuse(set, "-logs is %q; it must be json or text", logs)
 	}
 	var err error
 	if o.settings, err = settings.LoadLocal(given); err != nil {
@@ -98,8 +115,25 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 	}
 	defer listener.Close() // after Serve it is closed already
 
-	slice, err := startSlice(ctx, c, engine, o)
+	description, err := openapi.YAML(o.endpoints)
 	if err != nil {
+		return err
+	}
+	var slice *slice
+	o.page = console.New(console.Config{
+		Endpoints:   o.endpoints,
+		Title:       fmt.Sprintf("%s, %s", o.settings.Stage, o.settings.Access),
+		Table:       o.table,
+		Description: description,
+		CORSOrigins: o.settings.CORSOrigins,
+		Addr:        addr,
+		Signers:     pageSigners(o.settings.Access),
+		All:         func(ctx context.Context) iter.Seq2[eventstore.Event, error] { return slice.store.All(ctx) },
+		Stream: func(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
+			return slice.store.Stream(ctx, name)
+		},
+	})
+	if slice, err = startSlice(ctx, c, engine, o); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, slice.close(ctx)) }()
@@ -110,7 +144,7 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		ThrottleRate:   o.settings.ThrottleRate,
 		ThrottleBurst:  o.settings.ThrottleBurst,
 		CORSOrigins:    o.settings.CORSOrigins,
-		Logger:         httpapi.NewLogger(c.stderr),
+		Logger:         httpapi.NewLogger(io.MultiWriter(c.stderr, o.page.Log("gateway"))),
 	}
 	if o.settings.Access == settings.IAM {
 		config.Principals = localPrincipals()
@@ -124,10 +158,11 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 	}
 	defer slice.functions.follow(ctx)()
 	server := &http.Server{
-		Handler:     api,
+		Handler:     o.page.Handler(o.page.API(api)),
 		ReadTimeout: readTimeout,
 		ErrorLog:    log.New(c.stderr, "", 0),
 	}
+	server.RegisterOnShutdown(o.page.Close) // or open pages would hold it up
 	fmt.Fprint(c.stdout, banner(listener.Addr(), slice.dynamoDB, o, given))
 	return serve(ctx, c, server, listener)
 }
@@ -153,7 +188,7 @@ func serve(ctx context.Context, c *cli, server *http.Server, listener net.Listen
 
 func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlags) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "visitplannr is listening.\n\n")
+	fmt.Fprintf(&text, "visitplannr is listening.\n\n  Page      http://%s/\n", addr)
 	for _, e := range o.endpoints {
 		fmt.Fprintf(&text, "  API       %s http://%s%s (%s)\n", e.Method, addr, e.Path, e.Function)
 	}
@@ -168,13 +203,31 @@ func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlag
 		fmt.Fprintf(&text, "            without effect on this machine (docs/configuration.md says why): %s\n", strings.Join(without, ", "))
 	}
 	fmt.Fprintf(&text, "\nTry:\n\n")
+	signature, credentials, sign := "", "", ""
+	if o.settings.Access == settings.IAM {
+		p := localPrincipals()[0]
+		signature, sign = " "+curlSignature(p), " -sign"
+		credentials = fmt.Sprintf("AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s ", p.AccessKeyID, p.SecretAccessKey)
+	}
 	for _, e := range o.endpoints {
-		fmt.Fprintf(&text, "  curl -i -X %s http://%s%s%s", e.Method, addr, e.SamplePath(), curlSignature(o.settings.Access))
+		fmt.Fprintf(&text, "  curl -i -X %s http://%s%s%s", e.Method, addr, e.SamplePath(), signature)
 		if e.Body != nil {
 			fmt.Fprintf(&text, " -H 'Content-Type: %s' -d '%s'", contract.MediaTypeJSON, e.SampleBody())
 		}
 		fmt.Fprintln(&text)
 	}
+	// What is as these commands take it by themselves need not be said.
+	unless := func(usual, is, format string) string {
+		if is == usual {
+			return ""
+		}
+		return fmt.Sprintf(format, is)
+	}
+	engine, _, _ := strings.Cut(dynamoDB, " ")
+	fmt.Fprintf(&text, "  %sgo run ./cmd/visitplannr propose%s%s -name Brockholes -latitude 53.77 -longitude -2.63\n", credentials,
+		unless(defaultAPI, addr.String(), " -url http://%s"+contract.ProposeDestination.Path), sign)
+	fmt.Fprintf(&text, "  %sgo run ./cmd/visitplannr events -follow%s\n",
+		unless("http://"+defaultDynamoDB, engine, dynamo.EnvEndpoint+"=%s "), unless(defaultTable, o.table, " -table %s"))
 	fmt.Fprintf(&text, "\nCtrl-C stops it.\n\n")
 	return text.String()
 }
@@ -210,6 +263,16 @@ func prepareTable(ctx context.Context, db database, store *dynamo.Store, table s
 			db.endpoint, dynamo.EnvEndpoint, err)
 	}
 	return err
+}
+
+// isTerminal tells whether people read what is written.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // addressError says what to do about an address that cannot be listened on.

@@ -98,6 +98,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"a value of a setting that is none is named":  {[]string{"local", "-c", "validation=none"}, "gateway or function"},
 		"a setting without a value is shown":          {[]string{"local", "-c", "stage"}, `"stage" is not of the form key=value`},
 		"a function that does not exist is named":     {[]string{"event", "-function", "none"}, `"none"; it can be propose-destination`},
+		"a format of logs that is none is named":      {[]string{"local", "-logs", "xml"}, `-logs is "xml"`},
 		"no concurrency is refused":                   {[]string{"local", "-concurrency", "0"}, "-concurrency is 0"},
 		"what is no stream name is named":             {[]string{"stream", "brockholes"}, `"brockholes"`},
 		"a proposal without a name is refused":        {[]string{"propose", "-latitude", "1", "-longitude", "2"}, "-name must be"},

@@ -2,9 +2,13 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local/console"
 	"visitplannr/internal/settings"
 )
 
@@ -41,11 +45,26 @@ func signers(access settings.Access) string {
 	return text.String()
 }
 
-// curlSignature is what curl needs to sign as the first of them.
-func curlSignature(access settings.Access) string {
+// curlSignature is what curl needs to sign as a principal.
+func curlSignature(p apigateway.Principal) string {
+	return fmt.Sprintf("--aws-sigv4 aws:amz:%s:execute-api --user %s:%s", localRegion, p.AccessKeyID, p.SecretAccessKey)
+}
+
+// pageSigners are the principals as the page signs for them.
+func pageSigners(access settings.Access) []console.Signer {
 	if access != settings.IAM {
-		return ""
+		return nil
 	}
-	p := localPrincipals()[0]
-	return fmt.Sprintf(" --aws-sigv4 aws:amz:%s:execute-api --user %s:%s", localRegion, p.AccessKeyID, p.SecretAccessKey)
+	var all []console.Signer
+	for _, p := range localPrincipals() {
+		credentials := aws.Credentials{AccessKeyID: p.AccessKeyID, SecretAccessKey: p.SecretAccessKey}
+		all = append(all, console.Signer{
+			Name: p.ARN[strings.LastIndex(p.ARN, "/")+1:],
+			Curl: curlSignature(p),
+			Sign: func(r *http.Request, body []byte) error {
+				return signFor(r.Context(), credentials, r, body, "execute-api", localRegion)
+			},
+		})
+	}
+	return all
 }

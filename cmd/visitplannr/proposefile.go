@@ -86,11 +86,7 @@ func contentKey(body []byte) string { return fmt.Sprintf("content-%x", sha256.Su
 // progress shows one line that the next replaces, when somebody watches; an empty
 // one takes it away.
 func (c *cli) progress(format string, args ...any) {
-	terminal, ok := c.stderr.(*os.File)
-	if !ok {
-		return
-	}
-	if info, err := terminal.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-		fmt.Fprintf(terminal, "\r\x1b[K"+format, args...)
+	if isTerminal(c.stderr) {
+		fmt.Fprintf(c.stderr, "\r\x1b[K"+format, args...)
 	}
 }

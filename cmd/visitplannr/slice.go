@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"strings"
 
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local/console"
 	"visitplannr/internal/local/dynamodb"
 )
 
 // slice is the functions and their table, without a gateway.
 type slice struct {
 	functions *functions
+	store     *dynamo.Store
 	dynamoDB  string // where the table is, for people
 	closers   []func(context.Context) error
 }
@@ -50,7 +53,8 @@ func startSlice(ctx context.Context, c *cli, engine engineOptions, o functionOpt
 	if err != nil {
 		return nil, err
 	}
-	if err := prepareTable(ctx, db, db.store(o.table), o.table); err != nil {
+	s.store = db.store(o.table)
+	if err := prepareTable(ctx, db, s.store, o.table); err != nil {
 		return nil, err
 	}
 	if s.functions, err = startFunctions(ctx, c, db, o); err != nil {
@@ -71,7 +75,9 @@ func startEngine(engine engineOptions, o functionOptions) (*dynamodb.Server, err
 		}
 		grants[functionKeyID(e.Function)] = grant
 	}
-	embedded, err := dynamodb.Start(engine.addr, dynamodb.Options{Path: engine.data, Grants: grants})
+	embedded, err := dynamodb.Start(engine.addr, dynamodb.Options{Path: engine.data, Grants: grants, Around: func(handler http.Handler) http.Handler {
+		return console.OnlyHere(engine.addr, o.page.Engine(handler))
+	}})
 	var network *net.OpError
 	if errors.As(err, &network) {
 		return nil, addressError("embedded DynamoDB engine", "-dynamodb-addr", err)

@@ -38,12 +38,14 @@ func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 	writeFile(t, source, original+"\nfunc broken( {\n")
 	logs.await(t, "syntax error")
 	logs.await(t, "The last good build goes on serving.")
+	pageSays(t, api, "syntax error")
 	if got, want := problemDetail(t, api), fmt.Sprintf(before, 2); got != want {
 		t.Errorf("after the broken change the detail is %q, want that of the last good build, %q", got, want)
 	}
 
 	writeFile(t, source, strings.Replace(original, before, after, 1))
 	logs.await(t, "The functions serve what the sources say now")
+	pageSays(t, api, `"Running":false,"Error":""`)
 	if got, want := problemDetail(t, api), fmt.Sprintf(after, 2); got != want {
 		t.Errorf("after the change the detail is %q, want %q", got, want)
 	}

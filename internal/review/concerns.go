@@ -1,6 +1,7 @@
 package review
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -24,6 +25,12 @@ func ParseTemplate(text []byte) (Template, error) {
 	return t, nil
 }
 
+// kind returns a resource's type, or "" for one that is not in the template.
+func (t Template) kind(id string) string {
+	kind, _ := t.Resources[id]["Type"].(string)
+	return kind
+}
+
 // A Change is one value of a resource that differs.
 type Change struct {
 	ID     string // of the resource
@@ -31,17 +38,28 @@ type Change struct {
 	Path   string // of the value, such as Properties.Timeout; "" for the whole resource
 	Before any    // nil: there was none
 	After  any    // nil: there is none
-
-	partOfNew bool // a value of a resource that was not there
 }
 
-// String returns the change as one line.
+func (c Change) isNew() bool  { return c.Path == "" && c.Before == nil }
+func (c Change) isGone() bool { return c.Path == "" && c.After == nil }
+
+// String returns the change as one line. That of a new resource says what it lets
+// anybody do, and what it exposes.
 func (c Change) String() string {
 	where := c.Type + " " + c.ID
 	switch {
-	case c.Path == "" && c.Before == nil:
+	case c.isNew():
+		var values []string
+		for _, v := range c.values() {
+			if v.concern(true) >= 0 {
+				values = append(values, strings.TrimPrefix(v.Path, "Properties.")+" "+short(v.After))
+			}
+		}
+		if len(values) > 0 {
+			where += ": " + strings.Join(values, ", ")
+		}
 		return "+ " + where
-	case c.Path == "" && c.After == nil:
+	case c.isGone():
 		return "- " + where
 	}
 	path := strings.TrimPrefix(c.Path, "Properties.")
@@ -53,6 +71,15 @@ func (c Change) String() string {
 	return fmt.Sprintf("~ %s %s: %s -> %s", where, path, short(c.Before), short(c.After))
 }
 
+// values returns the values of a new resource.
+func (c Change) values() []Change {
+	var values []Change
+	compare(nil, c.After, "", func(path string, _, after any) {
+		values = append(values, Change{c.ID, c.Type, path, nil, after})
+	})
+	return values
+}
+
 // without returns the elements of list that are not in other.
 func without(list, other []any) []any {
 	return slices.DeleteFunc(slices.Clone(list), func(v any) bool {
@@ -60,25 +87,10 @@ func without(list, other []any) []any {
 	})
 }
 
-func short(v any) string {
-	if v == nil {
-		return "none"
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	const enough = 400
-	if len(text) > enough {
-		return string(text[:enough]) + "…"
-	}
-	return string(text)
-}
-
 // Changes lists what differs between two templates, by resource and then by
 // path. Lists of the same length are compared element by element; others are one
-// value each, and so is whatever a function such as Ref computes. A resource that
-// is gone is one change; one that is new is one, and one more for each value.
+// value each, and so are a statement of a policy and what a function such as Ref
+// computes. A resource that is new or gone is one change.
 func Changes(before, after Template) []Change {
 	var changes []Change
 	ids := slices.Collect(maps.Keys(before.Resources))
@@ -90,20 +102,13 @@ func Changes(before, after Template) []Change {
 	slices.Sort(ids)
 	for _, id := range ids {
 		b, a := before.Resources[id], after.Resources[id]
-		kind, _ := a["Type"].(string)
-		if a == nil {
-			kind, _ = b["Type"].(string)
-		}
+		kind := cmp.Or(after.kind(id), before.kind(id))
 		if a == nil || b == nil {
 			changes = append(changes, Change{ID: id, Type: kind, Before: whole(b), After: whole(a)})
-		}
-		if a == nil {
 			continue
 		}
 		compare(b, a, "", func(path string, before, after any) {
-			if path != "Type" {
-				changes = append(changes, Change{id, kind, path, before, after, b == nil})
-			}
+			changes = append(changes, Change{id, kind, path, before, after})
 		})
 	}
 	return changes
@@ -125,7 +130,7 @@ func compare(before, after any, path string, differ func(path string, before, af
 	}
 	b, bIsMap := before.(map[string]any)
 	a, aIsMap := after.(map[string]any)
-	if !(bIsMap || aIsMap) || bIsMap && computed(b) || aIsMap && computed(a) || bIsMap != aIsMap && before != nil && after != nil {
+	if !(bIsMap || aIsMap) || bIsMap && atomic(b) || aIsMap && atomic(a) || bIsMap != aIsMap && before != nil && after != nil {
 		if !reflect.DeepEqual(before, after) {
 			differ(path, before, after)
 		}
@@ -150,8 +155,12 @@ func alike(before, after any) (b, a []any, ok bool) {
 	return b, a, bIsList && aIsList && len(b) == len(a)
 }
 
-// computed tells a CloudFormation function, such as Ref or Fn::GetAtt.
-func computed(m map[string]any) bool {
+// atomic tells what is only understood as a whole: a CloudFormation function, such
+// as Ref or Fn::GetAtt, and a statement of a policy.
+func atomic(m map[string]any) bool {
+	if _, isStatement := m["Effect"]; isStatement {
+		return true
+	}
 	for key := range m {
 		return len(m) == 1 && (key == "Ref" || strings.HasPrefix(key, "Fn::"))
 	}
@@ -169,26 +178,47 @@ type concern struct {
 // concerns are in the order in which a reviewer should worry. A change belongs to
 // the first that takes it.
 var concerns = []concern{
-	{title: "Who may do what", types: regexp.MustCompile(`^AWS::(IAM|Lambda::(Permission|Url)|S3::BucketPolicy|SNS::TopicPolicy|SQS::QueuePolicy)`), ofNew: true},
+	{title: "Who may do what", types: regexp.MustCompile(`^AWS::(IAM|Lambda::(Permission|LayerVersionPermission|Url)|S3::BucketPolicy|SNS::TopicPolicy|SQS::QueuePolicy)`), ofNew: true},
 	{title: "Who may do what", types: anything, ofNew: true,
 		paths: regexp.MustCompile(`(?i)(PolicyDocument|KeyPolicy|ResourcePolicy|^Properties\.(Policy|Role)\b|RoleArn)`)},
 	{title: "Who may call the API, and with what", types: regexp.MustCompile(`^AWS::(ApiGateway::(RequestValidator|Authorizer|Account)|WAFv2::)`)},
 	{title: "Who may call the API, and with what", types: anything, ofNew: true,
-		paths: regexp.MustCompile(`(AuthorizationType|AuthorizerId|ApiKeyRequired|RequestValidatorId|RequestModels|EndpointConfiguration|Access-Control-|CORS_ORIGINS)`)},
+		paths: regexp.MustCompile(`(AuthorizationType|AuthorizerId|ApiKeyRequired|^Properties\.HttpMethod$|RequestValidatorId|RequestModels|EndpointConfiguration|Access-Control-|CORS_ORIGINS)`)},
 	{title: "Who may call the API, and with what", types: regexp.MustCompile(`^AWS::ApiGateway::(Model|Method)$`),
 		paths: regexp.MustCompile(`^(Properties\.Schema\b.*|)$`)},
+	{title: "What happens to stored data", types: anything, ofNew: true, // a stream, and who reads one
+		paths: regexp.MustCompile(`(StreamSpecification|EventSourceArn|SelfManagedEventSource)`)},
+	{title: "What happens to stored data", types: regexp.MustCompile(`^AWS::Lambda::EventSourceMapping$`)},
 	{title: "What happens to stored data", types: anything,
 		paths: regexp.MustCompile(`^(DeletionPolicy|UpdateReplacePolicy)$|DeletionProtection|PointInTimeRecovery|RetentionInDays|KeySchema|AttributeDefinitions|^Properties\.(TableName|LogGroupName)$`)},
 	{title: "What happens to stored data", types: regexp.MustCompile(`^AWS::(DynamoDB|Logs|S3|Backup)::`), paths: regexp.MustCompile(`^$`)},
+	{title: "What code runs, and what it is told", types: regexp.MustCompile(`^AWS::Lambda::(Function|LayerVersion)$`), ofNew: true,
+		paths: regexp.MustCompile(`^Properties\.(Layers|Environment|Runtime|Handler|Content|CodeSigningConfigArn|VpcConfig|FileSystemConfigs)\b`)},
+	{title: "What code runs, and what it is told", types: regexp.MustCompile(`^AWS::Lambda::(Function|LayerVersion)$`), paths: regexp.MustCompile(`^$`)},
 	{title: "Encryption", types: regexp.MustCompile(`^AWS::KMS::`)},
-	{title: "Encryption", types: anything, paths: regexp.MustCompile(`(?i)(kms|encrypt|SSESpecification|SecureTransport)`)},
+	{title: "Encryption", types: anything, paths: regexp.MustCompile(`(?i)(kms|encrypt|SSESpecification|SecureTransport|SecurityPolicy)`)},
 	{title: "Limits and capacity", types: anything,
 		paths: regexp.MustCompile(`(MethodSettings|ReservedConcurrentExecutions|ProvisionedThroughput|BillingMode|(Min|Max)Capacity|Properties\.(Timeout|MemorySize))`)},
 	{title: "Alarms, logs and rollback", types: regexp.MustCompile(`^AWS::(CloudWatch::Alarm|SNS::|CodeDeploy::)`)},
 	{title: "Alarms, logs and rollback", types: anything, paths: regexp.MustCompile(`(AccessLogSetting|LoggingConfig|Tracing|UpdatePolicy)`)},
 }
 
-var anything = regexp.MustCompile(``)
+var (
+	anything = regexp.MustCompile(``)
+
+	// harmless says nothing that the line of its resource does not.
+	harmless = regexp.MustCompile(`^(Type|Metadata.*|DependsOn.*)$|PolicyDocument\.Version$|PolicyName$|[dD]escription$`)
+)
+
+// concern returns which of the concerns the change belongs to, or -1.
+func (c Change) concern(partOfNew bool) int {
+	if harmless.MatchString(c.Path) {
+		return -1
+	}
+	return slices.IndexFunc(concerns, func(k concern) bool {
+		return k.types.MatchString(c.Type) && (k.paths == nil || k.paths.MatchString(c.Path)) && (k.ofNew || !partOfNew)
+	})
+}
 
 // Group is the changes of one concern.
 type Group struct {
@@ -197,30 +227,30 @@ type Group struct {
 }
 
 // Concerns returns the changes that bear on security or safety, the gravest
-// first. What is left is for the ordinary diff to show.
+// first. What is left is for the ordinary diff to show. A new resource stands where
+// the gravest of its values does.
 func Concerns(changes []Change) []Group {
-	var groups []Group
+	of := map[string][]Change{}
 	for _, c := range changes {
-		for _, concern := range concerns {
-			if !concern.types.MatchString(c.Type) || concern.paths != nil && !concern.paths.MatchString(c.Path) || c.partOfNew && !concern.ofNew {
-				continue
+		gravest := c.concern(false)
+		if c.isNew() {
+			for _, v := range c.values() {
+				if i := v.concern(true); i >= 0 && (gravest < 0 || i < gravest) {
+					gravest = i
+				}
 			}
-			groups = add(groups, concern.title, c)
-			break
+		}
+		if gravest >= 0 {
+			title := concerns[gravest].title
+			of[title] = append(of[title], c)
 		}
 	}
-	order := func(g Group) int {
-		return slices.IndexFunc(concerns, func(c concern) bool { return c.title == g.Title })
+	var groups []Group
+	for _, k := range concerns {
+		if len(of[k.title]) > 0 {
+			groups = append(groups, Group{k.title, of[k.title]})
+			delete(of, k.title)
+		}
 	}
-	slices.SortStableFunc(groups, func(a, b Group) int { return order(a) - order(b) })
-	return groups
-}
-
-func add(groups []Group, title string, c Change) []Group {
-	i := slices.IndexFunc(groups, func(g Group) bool { return g.Title == title })
-	if i < 0 {
-		return append(groups, Group{title, []Change{c}})
-	}
-	groups[i].Changes = append(groups[i].Changes, c)
 	return groups
 }

@@ -1,6 +1,7 @@
 // Package review shows what a change of the sources does to the deployed stack,
 // before anybody deploys it: it synthesizes two states of the repository and
-// compares their templates. It needs neither an AWS account nor the network.
+// compares their templates, and what they promise to clients of the API. It needs
+// neither an AWS account nor the network.
 package review
 
 import (
@@ -9,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,37 +26,26 @@ type Options struct {
 	Context []string // further context for both states, as KEY=VALUE
 }
 
-// Diff writes to out, for each stage, the changes that bear on security or
-// safety, and then all changes as cdk diff shows them.
-//
-// It reports the first thing that could not be done. ErrNoApp says that the old
-// state has no CDK app yet.
-func Diff(ctx context.Context, o Options, out io.Writer) error {
-	// Nothing is written before git's work tree is gone: a reader that stops
-	// early, such as head, ends this process then and there.
-	var report bytes.Buffer
-	err := diff(ctx, o, &report)
-	_, written := out.Write(report.Bytes())
-	return errors.Join(err, written)
-}
-
-func diff(ctx context.Context, o Options, out io.Writer) (err error) {
+// Diff compares the two states. It reports the first thing that could not be done.
+// ErrNoApp says that the old state has no CDK app yet. When it returns, the work
+// tree of git that it needed is gone.
+func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 	cdk, err := findCDK(o.Root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	commit, err := resolve(ctx, o.Root, o.Base)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	scratch, err := os.MkdirTemp("", "visitplannr-diff-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(scratch)
 	base := filepath.Join(scratch, "base")
 	if _, err := git(ctx, o.Root, "worktree", "add", "--detach", base, commit); err != nil {
-		return err
+		return nil, err
 	}
 	defer func() {
 		// Also after Ctrl-C: git would remember the work tree.
@@ -64,7 +53,7 @@ func diff(ctx context.Context, o Options, out io.Writer) (err error) {
 		err = errors.Join(err, removed)
 	}()
 	if _, err := os.Stat(filepath.Join(base, "cdk.json")); err != nil {
-		return fmt.Errorf("%w: %s (%.12s) has no cdk.json", ErrNoApp, o.Base, commit)
+		return nil, fmt.Errorf("%w: %s (%.12s) has no cdk.json", ErrNoApp, o.Base, commit)
 	}
 
 	// The two states are independent, so they are synthesized side by side; the
@@ -73,19 +62,30 @@ func diff(ctx context.Context, o Options, out io.Writer) (err error) {
 	work := states{cdk, o.Root, filepath.Join(scratch, "new"), o}
 	var synthesis sync.WaitGroup
 	var oldErr, newErr error
-	synthesis.Go(func() { oldErr = old.synth(ctx, o.Base) })
-	synthesis.Go(func() { newErr = work.synth(ctx, "the work tree") })
+	synthesis.Go(func() { oldErr = old.synth(ctx) })
+	synthesis.Go(func() { newErr = work.synth(ctx) })
 	synthesis.Wait()
-	if err := errors.Join(oldErr, newErr); err != nil {
-		return err
+	switch {
+	case oldErr != nil && newErr != nil && oldErr.Error() == newErr.Error():
+		return nil, fmt.Errorf("%s and the work tree: %w", o.Base, newErr)
+	case oldErr != nil:
+		return nil, fmt.Errorf("%s: %w", o.Base, oldErr)
+	case newErr != nil:
+		return nil, fmt.Errorf("the work tree: %w", newErr)
 	}
-
+	breaks, err := contractBreaks(base, o.Root)
+	if err != nil {
+		return nil, err
+	}
+	var stacks []stackDiff
 	for _, stage := range o.Stages {
-		if err := report(ctx, old, work, stage, out); err != nil {
-			return err
+		d, err := compareStacks(ctx, old, work, stage)
+		if err != nil {
+			return nil, err
 		}
+		stacks = append(stacks, d)
 	}
-	return nil
+	return newReport(stacks, breaks, o.Base), nil
 }
 
 // ErrNoApp says that a state has nothing to synthesize.
@@ -101,14 +101,14 @@ type states struct {
 
 func (s states) assembly(stage string) string { return filepath.Join(s.out, stage) }
 
-func (s states) synth(ctx context.Context, name string) error {
+func (s states) synth(ctx context.Context) error {
 	for _, stage := range s.options.Stages {
 		args := []string{"synth", "--quiet", "--output", s.assembly(stage), "--context", "stage=" + stage}
 		for _, c := range s.options.Context {
 			args = append(args, "--context", c)
 		}
 		if output, err := s.run(ctx, args...); err != nil {
-			return fmt.Errorf("synthesize stage %s of %s: %w\n%s", stage, name, err, output)
+			return fmt.Errorf("synthesize stage %s: %w\n%s", stage, err, output)
 		}
 	}
 	return nil
@@ -126,45 +126,6 @@ func (s states) run(ctx context.Context, args ...string) (string, error) {
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 	output, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(output)), err
-}
-
-func report(ctx context.Context, old, work states, stage string, out io.Writer) error {
-	stack := "visitplannr-" + stage
-	before, err := read(old.assembly(stage), stack)
-	if err != nil {
-		return err
-	}
-	after, err := read(work.assembly(stage), stack)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "==== %s\n", stack)
-	changes := Changes(before.template, after.template)
-	if before.protected != after.protected {
-		changes = append(changes, Change{ID: stack, Type: "AWS::CloudFormation::Stack", Path: "DeletionProtection",
-			Before: before.protected, After: after.protected})
-	}
-	if len(changes) == 0 && bytes.Equal(before.text, after.text) {
-		fmt.Fprint(out, "No changes.\n\n")
-		return nil
-	}
-	groups := Concerns(changes)
-	if len(groups) == 0 {
-		fmt.Fprint(out, "No change bears on security or safety.\n")
-	}
-	for _, g := range groups {
-		fmt.Fprintf(out, "!! %s\n", g.Title)
-		for _, c := range g.Changes {
-			fmt.Fprintf(out, "   %s\n", c)
-		}
-	}
-	all, err := work.run(ctx, "diff", "--no-color", "--app", work.assembly(stage),
-		"--template", filepath.Join(old.assembly(stage), stack+".template.json"), stack)
-	if err != nil {
-		return fmt.Errorf("cdk diff of %s: %w\n%s", stack, err, all)
-	}
-	fmt.Fprintf(out, "\nAll changes, as cdk diff shows them:\n\n%s\n\n", all)
-	return nil
 }
 
 type synthesized struct {

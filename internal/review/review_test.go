@@ -1,9 +1,7 @@
 package review_test
 
 import (
-	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,9 +32,9 @@ func TestConcerns(t *testing.T) {
 		want           []string
 	}{
 		{"an action more", `"dynamodb:PutItem"`, `["dynamodb:PutItem","dynamodb:DeleteItem"]`, []string{
-			"Who may do what", `~ AWS::IAM::Policy policy PolicyDocument.Statement.0.Action: "dynamodb:PutItem" -> ["dynamodb:PutItem","dynamodb:DeleteItem"]`}},
+			"Who may do what", `~ AWS::IAM::Policy policy PolicyDocument.Statement.0: Allow dynamodb:PutItem on table.Arn -> Allow dynamodb:PutItem, dynamodb:DeleteItem on table.Arn`}},
 		{"a statement more", `"Statement": [`, `"Statement": [{"Action": "s3:*", "Effect": "Allow", "Resource": "*"},`, []string{
-			"Who may do what", `~ AWS::IAM::Policy policy PolicyDocument.Statement: without [], with [{"Action":"s3:*","Effect":"Allow","Resource":"*"}]`}},
+			"Who may do what", `~ AWS::IAM::Policy policy PolicyDocument.Statement: without [], with [Allow s3:* on *]`}},
 		{"open access", `AWS_IAM`, `NONE`, []string{
 			"Who may call the API, and with what", `~ AWS::ApiGateway::Method method AuthorizationType: "AWS_IAM" -> "NONE"`}},
 		{"a table that goes with the stack", `"DeletionPolicy": "Retain"`, `"DeletionPolicy": "Delete"`, []string{
@@ -73,6 +71,7 @@ func TestConcerns(t *testing.T) {
 			"Who may do what", "- AWS::IAM::Policy policy",
 			"Who may call the API, and with what", "- AWS::ApiGateway::Method method",
 			"What happens to stored data", "- AWS::Logs::LogGroup logs", "- AWS::DynamoDB::Table table",
+			"What code runs, and what it is told", "- AWS::Lambda::Function function",
 			"Alarms, logs and rollback", "- AWS::CloudWatch::Alarm alarm", "- AWS::SNS::Topic topic",
 		}
 		if got := concerns(t, template, empty); !slices.Equal(got, want) {
@@ -83,11 +82,10 @@ func TestConcerns(t *testing.T) {
 	t.Run("a resource that is new is one line, and what it lets anybody do", func(t *testing.T) {
 		t.Parallel()
 		want := []string{
-			"Who may do what", "+ AWS::IAM::Policy policy",
-			`~ AWS::IAM::Policy policy PolicyDocument.Statement: none -> [{"Action":"dynamodb:PutItem","Effect":"Allow","Resource":{"Fn::GetAtt":["table","Arn"]}}]`,
-			"Who may call the API, and with what", "+ AWS::ApiGateway::Method method",
-			`~ AWS::ApiGateway::Method method AuthorizationType: none -> "AWS_IAM"`,
+			"Who may do what", "+ AWS::IAM::Policy policy: PolicyDocument.Statement [Allow dynamodb:PutItem on table.Arn]",
+			"Who may call the API, and with what", `+ AWS::ApiGateway::Method method: AuthorizationType "AWS_IAM"`,
 			"What happens to stored data", "+ AWS::Logs::LogGroup logs", "+ AWS::DynamoDB::Table table",
+			"What code runs, and what it is told", "+ AWS::Lambda::Function function",
 			"Alarms, logs and rollback", "+ AWS::CloudWatch::Alarm alarm", "+ AWS::SNS::Topic topic",
 		}
 		if got := concerns(t, empty, template); !slices.Equal(got, want) {
@@ -136,15 +134,19 @@ func concerns(t *testing.T, before, after string) []string {
 }
 
 // fakeCDK stands in for the CDK's command line: it synthesizes the file
-// template.json of its directory, and shows that it was asked for a diff.
+// template.json of its directory, or that of the stage, and shows that it was asked
+// for a diff.
 const fakeCDK = `#!/bin/sh
 set -e
 [ -z "$AWS_ACCESS_KEY_ID" ] || { echo "got credentials"; exit 1; }
-if [ "$1" = diff ]; then echo "diff of $*"; exit; fi
+if [ "$1" = diff ]; then echo "[~] diff of $*"; exit; fi
 while [ $# -gt 0 ]; do case $1 in --output) out=$2;; stage=*) stage=${1#stage=};; esac; shift; done
-grep -q Resources template.json || { echo "template.json is broken"; exit 1; }
-mkdir -p $out && cp template.json $out/visitplannr-$stage.template.json
-echo '{"artifacts":{"visitplannr-'$stage'":{"properties":{"terminationProtection":'$(cat protected)'}}}}' >$out/manifest.json
+[ -f $stage.json ] || cp template.json $stage.json
+grep -q Resources $stage.json || { echo "template.json is broken"; exit 1; }
+mkdir -p $out && mv $stage.json $out/visitplannr-$stage.template.json
+echo '{"version":"36.0.0","artifacts":{"visitplannr-'$stage'":{"type":"aws:cloudformation:stack",
+  "environment":"aws://unknown-account/unknown-region","properties":{
+  "templateFile":"visitplannr-'$stage'.template.json","terminationProtection":'$(cat protected)'}}}}' >$out/manifest.json
 `
 
 // repository makes one with a commit that holds the template, and returns its
@@ -195,31 +197,29 @@ func git(t *testing.T, dir string, args ...string) string {
 	return string(out)
 }
 
-type writer func([]byte) (int, error)
-
-func (w writer) Write(p []byte) (int, error) { return w(p) }
-
 func TestDiff(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "not for the CDK")
 
 	diff := func(t *testing.T, dir, base string) (string, error) {
-		var out bytes.Buffer
-		err := review.Diff(t.Context(), review.Options{Root: dir, Base: base, Stages: []string{"dev", "prod"}}, &out)
+		report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: base, Stages: []string{"dev", "prod"}})
 		if trees := strings.TrimSpace(git(t, dir, "worktree", "list")); strings.Contains(trees, "\n") {
 			t.Errorf("got work trees left over:\n%s", trees)
 		}
-		return out.String(), err
+		if err != nil {
+			return "", err
+		}
+		return report.Text(), nil
 	}
 
 	t.Run("says that nothing changes", func(t *testing.T) {
 		dir, _ := repository(t)
 		got, err := diff(t, dir, "base")
-		if want := "==== visitplannr-dev\nNo changes.\n\n==== visitplannr-prod\nNo changes.\n\n"; err != nil || got != want {
+		if want := "dev and prod: no changes\n"; err != nil || got != want {
 			t.Errorf("got %q, %v\nwant %q", got, err, want)
 		}
 	})
 
-	t.Run("puts what is dangerous before the whole", func(t *testing.T) {
+	t.Run("puts what is dangerous before the whole, and says once what stages share", func(t *testing.T) {
 		dir, put := repository(t)
 		put("template.json", strings.Replace(template, "AWS_IAM", "NONE", 1))
 		put("protected", "false")
@@ -227,27 +227,14 @@ func TestDiff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		position := -1
-		for _, part := range []string{"==== visitplannr-dev", `AuthorizationType: "AWS_IAM" -> "NONE"`, "DeletionProtection: true -> false",
-			"diff of diff", "==== visitplannr-prod", `AuthorizationType: "AWS_IAM" -> "NONE"`, "diff of diff"} {
-			at := strings.Index(got[position+1:], part)
-			if at < 0 {
-				t.Fatalf("got\n%s\nwant %q after the ones before", got, part)
+		for _, part := range []string{"dev and prod: 1 changed\n", `AuthorizationType: "AWS_IAM" -> "NONE"`,
+			"==== dev\n!! What happens to stored data\n   ~ AWS::CloudFormation::Stack visitplannr-dev DeletionProtection: true -> false\n"} {
+			if strings.Count(got, part) != 1 {
+				t.Errorf("got\n%s\nwant %q once", got, part)
 			}
-			position += 1 + at
 		}
-	})
-
-	t.Run("cleans up before it writes, for a reader that stops early", func(t *testing.T) {
-		dir, _ := repository(t)
-		err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: []string{"dev"}}, writer(func([]byte) (int, error) {
-			if trees := strings.TrimSpace(git(t, dir, "worktree", "list")); strings.Contains(trees, "\n") {
-				t.Errorf("got work trees while it writes:\n%s", trees)
-			}
-			return 0, io.ErrClosedPipe
-		}))
-		if !errors.Is(err, io.ErrClosedPipe) {
-			t.Errorf("got %v, want %v", err, io.ErrClosedPipe)
+		if strings.Index(got, "AuthorizationType") > strings.Index(got, "diff of diff") {
+			t.Errorf("got\n%s\nwant what is dangerous before the whole", got)
 		}
 	})
 
@@ -272,6 +259,16 @@ func TestDiff(t *testing.T) {
 		put("template.json", "{}")
 		if _, err := diff(t, dir, "base"); err == nil || !strings.Contains(err.Error(), "the work tree") || !strings.Contains(err.Error(), "template.json is broken") {
 			t.Errorf("got %v, want the state and what the command line said", err)
+		}
+	})
+
+	t.Run("an error of both states is told once", func(t *testing.T) {
+		dir, put := repository(t)
+		put("template.json", "{}")
+		commit(t, dir, "broken")
+		_, err := diff(t, dir, "broken")
+		if err == nil || strings.Count(err.Error(), "template.json is broken") != 1 || !strings.HasPrefix(err.Error(), "broken and the work tree: ") {
+			t.Errorf("got %v, want the message once, and both states", err)
 		}
 	})
 

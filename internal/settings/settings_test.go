@@ -18,14 +18,16 @@ func TestConfigOfAStage(t *testing.T) {
 		Stage: settings.Dev, Access: settings.IAM, Validation: settings.ByFunction,
 		ThrottleRate: 10, ThrottleBurst: 20, AccessLogs: true,
 		Capacity: settings.Provisioned, CapacityMin: 5, CapacityMax: 20,
-		Removal: settings.Destroy, Architecture: settings.ARM64, MemoryMiB: 256, LogRetentionDays: 14, Delivery: settings.Direct,
+		Removal: settings.Destroy, Architecture: settings.ARM64, MemoryMiB: 256, LogRetentionDays: 14,
+		Delivery: settings.Direct,
 	}
 	prod := settings.Config{
 		Stage: settings.Prod, Access: settings.IAM, Validation: settings.ByFunction,
 		ThrottleRate: 50, ThrottleBurst: 100, AccessLogs: true,
 		Capacity: settings.OnDemand, CapacityMin: 5, CapacityMax: 100,
 		PointInTimeRecovery: true, DeletionProtection: true, Removal: settings.Retain,
-		Architecture: settings.ARM64, MemoryMiB: 512, ReservedConcurrency: 100, LogRetentionDays: 365, Delivery: settings.Canary,
+		Architecture: settings.ARM64, MemoryMiB: 512, ReservedConcurrency: 100, LogRetentionDays: 365,
+		Delivery: settings.Canary,
 	}
 	other := settings.Config{
 		Stage: settings.Prod, Access: settings.Open, Validation: settings.ByGateway,

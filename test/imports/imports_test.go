@@ -67,6 +67,7 @@ var rules = []rule{
 	// What stands in for AWS knows the API's words and AWS's, never the domain. The
 	// engine for tests and its build are a tool's.
 	{packages: "internal/local/dynamodb/enginetest", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
+	{packages: "internal/local/console", own: []string{"internal/contract", "internal/eventstore"}, others: []string{uuid}}, // it shows events
 	{packages: "internal/local/*", own: []string{"internal/contract", "internal/decimal"}, others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "internal/**", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
 }
@@ -147,6 +148,8 @@ func TestRulesRefuseWhatTheDesignForbids(t *testing.T) {
 		{"internal/httpapi", module + "/internal/destination"},
 		{"internal/local/apigateway", module + "/internal/destination"},
 		{"internal/local/apigateway", module + "/internal/httpapi"},
+		{"internal/local/apigateway", module + "/internal/eventstore"},
+		{"internal/local/console", module + "/internal/destination"},
 		{"internal/settings", sdk + "config"},
 		{"internal/httpapi", module + "/internal/eventstore/dynamo"},
 		{"internal/eventstore/dynamo", module + "/internal/destination"},

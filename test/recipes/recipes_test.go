@@ -198,6 +198,33 @@ var quick = []string{
 // generate is what the last step of a recipe runs, for what it writes alone.
 const generate = "UPDATE_SNAPS=true go test ./internal/openapi ./internal/local/apigateway ./internal/settings ./test -run 'UpToDate|Golden|Documented|AsReviewed'"
 
+// What the recipes change is there as they quote it. This costs nothing, so it runs
+// always.
+func TestRecipesFitTheSources(t *testing.T) {
+	root, err := gobuild.ModuleRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range readRecipes(t, root) {
+		t.Run(r.title, func(t *testing.T) {
+			t.Parallel()
+			module := t.TempDir()
+			copyModule(t, root, module)
+			if len(r.steps) < 2 {
+				t.Fatalf("got %d steps", len(r.steps))
+			}
+			for i, s := range r.steps {
+				if s.forgotten == "" || len(s.edits) == 0 && s.command == "" {
+					t.Errorf("step %d does nothing, or does not say what tells that it was forgotten", i+1)
+				}
+				for _, e := range s.edits {
+					e.apply(t, module)
+				}
+			}
+		})
+	}
+}
+
 func TestRecipesWorkWordByWord(t *testing.T) {
 	if !*all {
 		t.Skip("takes minutes: run it with -recipes")

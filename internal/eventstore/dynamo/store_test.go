@@ -26,16 +26,7 @@ func TestStore(t *testing.T) {
 		t.Run(engine.Name, func(t *testing.T) {
 			t.Parallel()
 			client := clientOf(t, engine.Start(t))
-			behaves := ofDynamoDB
-			if known := engine.Capabilities; known != nil {
-				behaves = engineWays{
-					RefusesLargeItems:   known.RefusesLargeItems,
-					RefusesLargeNumbers: known.RefusesLargeNumbers,
-					RefusesLongNumbers:  known.RefusesLongNumbers,
-					KeepsEmptyShapes:    known.KeepsEmptyShapes,
-				}
-			}
-			runSuite(t, behaves, func(t *testing.T) subject {
+			runSuite(t, func(t *testing.T) subject {
 				store := newTable(t, client)
 				return subject{
 					Store: store,

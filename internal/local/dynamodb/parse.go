@@ -71,6 +71,9 @@ type parser struct {
 	text   string
 	tokens []token
 	at     int
+
+	functions map[string]function // that the expression can have
+
 	syntax string // the syntax error, which is reported first
 	fault  string // what else is wrong
 }
@@ -93,7 +96,7 @@ func parse[T any](h *placeholders, what string, text *string, rule func(*parser)
 	case len(*text) > maxExpression:
 		return parsed, invalid("Invalid %s: Expression size has exceeded the maximum allowed size;", what)
 	}
-	p := &parser{placeholders: h, text: *text}
+	p := &parser{placeholders: h, text: *text, functions: conditionFunctions}
 	for _, span := range tokens.FindAllStringIndex(p.text, -1) {
 		if t := p.text[span[0]:span[1]]; strings.TrimSpace(t) != "" {
 			p.tokens = append(p.tokens, token{t, span[0], span[1]})
@@ -258,17 +261,16 @@ type function struct {
 	types    []string // nil: any
 }
 
-var functions = map[string]function{
-	"attribute_exists": {1, true, nil}, "attribute_not_exists": {1, true, nil}, "attribute_type": {2, false, []string{"S"}},
-	"begins_with": {2, false, []string{"S", "B"}}, "contains": {2, false, nil}, "size": {1, false, []string{"S", "B", "SS", "NS", "BS", "L", "M"}},
-	"if_not_exists": {2, true, nil}, "list_append": {2, false, []string{"L"}},
-}
-
-// setFunctions are the functions of SET; conditions have the others.
-var setFunctions = []string{"if_not_exists", "list_append"}
+var (
+	conditionFunctions = map[string]function{
+		"attribute_exists": {1, true, nil}, "attribute_not_exists": {1, true, nil}, "attribute_type": {2, false, []string{"S"}},
+		"begins_with": {2, false, []string{"S", "B"}}, "contains": {2, false, nil}, "size": {1, false, []string{"S", "B", "SS", "NS", "BS", "L", "M"}},
+	}
+	updateFunctions = map[string]function{"if_not_exists": {2, true, nil}, "list_append": {2, false, []string{"L"}}}
+)
 
 func (p *parser) checkFunction(n *node) {
-	switch f, known := functions[n.op]; {
+	switch f, known := p.functions[n.op]; {
 	case !known:
 		p.wrong("Invalid function name; function: %s", n.op)
 	case len(n.args) != f.operands:
@@ -346,7 +348,7 @@ func (p *parser) comparison() *node {
 	default:
 		if n = n.args[0]; n.op == "path" || n.op == "value" {
 			p.unexpected()
-		} else if n.op == "size" || slices.Contains(setFunctions, n.op) {
+		} else if n.op == "size" {
 			p.misused(n.op)
 		}
 	}
@@ -431,6 +433,7 @@ var sections = []string{"SET", "ADD", "DELETE", "REMOVE"}
 
 // update reads an update: each section at most once.
 func (p *parser) update() []action {
+	p.functions = updateFunctions
 	var actions []action
 	var paths []path
 	seen := map[string]bool{}
@@ -473,23 +476,12 @@ func (p *parser) sum() *node {
 }
 
 func (p *parser) term() *node {
-	if p.accept("(") {
-		n := p.sum()
-		p.expect(")")
-		return n
+	if !p.accept("(") {
+		return p.operand()
 	}
-	n := p.operand()
-	p.checkTerm(n)
+	n := p.sum()
+	p.expect(")")
 	return n
-}
-
-func (p *parser) checkTerm(n *node) {
-	if n.op != "path" && n.op != "value" && !slices.Contains(setFunctions, n.op) {
-		p.wrong("Invalid function name; function: %s", n.op)
-	}
-	for _, arg := range n.args {
-		p.checkTerm(arg)
-	}
 }
 
 // typeNames are what DynamoDB calls some types in messages about ADD and DELETE.

@@ -46,6 +46,9 @@ type Options struct {
 	// check its signature.
 	Grants map[string]Grant
 
+	// Around, unless nil, is put around the handler of a Server.
+	Around func(http.Handler) http.Handler
+
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // of the engine's own failures; nil: slog.Default()
 }

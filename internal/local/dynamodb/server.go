@@ -40,8 +40,12 @@ func Start(addr string, o Options) (*Server, error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	s := &Server{engine: engine, listener: listener, unused: map[net.Conn]bool{}}
+	var handler http.Handler = engine
+	if o.Around != nil {
+		handler = o.Around(handler)
+	}
 	s.server = &http.Server{
-		Handler:           engine,
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(engine.options.Logger.Handler(), slog.LevelError),
 		ConnState:         s.track,

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
@@ -88,6 +90,7 @@ func (s *storage) openInMemory() (*bolt.DB, error) {
 // openFile opens a file that stays, after a look at whether all of it is there.
 func openFile(path string) (_ *bolt.DB, err error) {
 	advice := "name another file, or move this one out of the way"
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // what the mapped file lacks
 	defer func() {
 		if recovered := recover(); recovered != nil { // bbolt on pages that make no sense
 			err = fmt.Errorf("database %s is damaged (%v): %s", path, recovered, advice)
@@ -104,18 +107,35 @@ func openFile(path string) (_ *bolt.DB, err error) {
 	}
 	err = db.View(func(t *bolt.Tx) error {
 		info, err := os.Stat(path)
-		if err == nil && info.Size() < t.Size() {
-			err = fmt.Errorf("%d bytes are there, of %d", info.Size(), t.Size())
+		if err != nil {
+			return err
 		}
-		for damage := range t.Check() {
-			err = errors.Join(err, damage)
+		if info.Size() < t.Size() {
+			return fmt.Errorf("%d bytes are there, of %d", info.Size(), t.Size())
 		}
-		return err
+		return t.ForEach(readAll)
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s is damaged (%w): %s", path, err, advice), db.Close())
 	}
 	return db, nil
+}
+
+// readAll reads a bucket to its end. (bbolt's own check does so in a goroutine of its
+// own, where a page that makes no sense ends the process.)
+func readAll(name []byte, bucket *bolt.Bucket) error {
+	var last []byte
+	ofItems := !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketTables)
+	return bucket.ForEach(func(key, value []byte) error {
+		if bytes.Compare(last, key) >= 0 {
+			return fmt.Errorf("bucket %q: key %q stands behind %q", name, key, last)
+		}
+		last = key
+		if ofItems && !record(value).raw().IsValid() {
+			return fmt.Errorf("bucket %q: what key %q stands for cannot be read", name, key)
+		}
+		return nil
+	})
 }
 
 // load makes a new file ready, and makes sure that another one is ours.
@@ -341,22 +361,25 @@ func (r record) size() int {
 	return int(size)
 }
 
-// json returns the item in DynamoDB's JSON, to keep.
-func (r record) json() []byte {
+// raw returns the item in DynamoDB's JSON.
+func (r record) raw() jsontext.Value {
+	_, n := binary.Uvarint(r)
+	return jsontext.Value(r[n:])
+}
+
+// json returns the item in DynamoDB's JSON, to keep; nil of none.
+func (r record) json() jsontext.Value {
 	if r == nil {
 		return nil
 	}
-	_, n := binary.Uvarint(r)
-	return bytes.Clone(r[n:])
+	return bytes.Clone(r.raw())
 }
 
-func (r record) item() (item, error) {
+func (r record) item() (it item, err error) {
 	if r == nil {
 		return nil, nil
 	}
-	var it item
-	_, n := binary.Uvarint(r)
-	if err := json.Unmarshal(r[n:], &it); err != nil {
+	if err := json.Unmarshal(r.raw(), &it); err != nil {
 		return nil, fmt.Errorf("stored item: %w", err)
 	}
 	return it, nil

@@ -26,7 +26,7 @@ type Engine struct {
 	Name string
 
 	// Capabilities says what the engine was measured to do. It is nil for an
-	// engine that is not known, which is held to the store's behaviours alone.
+	// engine that is not known.
 	Capabilities *Capabilities
 
 	start func(testing.TB) string

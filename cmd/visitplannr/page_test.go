@@ -1,0 +1,522 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore"
+	"visitplannr/internal/local/console"
+)
+
+// tab is the page of a local run, open in a browser.
+type tab struct {
+	*testing.T
+	ctx      context.Context
+	api      string // where proposals go
+	dynamoDB string
+	url      string
+
+	mu       sync.Mutex
+	requests []string // URLs that the browser asked for
+}
+
+// openPage starts a local run and opens its page.
+func openPage(t *testing.T, flags ...string) *tab {
+	t.Helper()
+	browser := chromium(t)
+	api, dynamoDB := runningSlice(t, append(flags, "-logs", "text")...)
+	return browse(t, browser, api, dynamoDB)
+}
+
+// chromium returns the path of a browser.
+func chromium(t *testing.T) string {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	switch {
+	case path == "" && os.Getenv("CI") != "":
+		t.Fatal("there is no Chromium: .ci/run installs it")
+	case path == "":
+		t.Skip("there is no Chromium to open the page in: install the package chromium")
+	}
+	return path
+}
+
+// browse opens the page beside an API in a browser with a profile of its own.
+func browse(t *testing.T, path, api, dynamoDB string) *tab {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()),
+		chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.WindowSize(1280, 1000))
+	for _, quiet := range []string{"disable-quic", "disable-background-networking", "disable-component-update", "disable-sync"} {
+		options = append(options, chromedp.Flag(quiet, true))
+	}
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // a container's root has none to give
+	}
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, cancel := chromedp.NewContext(allocator)
+	p := &tab{T: t, ctx: ctx, api: api, dynamoDB: dynamoDB, url: strings.TrimSuffix(api, contract.ProposeDestination.Path) + "/"}
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil {
+			t.Logf("the browser did not end well: %v", err)
+		}
+		cancel()
+		stop()
+	})
+	if err := chromedp.Do(ctx); err != nil { // starts the browser, which ends with this context
+		t.Fatal(err)
+	}
+	if err := chromedp.Listen(ctx, func(event any) {
+		switch e := event.(type) {
+		case *network.EventRequestWillBeSent:
+			p.mu.Lock()
+			p.requests = append(p.requests, e.Request.URL)
+			p.mu.Unlock()
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	p.load()
+	return p
+}
+
+func (p *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute) // a busy machine
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p *tab) load() {
+	p.Helper()
+	p.do(chromedp.Navigate(p.url))
+	p.await(`document.documentElement.dataset.ready === "yes" && document.getElementById("connection").textContent === "live"`)
+}
+
+// eval returns the value of an expression of JavaScript.
+func eval[T any](p *tab, expression string) T {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.Fatalf("%s: %v", expression, err)
+	}
+	return value
+}
+
+// await waits until an expression is true.
+func (p *tab) await(expression string) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
+	defer cancel()
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression)); err != nil {
+		p.Fatalf("%s does not come true: %v; the page says:\n%s", expression, err, p.text("body"))
+	}
+}
+
+func (p *tab) text(selector string) string {
+	p.Helper()
+	return eval[string](p, fmt.Sprintf("document.querySelector(%q).innerText", selector))
+}
+
+// says waits until an element shows a text.
+func (p *tab) says(selector, want string) {
+	p.Helper()
+	p.await(fmt.Sprintf("document.querySelector(%q).textContent.includes(%q)", selector, want))
+}
+
+// The fields of a proposal.
+const (
+	nameField      = chromedp.ID("field-name")
+	latitudeField  = chromedp.ID("field-geolocation-latitude")
+	longitudeField = chromedp.ID("field-geolocation-longitude")
+)
+
+// propose types a proposal and sends it with the Enter key.
+func (p *tab) propose(name, latitude, longitude string) {
+	p.Helper()
+	for field, value := range map[chromedp.ID]string{nameField: name, latitudeField: latitude, longitudeField: longitude} {
+		eval[any](p, fmt.Sprintf(`document.getElementById(%q).select()`, field))
+		if value == "" {
+			value = "\b"
+		}
+		p.do(chromedp.SendKeys(field, value))
+	}
+	p.do(chromedp.SendKeys(nameField, "\r"))
+}
+
+func TestPage(t *testing.T) {
+	t.Parallel()
+	p := openPage(t)
+	of := func(subtest *testing.T) *tab { p.T = subtest; return p }
+
+	t.Run("proposes a place that is clicked on the map, and shows it everywhere", func(t *testing.T) {
+		p := of(t)
+		p.do(chromedp.Click(chromedp.ID("map"))) // its centre
+		latitude, longitude := eval[string](p, `document.getElementById("field-geolocation-latitude").value`), eval[string](p, `document.getElementById("field-geolocation-longitude").value`)
+		if latitude != "55.1" && latitude != "55.10" || !strings.HasPrefix(longitude, "-4.") {
+			t.Errorf("got %s, %s from the centre of the map, want about 55.1, -4.2", latitude, longitude)
+		}
+		p.do(chromedp.SendKeys(nameField, "Clicked"), chromedp.Click(chromedp.ID("send")))
+		p.says("#outcome", "200 OK")
+		p.says("#events li", "Clicked "+strings.TrimSuffix(latitude, "0"))
+		p.says("#events li", "destinationProposed · destination-")
+		p.says("#logs", "accepted · 200")
+		p.says("#pieces", "1 events put")
+		p.says("#pieces", "1 requests, last 200")
+		p.says("#pieces", "serving since")
+		p.await(`document.querySelectorAll("#marks path").length === 1`)
+		p.says("#shown", "x-amzn-requestid: ")
+	})
+
+	t.Run("proposes by keyboard alone", func(t *testing.T) {
+		p := of(t)
+		p.do(chromedp.SendKeys(nameField, " by key"), chromedp.Focus(chromedp.ID("map")))
+		before := eval[float64](p, `Number(document.getElementById("field-geolocation-latitude").value)`)
+		p.do(chromedp.KeyEvent("\u0304")) // arrow up
+		if after := eval[float64](p, `Number(document.getElementById("field-geolocation-latitude").value)`); after <= before {
+			t.Errorf("got latitude %v after the arrow up, want more than %v", after, before)
+		}
+		p.do(chromedp.SendKeys(nameField, "\r"))
+		p.says("#events li", "Clicked by key")
+	})
+
+	t.Run("follows a request from gateway to table", func(t *testing.T) {
+		p := of(t)
+		p.do(chromedp.Click(chromedp.CSS("#events li button")))
+		p.says("#trace-steps", "gateway: POST /destination answered 200")
+		p.says("#trace-steps", "propose-destination: accepted · 200")
+		p.says("#trace-steps", "table: destinationProposed stored")
+		if shown := eval[int](p, `document.querySelectorAll("#events li:not([hidden])").length`); shown != 1 {
+			t.Errorf("got %d events of one request, want 1", shown)
+		}
+		p.do(chromedp.Click(chromedp.ID("all")))
+		p.await(`document.querySelectorAll("#events li:not([hidden])").length === 2`)
+	})
+
+	t.Run("shows an item as DynamoDB has it, and a log line as it was written", func(t *testing.T) {
+		p := of(t)
+		p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)), chromedp.Click(chromedp.CSS(`#logs li button[aria-expanded]`)))
+		p.says("#events pre", `"SchemaVersion": {`)
+		p.says("#logs pre", `"requestId": "`)
+	})
+
+	t.Run("repeats a proposal under the last key", func(t *testing.T) {
+		p := of(t)
+		p.do(chromedp.Click(chromedp.CSS("input[value=fresh]")))
+		p.propose("Once", "51.5", "-0.12")
+		p.says("#events li", "keyed")
+		p.do(chromedp.Click(chromedp.CSS("input[value=again]")), chromedp.Click(chromedp.ID("send")))
+		p.says("#outcome", "a replay")
+		p.do(chromedp.Click(chromedp.CSS("#outcome button")))
+		p.says("#trace-steps", "nothing new")
+		p.do(chromedp.Click(chromedp.ID("all")))
+	})
+
+	t.Run("gives the request and a curl line that does the same", func(t *testing.T) {
+		p := of(t)
+		p.do(chromedp.Click(chromedp.CSS("input[value=fresh]")))
+		p.propose("St John's", "51.5", "-0.12")
+		p.says("#outcome", "200 OK")
+		p.do(chromedp.Click(chromedp.ID("tab-request")))
+		p.says("#shown", "Idempotency-Key: ")
+		p.do(chromedp.Click(chromedp.ID("tab-curl")))
+		line := p.text("#shown")
+		out, err := exec.Command("sh", "-c", line).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "Idempotency-Replayed: true") {
+			t.Errorf("%s: got %v %s, want the same answer as a replay", line, err, out)
+		}
+		p.do(chromedp.Click(chromedp.CSS("input[value=none]")))
+	})
+
+	t.Run("marks the fields that a problem points to", func(t *testing.T) {
+		p := of(t)
+		p.propose("", "91", "west")
+		p.says("#outcome", "400 Bad Request")
+		p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 3 && document.activeElement.id === "field-name"`)
+		p.says("#field-geolocation-latitude-error", contract.RuleLatitude)
+		p.propose("Mended", "54", "-3")
+		p.says("#outcome", "200 OK")
+		p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 0`)
+	})
+
+	t.Run("shows markup in a name as text", func(t *testing.T) {
+		p := of(t)
+		const markup = `<img src=x onerror="document.title='run'"><b>bold</b>`
+		p.propose(markup, "54", "-3")
+		p.says("#events li", markup)
+		p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)))
+		if got := eval[int](p, `document.querySelectorAll("main img, main li b").length`); got != 0 || eval[string](p, "document.title") != "visitplannr" {
+			t.Errorf("got %d elements made of a name", got)
+		}
+	})
+
+	t.Run("keeps nothing over a reload but what is stored", func(t *testing.T) {
+		p := of(t)
+		p.do(chromedp.SendKeys(nameField, "not yet sent"))
+		p.load()
+		p.says("#events", "Mended")
+		kept := eval[string](p, `(async () => [...document.querySelectorAll("input[type=text]")].map((i) => i.value).join("") + document.cookie +
+			localStorage.length + sessionStorage.length + (await indexedDB.databases()).length + (await caches.keys()).length)()`)
+		if kept != "0000" || eval[bool](p, `document.querySelector("input[value=again]").disabled`) == false {
+			t.Errorf("got %q, want empty fields, no cookie, no storage and no last key", kept)
+		}
+	})
+
+	t.Run("stays small and alive under many requests", func(t *testing.T) {
+		p := of(t)
+		for i := range 300 {
+			response, err := http.Post(p.api, contract.MediaTypeJSON, strings.NewReader(fmt.Sprintf(`{"name":"%d","geolocation":{"latitude":54,"longitude":-3}}`, i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+		}
+		p.says("#events li", "299 54, -3")
+		for _, list := range []string{"events", "logs"} {
+			if got := eval[int](p, fmt.Sprintf("document.getElementById(%q).childElementCount", list)); got != 200 {
+				t.Errorf("got %d rows of %s, want the newest 200", got, list)
+			}
+		}
+	})
+
+	t.Run("stands still while it is paused, and catches up", func(t *testing.T) {
+		p := of(t)
+		p.do(chromedp.Click(chromedp.ID("pause")))
+		p.propose("Behind the pause", "54", "-3")
+		p.says("#outcome", "200 OK")
+		if strings.Contains(p.text("#events li"), "Behind") {
+			t.Error("a paused page shows a new event")
+		}
+		p.do(chromedp.Click(chromedp.ID("pause")))
+		p.says("#events li", "Behind the pause")
+	})
+
+	t.Run("rests while nobody sees it, and catches up", func(t *testing.T) {
+		p := of(t)
+		eval[any](p, `Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`)
+		p.propose("Out of sight", "54", "-3")
+		p.says("#outcome", "200 OK")
+		eval[any](p, `delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))`)
+		p.says("#events li", "Out of sight")
+		if got := eval[int](p, `[...document.querySelectorAll("#events li")].filter((row) => row.textContent.includes("Behind the pause")).length`); got != 1 {
+			t.Errorf("got %d rows of an event from before, want 1", got)
+		}
+	})
+
+	t.Run("asks nobody but this run", func(t *testing.T) {
+		p := of(t)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if len(p.requests) < 6 {
+			t.Fatalf("got only %q, want the page's own requests", p.requests)
+		}
+		for _, url := range p.requests {
+			if !strings.HasPrefix(url, p.url) && !strings.HasPrefix(url, "data:") && url != "about:blank" {
+				t.Errorf("the page asked for %s", url)
+			}
+		}
+	})
+}
+
+func TestPageOffersEveryEndpoint(t *testing.T) {
+	t.Parallel()
+	browser := chromium(t)
+	look := contract.Endpoint{Function: "look-up", Method: http.MethodGet, Path: "/streams/{name}"}
+	page := console.New(console.Config{
+		Endpoints: append(contract.Endpoints(), look),
+		All: func(context.Context) iter.Seq2[eventstore.Event, error] {
+			return func(func(eventstore.Event, error) bool) {}
+		},
+	})
+	server := httptest.NewServer(page.Handler(page.API(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked for "+r.URL.Path) }))))
+	t.Cleanup(server.Close)
+	t.Cleanup(page.Close)
+	p := browse(t, browser, server.URL+contract.ProposeDestination.Path, "")
+	eval[any](p, `(() => { const e = document.getElementById("endpoint"); e.value = "look-up"; e.dispatchEvent(new Event("change")); })()`)
+	if got := eval[string](p, `[...document.querySelectorAll("#fields label")].map((l) => l.textContent).join()`); got != "name" || eval[bool](p, `document.getElementById("key-field").hidden`) != true {
+		t.Errorf("got fields %s, want the one parameter of the path, and no key", got)
+	}
+	p.do(chromedp.SendKeys(nameField, "a/b\r"))
+	p.says("#shown", "asked for /streams/a")
+	p.says("#pieces", "look-up")
+}
+
+func TestPageSignsAsThePrincipalThatIsChosen(t *testing.T) {
+	t.Parallel()
+	p := openPage(t, "-c", "access=iam")
+	p.propose("Signed", "54", "-3")
+	p.says("#outcome", "200 OK")
+	p.says("#events li", "Signed")
+	p.do(chromedp.Click(chromedp.ID("tab-curl")))
+	line := p.text("#shown")
+	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil || !strings.Contains(string(out), "200 OK") {
+		t.Errorf("%s: got %v %s, want 200", line, err, out)
+	}
+	eval[any](p, `document.getElementById("signer").value = "visitor"`)
+	p.propose("Not allowed", "54", "-3")
+	p.says("#outcome", "403 Forbidden")
+}
+
+func TestLocalNamesWhatToTry(t *testing.T) {
+	t.Parallel()
+	usual := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}
+	other := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001}
+	options := functionOptions{endpoints: contract.Endpoints(), table: defaultTable}
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"where everything is as usual": {banner(usual, "http://"+defaultDynamoDB+" (embedded)", options, nil), []string{
+			"  Page      http://127.0.0.1:3000/\n",
+			"  go run ./cmd/visitplannr propose -name Brockholes -latitude 53.77 -longitude -2.63\n",
+			"  go run ./cmd/visitplannr events -follow\n",
+		}},
+		"where addresses are others": {banner(other, "http://127.0.0.1:8001 (embedded)", options, nil), []string{
+			" propose -url http://127.0.0.1:3001/destination -name",
+			"  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8001 go run",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, want := range c.want {
+				if !strings.Contains(c.text, want) {
+					t.Errorf("got\n%s\nwant %q in it", c.text, want)
+				}
+			}
+		})
+	}
+}
+
+// The whole run keeps to what package console checks, in both of its servers.
+func TestLocalAnswersNoPageOfAnotherSite(t *testing.T) {
+	t.Parallel()
+	api, dynamoDB := runningSlice(t)
+	for name, c := range map[string]struct{ url, host, origin, target, body string }{
+		"a proposal from another origin":           {api, "", "https://evil.example", "", sampleBody},
+		"a proposal to a name that leads here":     {api, "evil.example", "http://evil.example", "", sampleBody},
+		"a scan of the table by another origin":    {dynamoDB, "", "https://evil.example", "DynamoDB_20120810.Scan", `{"TableName":"visitplannr-events"}`},
+		"a scan of the table by a name for it":     {dynamoDB, "evil.example", "", "DynamoDB_20120810.Scan", `{"TableName":"visitplannr-events"}`},
+		"the items that the page shows, by a name": {strings.TrimSuffix(api, "destination") + "_visitplannr/items", "evil.example", "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = c.host
+			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
+			for header, value := range map[string]string{"Origin": c.origin, "X-Amz-Target": c.target} {
+				if value != "" {
+					request.Header.Set(header, value)
+				}
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.StatusCode != http.StatusForbidden {
+				t.Errorf("got %s, want 403", response.Status)
+			}
+		})
+	}
+	if got := visitplannr(t.Context(), map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": dynamoDB}, "events"); got.code != 0 || got.stdout != "" {
+		t.Errorf("got %+v, want no event stored", got)
+	}
+}
+
+func TestPageIsAccessible(t *testing.T) {
+	t.Parallel()
+	axe, err := os.ReadFile("../../node_modules/axe-core/axe.min.js")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("there is no axe-core: run npm ci")
+	}
+	p := openPage(t)
+	p.propose("Brockholes", "53.77", "-2.63")
+	p.says("#events li", "Brockholes")
+	p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)), chromedp.Click(chromedp.CSS("#outcome button")))
+	p.propose("", "91", "west")
+	p.says("#outcome", "400 Bad Request")
+	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[any](string(axe)+"; 0")); err != nil {
+		t.Fatal(err)
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{1280, 390} {
+			t.Run(fmt.Sprintf("%s, %d pixels wide", scheme, width), func(t *testing.T) {
+				p.T = t
+				_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.do(chromedp.EmulateViewport(width, 900))
+				if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
+					t.Errorf("the page is %d pixels wide", wide)
+				}
+				found := eval[string](p, `axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }).then(({ violations, passes }) =>
+					JSON.stringify({ passed: passes.length, violations: violations.map(({ id, impact, help, nodes }) => ({ id, impact, help, nodes: nodes.map((n) => n.html.slice(0, 200) + n.failureSummary) })) }))`)
+				var got struct {
+					Passed     int
+					Violations []struct {
+						ID, Impact, Help string
+						Nodes            []string
+					}
+				}
+				if err := json.Unmarshal([]byte(found), &got); err != nil {
+					t.Fatal(err)
+				}
+				if got.Passed < 20 {
+					t.Errorf("only %d rules applied: the page was not looked at", got.Passed)
+				}
+				for _, v := range got.Violations {
+					t.Errorf("%s: %s (%s): %q", v.Impact, v.ID, v.Help, v.Nodes)
+				}
+			})
+		}
+	}
+}
+
+// pageSays reads the stream of a run's page until a message contains a text.
+func pageSays(t *testing.T, api, want string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(api, contract.ProposeDestination.Path)+console.Prefix+"stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	readUntil(t, response.Body, want)
+}

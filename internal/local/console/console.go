@@ -1,0 +1,268 @@
+// Package console is the page of the local run: it proposes, and shows what is stored,
+// what is logged and how the pieces do, as it happens. It watches the API, the functions
+// and the embedded engine from outside, keeps the last of what it saw, and sends it to
+// the pages that are open. It keeps requests of other sites' pages away from all three.
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore"
+)
+
+//go:generate node coastline.mjs web/coastline.json
+
+// Prefix is where everything of the page is; the page itself is at / too.
+const Prefix = "/_visitplannr/"
+
+// Bounds of what the page shows of the table at its start.
+const (
+	historyLength = 500 // events, the newest
+	historyTime   = 5 * time.Second
+)
+
+//go:embed web
+var embedded embed.FS
+
+// Config says what there is to show.
+type Config struct {
+	Endpoints   []contract.Endpoint
+	Title       string // the run's settings, for people
+	Table       string // the events table
+	Description []byte // of the API, in OpenAPI
+	CORSOrigins []string
+
+	// Addr is what the API was told to listen on: another name that it answers to.
+	Addr string
+
+	// All and Stream read the table.
+	All    func(context.Context) iter.Seq2[eventstore.Event, error]
+	Stream func(context.Context, eventstore.StreamName) iter.Seq2[eventstore.Event, error]
+
+	// Signers may sign for the form. None: the API is open.
+	Signers []Signer
+}
+
+// Signer is a principal of the local run that the form can be signed by.
+type Signer struct {
+	Name string
+	Curl string // what curl needs to sign as this one
+	Sign func(r *http.Request, body []byte) error
+}
+
+// Console watches one run. Its methods are safe for concurrent use.
+type Console struct {
+	config Config
+	run    string // names this run in the ids of messages
+	done   chan struct{}
+	close  func()
+
+	mu        sync.Mutex
+	last      int // number of the newest message
+	ring      [kept]message
+	changed   chan struct{} // closed at the next message; nil: nobody waits
+	api       piece
+	functions map[string]*function
+	table     piece
+}
+
+// New returns a Console that has seen nothing yet. It needs no end unless a page is
+// open.
+func New(config Config) *Console {
+	c := &Console{config: config, run: uuid.NewString(), done: make(chan struct{}), functions: map[string]*function{}}
+	c.close = sync.OnceFunc(func() { close(c.done) })
+	for _, e := range config.Endpoints {
+		c.functions[e.Function] = &function{}
+	}
+	return c
+}
+
+// Close ends the streams to open pages, which would go on as long as those are open.
+func (c *Console) Close() { c.close() }
+
+// Handler serves the page, and the API wherever a route of the contract or any other
+// path than the page's own asks for it.
+func (c *Console) Handler(api http.Handler) http.Handler {
+	page := http.NewServeMux()
+	files, err := fs.Sub(embedded, "web")
+	if err != nil {
+		panic(err) // the directory is embedded above
+	}
+	page.Handle("GET "+Prefix, http.StripPrefix(Prefix, http.FileServerFS(files)))
+	page.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, "index.html") })
+	page.HandleFunc("GET "+Prefix+"run.json", c.serveRun)
+	page.HandleFunc("GET "+Prefix+"stream", c.serveStream)
+	page.HandleFunc("GET "+Prefix+"items", c.serveItems)
+	page.HandleFunc("GET "+Prefix+"openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(c.config.Description) // a client that has gone gets nothing
+	})
+	page.HandleFunc("POST "+Prefix+"sign", c.serveSignature)
+	ours := nameOf(c.config.Addr)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _, isRoute := contract.Match(c.config.Endpoints, r.Method, r.URL.Path)
+		if isRoute || r.URL.Path != "/" && !strings.HasPrefix(r.URL.Path, Prefix) || r.Method == http.MethodOptions {
+			if err := ours.check(r, c.config.CORSOrigins...); err != nil {
+				refuse(w, err)
+				return
+			}
+			api.ServeHTTP(w, r)
+			return
+		}
+		if err := ours.checkPage(r); err != nil {
+			refuse(w, err)
+			return
+		}
+		// What a proposal says is never more than text; were it markup for once, it
+		// could neither run nor send anything.
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
+			"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+		w.Header().Set("Cache-Control", "no-store")
+		page.ServeHTTP(w, r)
+	})
+}
+
+// serveRun tells the page what it is made from.
+func (c *Console) serveRun(w http.ResponseWriter, _ *http.Request) {
+	samples, signers := map[string]any{}, map[string]string{}
+	for _, e := range c.config.Endpoints {
+		if e.Body != nil {
+			samples[e.Function] = e.Body.Sample()
+		}
+	}
+	for _, s := range c.config.Signers {
+		signers[s.Name] = s.Curl
+	}
+	answerJSON(w, map[string]any{"title": c.config.Title, "table": c.config.Table,
+		"endpoints": c.config.Endpoints, "samples": samples, "signers": signers,
+		"keyHeader": contract.HeaderIdempotencyKey, "idHeader": contract.HeaderRequestID})
+}
+
+// serveItems answers the items of the stream that the query names or, without one,
+// the newest of the table, oldest first, as DynamoDB writes them.
+func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), historyTime)
+	defer cancel()
+	events := c.config.All(ctx)
+	if name := r.URL.Query().Get("stream"); name != "" {
+		stream, err := eventstore.ParseStreamName(name)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		events = c.config.Stream(ctx, stream)
+	}
+	var found []eventstore.Event
+	for event, err := range events {
+		if errors.Is(err, eventstore.ErrTimeout) || ctx.Err() != nil {
+			break // a table that is too large to be read is shown in part
+		}
+		if err != nil {
+			http.Error(w, "the table cannot be read: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		if found = append(found, event); len(found) >= 2*historyLength {
+			found = newest(found)
+		}
+	}
+	items := []any{}
+	for _, event := range newest(found) {
+		items = append(items, item(event))
+	}
+	answerJSON(w, items)
+}
+
+// newest returns the newest events, oldest first.
+func newest(events []eventstore.Event) []eventstore.Event {
+	slices.SortStableFunc(events, func(a, b eventstore.Event) int {
+		return strings.Compare(a.Timestamp.String(), b.Timestamp.String())
+	})
+	return events[max(0, len(events)-historyLength):]
+}
+
+// item returns an event as an item in DynamoDB's JSON.
+func item(e eventstore.Event) any {
+	encoded, err := json.Marshal(e)
+	decoder := json.NewDecoder(bytes.NewReader(encoded))
+	decoder.UseNumber()
+	var attributes map[string]any
+	if err = errors.Join(err, decoder.Decode(&attributes)); err != nil {
+		panic(err) // the store checked that it is JSON
+	}
+	return attribute(attributes)["M"]
+}
+
+// attribute returns a value of JSON as a value of DynamoDB:
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
+func attribute(value any) map[string]any {
+	switch v := value.(type) {
+	case map[string]any:
+		members := map[string]any{}
+		for name, member := range v {
+			members[name] = attribute(member)
+		}
+		return map[string]any{"M": members}
+	case []any:
+		elements := []any{}
+		for _, element := range v {
+			elements = append(elements, attribute(element))
+		}
+		return map[string]any{"L": elements}
+	case json.Number:
+		return map[string]any{"N": v.String()}
+	case bool:
+		return map[string]any{"BOOL": v}
+	case nil:
+		return map[string]any{"NULL": true}
+	default:
+		return map[string]any{"S": v}
+	}
+}
+
+// serveSignature signs a request that the form is about to send, whose body it gets,
+// and answers the headers to send with it.
+func (c *Console) serveSignature(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxShown))
+	i := slices.IndexFunc(c.config.Signers, func(s Signer) bool { return s.Name == query.Get("as") })
+	if err != nil || i < 0 {
+		http.Error(w, "no such signer, or a body that is too large", http.StatusBadRequest)
+		return
+	}
+	request, err := http.NewRequestWithContext(r.Context(), query.Get("method"), "http://"+r.Host+query.Get("path"), bytes.NewReader(body))
+	if err == nil {
+		err = c.config.Signers[i].Sign(request, body)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	signed := map[string]string{}
+	for header := range request.Header {
+		signed[header] = request.Header.Get(header)
+	}
+	answerJSON(w, signed)
+}
+
+func answerJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", contract.MediaTypeJSON)
+	_ = json.NewEncoder(w).Encode(value) // a client that has gone gets nothing
+}

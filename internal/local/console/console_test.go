@@ -1,0 +1,500 @@
+package console
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore"
+)
+
+var answersOK = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "API") })
+
+// answer answers one request, with pairs of header names and values.
+func answer(handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, url, nil)
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+func TestWhatPagesOfOtherSitesCanSendIsRefused(t *testing.T) {
+	t.Parallel()
+	const evil, friend = "https://evil.example", "https://editors.example"
+	page := New(Config{Endpoints: contract.Endpoints(), Addr: "127.0.0.1:3000", CORSOrigins: []string{friend}})
+	local := page.Handler(answersOK)
+	engine := OnlyHere("db.internal:8000", answersOK)
+	everywhere := OnlyHere("0.0.0.0:3000", answersOK)
+
+	for name, c := range map[string]struct {
+		handler http.Handler
+		method  string
+		url     string
+		headers []string
+		allowed bool
+	}{
+		"curl":                              {local, "POST", "http://127.0.0.1:3000/destination", nil, true},
+		"Node's fetch":                      {local, "POST", "http://localhost:3000/destination", []string{"Sec-Fetch-Mode", "cors"}, true},
+		"IPv6":                              {local, "POST", "http://[::1]:3000/destination", nil, true},
+		"a name below localhost":            {local, "POST", "http://visit.localhost:3000/destination", nil, true},
+		"an address typed":                  {local, "GET", "http://127.0.0.1:3000/", []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"}, true},
+		"a link to the page":                {local, "GET", "http://127.0.0.1:3000/", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, true},
+		"our own page":                      {local, "POST", "http://127.0.0.1:3000/destination", []string{"Origin", "http://127.0.0.1:3000", "Sec-Fetch-Site", "same-origin"}, true},
+		"a page of corsOrigins":             {local, "POST", "http://127.0.0.1:3000/destination", []string{"Origin", friend, "Sec-Fetch-Site", "cross-site"}, true},
+		"its preflight":                     {local, "OPTIONS", "http://127.0.0.1:3000/destination", []string{"Origin", friend}, true},
+		"a table viewer":                    {engine, "POST", "http://127.0.0.1:8000/", []string{"X-Amz-Target", "DynamoDB_20120810.Scan"}, true},
+		"the name that -dynamodb-addr says": {engine, "POST", "http://DB.internal:8000/", nil, true},
+		"an IP address of this machine":     {everywhere, "POST", "http://192.0.2.7:3000/", nil, true},
+
+		"another site's form":             {local, "POST", "http://127.0.0.1:3000/destination", []string{"Origin", evil}, false},
+		"a sandboxed frame's form":        {local, "POST", "http://127.0.0.1:3000/destination", []string{"Origin", "null"}, false},
+		"another site's image":            {local, "GET", "http://127.0.0.1:3000/destination", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, false},
+		"a link to the API":               {local, "GET", "http://127.0.0.1:3000/destination", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, false},
+		"another port's page":             {local, "POST", "http://localhost:3000/destination", []string{"Origin", "http://localhost:8080", "Sec-Fetch-Site", "same-site"}, false},
+		"a site whose name leads here":    {local, "POST", "http://evil.example/destination", []string{"Origin", "http://evil.example", "Sec-Fetch-Site", "same-origin"}, false},
+		"a link to a name that leads":     {local, "GET", "http://evil.example/", []string{"Sec-Fetch-Mode", "navigate"}, false},
+		"another site's preflight":        {local, "OPTIONS", "http://127.0.0.1:3000/destination", []string{"Origin", evil}, false},
+		"a script of another site's page": {local, "GET", "http://127.0.0.1:3000/_visitplannr/run.json", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, false},
+		"corsOrigins and the page":        {local, "GET", "http://127.0.0.1:3000/_visitplannr/items", []string{"Origin", friend, "Sec-Fetch-Site", "cross-site"}, false},
+		"a form that asks for signatures": {local, "POST", "http://127.0.0.1:3000/_visitplannr/sign", []string{"Origin", evil, "Sec-Fetch-Mode", "navigate"}, false},
+		"a scan for another site's page":  {engine, "POST", "http://evil.example/", []string{"X-Amz-Target", "DynamoDB_20120810.Scan"}, false},
+		"an engine for another origin":    {engine, "POST", "http://127.0.0.1:8000/", []string{"Origin", evil}, false},
+		"a name on every interface":       {everywhere, "POST", "http://evil.example:3000/", nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := answer(c.handler, c.method, c.url, c.headers...)
+			if want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[c.allowed]; got.Code != want {
+				t.Errorf("got %d %s, want %d", got.Code, got.Body, want)
+			}
+			if !c.allowed && (got.Header().Get("Content-Type") != contract.MediaTypeProblem || got.Header().Get("Access-Control-Allow-Origin") != "") {
+				t.Errorf("got headers %v, want a problem that no page may read", got.Header())
+			}
+		})
+	}
+}
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	atRoot := contract.Endpoint{Function: "front", Method: http.MethodGet, Path: "/"}
+	own := New(Config{Endpoints: append(contract.Endpoints(), atRoot)}).Handler(answersOK)
+	usual := New(Config{Endpoints: contract.Endpoints(), Description: []byte("openapi: 3.1.0\n")}).Handler(answersOK)
+	for name, c := range map[string]struct {
+		handler      http.Handler
+		method, path string
+		want         string
+	}{
+		"the page is at /":                      {usual, "GET", "/", "<!doctype html>"},
+		"and at its prefix":                     {usual, "GET", Prefix, "<!doctype html>"},
+		"a route of the contract at / wins":     {own, "GET", "/", "API"},
+		"and leaves the page at its prefix":     {own, "GET", Prefix, "<!doctype html>"},
+		"the description is beside it":          {usual, "GET", Prefix + "openapi.yaml", "openapi: 3.1.0"},
+		"every route is the API's":              {usual, "POST", "/destination", "API"},
+		"and what is nowhere":                   {usual, "GET", "/favicon.ico", "API"},
+		"the map is small and names its source": {usual, "GET", Prefix + "coastline.json", `{"source":"Natural Earth`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := answer(c.handler, c.method, "http://localhost:3000"+c.path)
+			if got.Code != http.StatusOK || !strings.HasPrefix(got.Body.String(), c.want) {
+				t.Errorf("got %d %.80q, want 200 %q", got.Code, got.Body, c.want)
+			}
+			if policy := got.Header().Get("Content-Security-Policy"); (c.want == "API") == strings.HasPrefix(policy, "default-src 'none'") {
+				t.Errorf("got policy %q: the page has one that allows nothing else, the API none", policy)
+			}
+			if got.Body.Len() > 100_000 || len(got.Result().Cookies()) > 0 {
+				t.Errorf("got %d bytes and cookies %v, want at most 100 KB and none", got.Body.Len(), got.Result().Cookies())
+			}
+		})
+	}
+}
+
+func TestTheMapIsWhatTheGeneratorMakes(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("../../../node_modules/world-atlas"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skip("run npm ci to have the atlas")
+	}
+	file := filepath.Join(t.TempDir(), "coastline.json")
+	if out, err := exec.Command("node", "coastline.mjs", file).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	made, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if committed, err := os.ReadFile("web/coastline.json"); err != nil || !bytes.Equal(made, committed) {
+		t.Errorf("the committed map is another (%v): run go generate ./internal/local/console", err)
+	}
+}
+
+// pipes is a network without sockets, whose deadlines keep to a bubble's clock.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	conn, ok := <-p
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+func (p pipes) Close() error   { close(p); return nil }
+func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+// open opens a stream of the console's messages, in a server that bounds the time of
+// a request, after the message id that was seen last.
+func open(t *testing.T, c *Console, id string) (next func(kind string) (id, data string), end func() error) {
+	t.Helper()
+	network := make(pipes)
+	server := &http.Server{Handler: c.Handler(answersOK), ReadTimeout: time.Second}
+	server.RegisterOnShutdown(c.Close)
+	go func() { _ = server.Serve(network) }()
+	ours, theirs := net.Pipe()
+	network <- theirs
+	fmt.Fprintf(ours, "GET %sstream HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %s\r\n\r\n", Prefix, id)
+	response, err := http.ReadResponse(bufio.NewReader(ours), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := response.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Errorf("got content type %q", got)
+	}
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 1<<20)
+	next = func(kind string) (id, data string) {
+		t.Helper()
+		seen := ""
+		for lines.Scan() {
+			switch name, value, _ := strings.Cut(lines.Text(), ": "); name {
+			case "id":
+				id = value
+			case "event":
+				seen = value
+			case "data":
+				if seen == kind {
+					return id, value
+				}
+			}
+		}
+		t.Fatalf("the stream ended without a message %s: %v", kind, lines.Err())
+		return "", ""
+	}
+	return next, func() error {
+		closed := make(chan error, 1)
+		go func() { closed <- server.Shutdown(context.Background()) }()
+		_, _ = io.Copy(io.Discard, response.Body)
+		ours.Close()
+		return <-closed
+	}
+}
+
+func TestStream(t *testing.T) {
+	t.Parallel()
+
+	t.Run("goes on past the server's bound of a request, and ends with the server", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			c := New(Config{})
+			next, end := open(t, c, "")
+			next("state")
+			time.Sleep(time.Hour) // of the bubble's clock
+			c.tell("log", "after an hour")
+			if _, data := next("log"); data != `"after an hour"` {
+				t.Errorf("got %s", data)
+			}
+			if err := end(); err != nil {
+				t.Errorf("the server could not end: %v", err)
+			}
+		})
+	})
+
+	t.Run("is resumed where it was, in the same run", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			for after, want := range map[string]string{"RUN/2": "RUN/3 2", "": "RUN/1 0", "another/2": "RUN/1 0", "RUN/nonsense": "RUN/1 0"} {
+				c := New(Config{})
+				for i := range 3 {
+					c.tell("log", i)
+				}
+				next, end := open(t, c, strings.Replace(after, "RUN", c.run, 1))
+				id, data := next("log")
+				if got := strings.Replace(id, c.run, "RUN", 1) + " " + data; got != want {
+					t.Errorf("after %q got message %s, want %s", after, got, want)
+				}
+				if err := end(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	})
+
+	t.Run("keeps the newest messages and no more", func(t *testing.T) {
+		c := New(Config{})
+		for i := range 3 * kept {
+			c.tell("log", i)
+		}
+		messages, last, _ := c.since(0)
+		if len(messages) != kept || last != 3*kept || messages[0].data != 2*kept || messages[kept-1].data != 3*kept-1 {
+			t.Errorf("got %d messages from %v to %v, want the last %d", len(messages), messages[0].data, messages[len(messages)-1].data, kept)
+		}
+	})
+}
+
+func TestPiecesAreCountedAndTimed(t *testing.T) {
+	t.Parallel()
+	c := New(Config{Endpoints: contract.Endpoints(), Table: "events"})
+	statuses := map[string]int{"/destination": http.StatusOK, "/nowhere": http.StatusNotFound, "/broken": http.StatusInternalServerError}
+	api := c.API(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(statuses[r.URL.Path]) }))
+	for _, path := range []string{"/nowhere", "/broken", "/destination"} {
+		answer(api, "POST", "http://localhost"+path)
+	}
+	failure := errors.New("it crashed")
+	function := c.Function(contract.ProposeDestination.Function, invokerFunc(func() ([]byte, error) { return nil, failure }))
+	if _, err := function.Invoke(t.Context(), nil); !errors.Is(err, failure) {
+		t.Errorf("got error %v, want the function's own", err)
+	}
+	c.Build(contract.ProposeDestination.Function, func(b *Build) { b.Error = "syntax error" })
+
+	encoded, err := json.Marshal(c.state())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		API       piece
+		Functions map[string]struct {
+			piece
+			Build Build
+		}
+	}
+	if err := json.Unmarshal(encoded, &got); err != nil {
+		t.Fatal(err)
+	}
+	if a := got.API; a.Count != 3 || a.ClientErrors != 1 || a.ServerErrors != 1 || a.Last != "200" || a.P50 <= 0 || a.P99 < a.P50 {
+		t.Errorf("got API %+v, want 3 requests, one of each error, and latencies", a)
+	}
+	if f := got.Functions[contract.ProposeDestination.Function]; f.Count != 1 || f.ServerErrors != 1 || f.Last != "it crashed" || f.Build.Error != "syntax error" {
+		t.Errorf("got function %+v, want one failure and the compiler's error", f)
+	}
+}
+
+type invokerFunc func() ([]byte, error)
+
+func (f invokerFunc) Invoke(context.Context, []byte) ([]byte, error) { return f() }
+
+func TestQuantilesAreThoseOfTheLatestThousand(t *testing.T) {
+	t.Parallel()
+	c := New(Config{})
+	if got := c.api.snapshot(); got.P50 != 0 || got.P99 != 0 {
+		t.Errorf("got %v and %v before any request, want none", got.P50, got.P99)
+	}
+	for i := range 1500 {
+		c.count(&c.api, "200", 200, time.Duration(i)*time.Millisecond)
+	}
+	if got := c.api.snapshot(); got.P50 != 1000 || got.P99 != 1490 || got.Count != 1500 {
+		t.Errorf("got p50 %v, p99 %v of %d, want 1000, 1490 of 1500", got.P50, got.P99, got.Count)
+	}
+}
+
+func TestEngineTellsOfWhatIsPut(t *testing.T) {
+	t.Parallel()
+	const item = `{"StreamName":{"S":"s"}}`
+	for name, c := range map[string]struct {
+		operation, body string
+		status          int
+		told            bool
+	}{
+		"an item that is put":           {"PutItem", `{"TableName":"events","Item":` + item + `}`, 200, true},
+		"not one that is refused":       {"PutItem", `{"TableName":"events","Item":` + item + `}`, 400, false},
+		"not one of another table":      {"PutItem", `{"TableName":"others","Item":` + item + `}`, 200, false},
+		"not a body that is no JSON":    {"PutItem", `{`, 400, false},
+		"not one too large to be shown": {"PutItem", `{"TableName":"events","Item":` + item + strings.Repeat(" ", maxShown) + `}`, 200, false},
+		"not a query":                   {"Query", `{"TableName":"events"}`, 200, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			console := New(Config{Table: "events"})
+			var got []byte
+			engine := console.Engine(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				got, _ = io.ReadAll(r.Body)
+				w.WriteHeader(c.status)
+			}))
+			request := httptest.NewRequest("POST", "http://localhost/", strings.NewReader(c.body))
+			request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+c.operation)
+			engine.ServeHTTP(httptest.NewRecorder(), request)
+			if string(got) != c.body {
+				t.Errorf("the engine got %d bytes, want the %d that were sent", len(got), len(c.body))
+			}
+			messages, _, _ := console.since(0)
+			if told := len(messages) == 1; told != c.told {
+				t.Fatalf("got %v, want the item told: %t", messages, c.told)
+			}
+			if c.told {
+				if encoded, err := json.Marshal(messages[0].data); err != nil || string(encoded) != item {
+					t.Errorf("got item %s, %v; want %s", encoded, err, item)
+				}
+			}
+		})
+	}
+}
+
+func TestItemsAreTheNewestOfTheTable(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	var all []eventstore.Event
+	for i := range 3 * historyLength {
+		id, err := eventstore.NewID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := eventstore.Opening("destination", id, "destinationProposed", 1, at.Add(time.Duration(i)*time.Second), "r", json.RawMessage(`{"n":[0.12345678901234567890,true,null]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	failure := error(nil)
+	yields := func(events []eventstore.Event) iter.Seq2[eventstore.Event, error] {
+		return func(yield func(eventstore.Event, error) bool) {
+			for _, e := range slices.Backward(events) { // a table has no order of time
+				if !yield(e, failure) {
+					return
+				}
+			}
+		}
+	}
+	page := New(Config{
+		All: func(context.Context) iter.Seq2[eventstore.Event, error] { return yields(all) },
+		Stream: func(_ context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
+			return yields(all[:1])
+		},
+	}).Handler(answersOK)
+	items := func(query string) (int, []struct {
+		EventId struct{ S string }
+		Data    json.RawMessage
+	}) {
+		got := answer(page, "GET", "http://localhost"+Prefix+"items"+query)
+		var items []struct {
+			EventId struct{ S string }
+			Data    json.RawMessage
+		}
+		if got.Code == http.StatusOK {
+			if err := json.Unmarshal(got.Body.Bytes(), &items); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return got.Code, items
+	}
+	_, got := items("")
+	if len(got) != historyLength || got[0].EventId.S != all[2*historyLength].ID.String() || got[historyLength-1].EventId.S != all[len(all)-1].ID.String() {
+		t.Errorf("got %d items, want the newest %d, oldest first", len(got), historyLength)
+	}
+	if want := `{"M":{"n":{"L":[{"N":"0.12345678901234567890"},{"BOOL":true},{"NULL":true}]}}}`; string(got[0].Data) != want {
+		t.Errorf("got data %s, want %s", got[0].Data, want)
+	}
+	if _, got := items("?stream=" + all[0].StreamName.String()); len(got) != 1 {
+		t.Errorf("got %d items of one stream, want its one", len(got))
+	}
+	if code, _ := items("?stream=nonsense"); code != http.StatusBadRequest {
+		t.Errorf("got %d for a name that is none, want 400", code)
+	}
+	failure = eventstore.ErrUnavailable
+	if code, _ := items(""); code != http.StatusServiceUnavailable {
+		t.Errorf("got %d without a store, want 503", code)
+	}
+}
+
+func TestSignaturesAreThoseOfTheSignerThatIsChosen(t *testing.T) {
+	t.Parallel()
+	page := New(Config{Signers: []Signer{{Name: "editor", Sign: func(r *http.Request, body []byte) error {
+		r.Header.Set("Authorization", fmt.Sprintf("%s %s %s", r.Method, r.URL, body))
+		return nil
+	}}}}).Handler(answersOK)
+	if got := answer(page, "POST", "http://localhost:3000"+Prefix+"sign?as=editor&method=PUT&path=/x"); got.Code != 200 || got.Body.String() != `{"Authorization":"PUT http://localhost:3000/x "}`+"\n" {
+		t.Errorf("got %d %s, want the request signed as it will be sent", got.Code, got.Body)
+	}
+	for _, query := range []string{"as=nobody&method=POST&path=/x", "as=editor&method=P%20T&path=/x"} {
+		if got := answer(page, "POST", "http://localhost:3000"+Prefix+"sign?"+query); got.Code != http.StatusBadRequest {
+			t.Errorf("%s: got %d, want 400", query, got.Code)
+		}
+	}
+}
+
+func TestTextLogsAreOneLineARequest(t *testing.T) {
+	t.Parallel()
+	const id = "67207e5d-9b5f-4c0e-8c1a-0f6f3b0a8f11"
+	at := time.Date(2026, 11, 24, 12, 5, 2, 0, time.Local).UTC().Format("2006-01-02T15:04:05.000Z")
+	lines := func(lines ...string) string {
+		return strings.ReplaceAll(strings.ReplaceAll(strings.Join(lines, "\n")+"\n", "AT", at), "ID", id)
+	}
+	received := `{"timestamp":"AT","level":"INFO","message":"received","requestId":"ID","event":{"path":"/destination","httpMethod":"POST"}}`
+	for name, c := range map[string]struct{ written, want string }{
+		"a request that is accepted": {
+			lines(received, `{"timestamp":"AT","level":"INFO","message":"accepted","requestId":"ID","status":200,"durationMs":0.62,"streamName":"destination-1","correlationId":"1","replayed":false}`, `{"_aws":{},"Accepted":1}`),
+			"12:05:02  INFO   200  POST /destination   " + id + "  0.6 ms  accepted  replayed=false  streamName=destination-1\n"},
+		"one that is refused by the gateway": {
+			lines(`{"timestamp":"AT","level":"INFO","message":"gateway answered","requestId":"ID","status":404,"cause":"no route for GET /x"}`),
+			"12:05:02  INFO   404                      " + id + "  gateway answered  cause=no route for GET /x\n"},
+		"a panic with its stack": {
+			lines(`{"timestamp":"AT","level":"ERROR","message":"failed","requestId":"ID","status":500,"durationMs":1,"stack":"goroutine 1"}`),
+			"12:05:02  ERROR  500                      " + id + "  1.0 ms  failed\ngoroutine 1\n"},
+		"a line of the function's own":    {lines(`{"timestamp":"AT","level":"INFO","message":"hello","n":1}`), "12:05:02  INFO   hello  n=1\n"},
+		"what is no JSON, as it is":       {"panic: oh\n\tat x\n", "panic: oh\n\tat x\n"},
+		"what is JSON and no line, as is": {"null\n[1]\n7\n", "null\n[1]\n7\n"},
+		"nothing that moves the terminal": {lines(`{"timestamp":"AT","level":"INFO","message":"\u001b[2Jx\ny"}`), "12:05:02  INFO   \ufffd[2Jx\ufffdy\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out bytes.Buffer
+			if n, err := io.WriteString(Text(&out), c.written); n != len(c.written) || err != nil {
+				t.Errorf("wrote %d of %d, %v", n, len(c.written), err)
+			}
+			if got := out.String(); got != c.want {
+				t.Errorf("got\n%swant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add(`{"requestId":1,"event":{},"status":"x","durationMs":"y","stack":[1],"timestamp":0}`)
+	f.Add(`{"event":{"httpMethod":"POST"},"requestId":"a"}` + "\n")
+	f.Fuzz(func(t *testing.T, lines string) {
+		if n, err := io.WriteString(Text(io.Discard), lines); n != len(lines) || err != nil {
+			t.Errorf("wrote %d of %d, %v", n, len(lines), err)
+		}
+	})
+}
+
+func TestLongLinesAreCut(t *testing.T) {
+	t.Parallel()
+	c := New(Config{})
+	fmt.Fprintf(c.Log("function"), "short\n%s\n", strings.Repeat("é", maxShown))
+	messages, _, _ := c.since(0)
+	if len(messages) != 2 {
+		t.Fatalf("got %d lines, want 2", len(messages))
+	}
+	encoded, err := json.Marshal(messages[1].data)
+	if err != nil || len(encoded) > maxShown+200 || strings.Contains(string(encoded), `\ufffd`) {
+		t.Errorf("got %d bytes, %v; want at most %d of whole characters", len(encoded), err, maxShown)
+	}
+}

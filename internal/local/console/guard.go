@@ -1,0 +1,91 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"visitplannr/internal/contract"
+)
+
+// OnlyHere keeps from a handler what a page of another site could have sent by its
+// visitor's browser. addr is the address that the handler was told to listen on.
+func OnlyHere(addr string, next http.Handler) http.Handler {
+	ours := nameOf(addr)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := ours.check(r); err != nil {
+			refuse(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// A name is the host of an address to listen on; empty: that of every interface.
+type name string
+
+func nameOf(addr string) name {
+	host, _, _ := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = ""
+	}
+	return name(strings.ToLower(host))
+}
+
+// check returns why a request may come from another site's page, nil where it cannot.
+// A browser says in Host which name the page's own site was asked under, even when that
+// site points its name at this machine; in Origin and Sec-Fetch-Site it says whose page
+// is asking (https://www.w3.org/TR/fetch-metadata/). Other clients send neither of these
+// two. Pages of the origins may ask.
+func (n name) check(r *http.Request, origins ...string) error {
+	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
+	switch {
+	case !n.answersTo(r.Host):
+		return fmt.Errorf("the request is for the host %q, and this run answers to localhost and to what its -addr says", r.Host)
+	case slices.Contains(origins, origin):
+		return nil
+	case origin != "" && origin != "http://"+r.Host:
+		return fmt.Errorf("the request comes from a page of %s, which corsOrigins does not name", origin)
+	case site == "cross-site", site == "same-site":
+		return errors.New("the request comes from another site's page")
+	}
+	return nil
+}
+
+// checkPage is check for the page itself, to which a link may stand anywhere.
+func (n name) checkPage(r *http.Request) error {
+	if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Origin") == "" && n.answersTo(r.Host) {
+		return nil
+	}
+	return n.check(r)
+}
+
+// answersTo tells whether a Host header names this machine: as every machine names
+// itself, or as the address to listen on does. Where that is every interface's, any IP
+// address is one: no site's name stands behind it. No browser leaves the header out.
+func (n name) answersTo(header string) bool {
+	host, _, err := net.SplitHostPort(header)
+	if err != nil {
+		host = strings.Trim(header, "[]")
+	}
+	host = strings.ToLower(host)
+	ip := net.ParseIP(host)
+	switch {
+	case host == "", host == "localhost", strings.HasSuffix(host, ".localhost"), ip != nil && ip.IsLoopback():
+		return true
+	case n == "":
+		return ip != nil
+	}
+	return host == string(n)
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", contract.MediaTypeProblem)
+	w.WriteHeader(http.StatusForbidden)
+	problem := contract.ProblemForbidden.Problem("", err.Error())
+	_ = json.NewEncoder(w).Encode(problem) // a client that has gone gets nothing
+}

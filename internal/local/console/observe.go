@@ -1,0 +1,158 @@
+package console
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"visitplannr/internal/contract"
+)
+
+// function is what is known of one.
+type function struct {
+	piece
+	build Build
+}
+
+// Build is how far the build of a function is.
+type Build struct {
+	Serving time.Time // since when the code that serves does
+	Running bool      // a newer build is under way
+	Error   string    // why the newest sources do not serve
+}
+
+// Build takes note of a change in the build of a function.
+func (c *Console) Build(name string, change func(*Build)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.functions[name].build)
+	c.wake()
+}
+
+// Request is one that the API answered.
+type Request struct {
+	ID, Method, Path, Function string
+	Status                     int
+	Replayed                   bool
+	At                         time.Time
+	Ms                         float64
+}
+
+// API watches the requests that an API answers.
+func (c *Console) API(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		status, took := watch(next, w, r)
+		endpoint, _, _ := contract.Match(c.config.Endpoints, r.Method, r.URL.Path)
+		c.count(&c.api, strconv.Itoa(status), status, took)
+		c.tell("request", Request{w.Header().Get(contract.HeaderRequestID), r.Method, clip(r.URL.Path), endpoint.Function, status,
+			w.Header().Get(contract.HeaderIdempotencyReplayed) != "", began, milliseconds(took)})
+	})
+}
+
+// watch lets a handler answer, and returns the status and the time it took.
+func watch(next http.Handler, w http.ResponseWriter, r *http.Request) (int, time.Duration) {
+	began, answer := time.Now(), &watched{ResponseWriter: w}
+	next.ServeHTTP(answer, r)
+	return cmp.Or(answer.status, http.StatusOK), time.Since(began)
+}
+
+// watched remembers the status of an answer.
+type watched struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *watched) WriteHeader(status int) {
+	w.status = cmp.Or(w.status, status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Invoker runs a function, as package apigateway wants it.
+type Invoker interface {
+	Invoke(ctx context.Context, event []byte) ([]byte, error)
+}
+
+// Function watches the invocations of a function of an endpoint.
+func (c *Console) Function(name string, next Invoker) Invoker { return invoker{c, name, next} }
+
+type invoker struct {
+	console *Console
+	name    string
+	next    Invoker
+}
+
+func (i invoker) Invoke(ctx context.Context, event []byte) ([]byte, error) {
+	began := time.Now()
+	answer, err := i.next.Invoke(ctx, event)
+	last, status := "", http.StatusOK
+	if err != nil {
+		last, status = clip(err.Error()), http.StatusBadGateway
+	}
+	i.console.count(&i.console.functions[i.name].piece, last, status, time.Since(began))
+	return answer, err
+}
+
+// Engine watches what an engine of DynamoDB's protocol is asked to do to the events
+// table, and tells of each item that is put there, by whomever.
+func (c *Console) Engine(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		if operation != "PutItem" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, err := io.ReadAll(io.LimitReader(r.Body, maxShown))
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.MultiReader(bytes.NewReader(body), r.Body), r.Body}
+		status, took := watch(next, w, r)
+		var put struct {
+			TableName string
+			Item      json.RawMessage
+		}
+		if err != nil || json.Unmarshal(body, &put) != nil || put.TableName != c.config.Table {
+			return // cut off, too large to be shown, no JSON, or another table
+		}
+		c.count(&c.table, strconv.Itoa(status), status, took)
+		if status == http.StatusOK {
+			c.tell("stored", put.Item)
+		}
+	})
+}
+
+// Log returns a writer of whole lines of a source, as package lambda and a slog
+// handler write them.
+func (c *Console) Log(source string) io.Writer { return logs{c, source} }
+
+type logs struct {
+	console *Console
+	source  string
+}
+
+func (l logs) Write(lines []byte) (int, error) {
+	for line := range strings.Lines(string(lines)) {
+		l.console.tell("log", struct {
+			Source, Line string
+			At           time.Time
+		}{l.source, clip(strings.TrimRight(line, "\r\n")), time.Now()})
+	}
+	return len(lines), nil
+}
+
+// clip cuts a text to what is shown of it. What it cuts off it does not hold on to.
+func clip(text string) string {
+	if len(text) > maxShown {
+		return strings.ToValidUTF8(strings.Clone(text[:maxShown]), "") + "…"
+	}
+	return text
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

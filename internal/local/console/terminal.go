@@ -1,0 +1,92 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+)
+
+// Text returns a writer of log lines for people. Of what the functions and the gateway
+// say of a request in JSON it makes one aligned line; metrics it leaves out, and what is
+// not of a request it shows as it is.
+func Text(out io.Writer) io.Writer { return &text{out: out, routes: map[string]string{}} }
+
+type text struct {
+	out io.Writer
+
+	mu     sync.Mutex
+	routes map[string]string // of requests that are under way, by id
+}
+
+// maxRoutes bounds what requests can leave behind whose end nobody logs.
+const maxRoutes = 1000
+
+func (t *text) Write(lines []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var shown strings.Builder
+	for line := range strings.Lines(string(lines)) {
+		shown.WriteString(t.show(line))
+	}
+	_, err := io.WriteString(t.out, shown.String())
+	return len(lines), err
+}
+
+func (t *text) show(line string) string {
+	var said map[string]any
+	if json.Unmarshal([]byte(line), &said) != nil || said == nil {
+		return line
+	}
+	take := func(name string) any {
+		value := said[name]
+		delete(said, name)
+		return value
+	}
+	id, event, stack := fmt.Sprint(take("requestId")), take("event"), take("stack")
+	if event, ok := event.(map[string]any); ok { // the request, whose outcome comes in another line
+		if len(t.routes) >= maxRoutes {
+			clear(t.routes)
+		}
+		t.routes[id] = fmt.Sprint(event["httpMethod"], " ", event["path"])
+		return ""
+	}
+	if said["_aws"] != nil {
+		return ""
+	}
+	at, _ := time.Parse(time.RFC3339, fmt.Sprint(take("timestamp")))
+	level, message := take("level"), take("message")
+	shown := fmt.Sprintf("%s  %-5v", at.Local().Format(time.TimeOnly), level)
+	if status := take("status"); status != nil {
+		shown += fmt.Sprintf("  %v  %-18s  %s", status, t.routes[id], id)
+		delete(t.routes, id)
+		if took, ok := take("durationMs").(float64); ok {
+			shown += fmt.Sprintf("  %.1f ms", took)
+		}
+		delete(said, "correlationId") // the stream's name says it
+	}
+	shown += fmt.Sprintf("  %v", message)
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		shown += fmt.Sprintf("  %s=%v", name, said[name])
+	}
+	shown = printable(shown) + "\n"
+	if stack != nil {
+		shown += fmt.Sprintln(stack)
+	}
+	return shown
+}
+
+// printable keeps a terminal from obeying what a request says.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}

@@ -1,0 +1,531 @@
+// The page of the local run. What comes from proposals and logs is only ever put into
+// text nodes. Every list is bounded, and the page is drawn once a frame at the most.
+
+const base = "/_visitplannr/";
+const rows = 200; // of a list
+const remembered = 1000; // requests, events on the map
+const $ = (id) => document.getElementById(id);
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== undefined));
+  return element;
+}
+
+const clock = (at) => new Date(at).toTimeString().slice(0, 8);
+const count = (n) => n.toLocaleString("en");
+const ms = (n) => n >= 100 ? n.toFixed(0) : n.toFixed(1);
+const parse = (text) => { try { return JSON.parse(text); } catch { return undefined; } };
+const pretty = (text) => { const value = parse(text); return value === undefined ? text : JSON.stringify(value, null, 2); };
+
+const run = await (await fetch(base + "run.json")).json();
+$("title").textContent = run.title;
+
+// The form
+
+let endpoint, fields, lastKey;
+
+// leaves lists the values that a schema asks for, those that are not nested first.
+function leaves(schema, path = []) {
+  if (schema.type !== "object") return [{ path, schema }];
+  return Object.entries(schema.properties ?? {}).flatMap(([name, member]) => leaves(member, [...path, name]))
+    .sort((a, b) => a.path.length - b.path.length);
+}
+
+function field({ path, schema, parameter }) {
+  const id = `field-${path.join("-")}`;
+  const input = make("input", { id, type: "text", autocomplete: "off", spellcheck: "false",
+    inputmode: schema.type === "number" ? "decimal" : undefined, "aria-describedby": `${id}-error ${id}-rule` });
+  const error = make("p", { id: `${id}-error`, class: "error" });
+  const rule = make("p", { id: `${id}-rule`, class: "note" }, schema.description ?? "");
+  const element = make("div", { class: schema.type === "number" ? "field" : "field wide" },
+    make("label", { for: id }, path.at(-1)), input, rule, error);
+  input.addEventListener("input", () => { mark(); });
+  return { path, schema, parameter, pointer: "#/" + path.join("/"), input, error, rule, element };
+}
+
+function choose(name) {
+  endpoint = run.endpoints.find((e) => e.Function === name);
+  const parameters = [...endpoint.Path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) =>
+    ({ path: [parameter], schema: { type: "string", description: "part of the path" }, parameter }));
+  fields = [...parameters, ...(endpoint.Body ? leaves(endpoint.Body) : [])].map(field);
+  $("fields").replaceChildren(...fields.map((f) => f.element));
+  $("key-field").hidden = !endpoint.TakesKey;
+  $("accept-field").hidden = !endpoint.Text;
+  $("example").hidden = !endpoint.Body;
+  $("send").textContent = endpoint.Method === "POST" ? "Propose" : "Send";
+  mark();
+}
+
+function example() {
+  for (const f of fields.filter((f) => !f.parameter)) {
+    f.input.value = f.path.reduce((value, name) => value[name], run.samples[endpoint.Function]);
+  }
+  mark();
+}
+
+// bodyOf makes the body of what is typed. What is not a number is sent as a text: to say
+// what is wrong with it is the API's business.
+function bodyOf() {
+  const body = {};
+  for (const { path, schema, input, parameter } of fields) {
+    const typed = input.value;
+    if (parameter || typed === "") continue;
+    const parent = path.slice(0, -1).reduce((object, name) => object[name] ??= {}, body);
+    parent[path.at(-1)] = schema.type === "number" && /^\s*-?\d+(\.\d+)?(e[+-]?\d+)?\s*$/i.test(typed) ? Number(typed) : typed;
+  }
+  return JSON.stringify(body);
+}
+
+const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
+
+async function send(submit) {
+  submit.preventDefault();
+  $("send").disabled = true;
+  $("outcome").textContent = "";
+  for (const f of fields) fail(f, "");
+  const path = endpoint.Path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(fields.find((f) => f.parameter === name).input.value));
+  const headers = {}, body = endpoint.Body ? bodyOf() : undefined;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (endpoint.Text) headers.Accept = chosen("accept");
+  if (endpoint.TakesKey && chosen("key") !== "none") {
+    if (chosen("key") === "fresh") lastKey = crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+    headers[run.keyHeader] = lastKey;
+    document.querySelector("input[value=again]").disabled = false;
+  }
+  const curl = ["curl -i -X " + endpoint.Method, quote(location.origin + path),
+    ...Object.entries(headers).map(([name, value]) => "-H " + quote(`${name}: ${value}`)), ...(body === undefined ? [] : ["-d " + quote(body)])];
+  try {
+    const signer = $("signer").value;
+    if (signer) {
+      curl.splice(2, 0, run.signers[signer]);
+      const query = new URLSearchParams({ as: signer, method: endpoint.Method, path });
+      const signed = await fetch(`${base}sign?${query}`, { method: "POST", body: body ?? "" });
+      if (!signed.ok) throw new Error(await signed.text());
+      Object.assign(headers, await signed.json());
+    }
+    performance.clearResourceTimings(); // it keeps no more than 250
+    const response = await fetch(path, { method: endpoint.Method, headers, body, cache: "no-store", credentials: "omit" });
+    const text = await response.text();
+    const timing = performance.getEntriesByName(location.origin + path).at(-1); // without what the page itself takes
+    exchange = {
+      answer: [`HTTP/1.1 ${response.status} ${response.statusText}`, ...[...response.headers].map(([name, value]) => `${name}: ${value}`), "", pretty(text)].join("\n"),
+      request: [`${endpoint.Method} ${path} HTTP/1.1`, `Host: ${location.host}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`), "", body ?? ""].join("\n"),
+      curl: curl.join(" "),
+    };
+    tell(response, parse(text), timing.responseEnd - timing.requestStart);
+    show("answer");
+  } catch (error) {
+    $("outcome").className = "wrong";
+    $("outcome").textContent = `No answer: ${error.message}`;
+  } finally {
+    $("send").disabled = false;
+  }
+}
+
+// tell says how a request went, and marks the fields that a problem points to.
+function tell(response, answer, took) {
+  const id = response.headers.get(run.idHeader);
+  const replayed = response.headers.get("Idempotency-Replayed") ? ", a replay" : "";
+  $("outcome").className = response.ok ? "" : "wrong";
+  $("outcome").replaceChildren(`${response.status} ${response.statusText || answer?.title || ""}${replayed} in ${ms(took)} ms `,
+    id ? make("button", { type: "button", onclick: () => follow(id) }, "Follow the request") : "");
+  if (response.ok) return;
+  const unmarked = [];
+  for (const { pointer, detail } of answer?.errors ?? []) {
+    const f = fields.find((f) => f.pointer === pointer) ?? fields.find((f) => f.pointer.startsWith(pointer + "/"));
+    if (f) fail(f, detail); else unmarked.push(`${pointer} ${detail}`);
+  }
+  $("outcome").append(make("br"), [answer?.detail, ...unmarked].filter(Boolean).join(" "));
+  fields.find((f) => f.error.textContent)?.input.focus();
+}
+
+function fail(f, why) {
+  f.error.textContent = why;
+  f.rule.hidden = why === f.rule.textContent; // said once
+  if (why) f.input.setAttribute("aria-invalid", "true"); else f.input.removeAttribute("aria-invalid");
+}
+
+const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+let exchange = {};
+const tabs = ["answer", "request", "curl"];
+function show(name) {
+  $("exchange").hidden = false;
+  for (const tab of tabs) {
+    $(`tab-${tab}`).setAttribute("aria-selected", tab === name);
+    $(`tab-${tab}`).tabIndex = tab === name ? 0 : -1;
+  }
+  $("shown").setAttribute("aria-labelledby", `tab-${name}`);
+  $("shown").textContent = exchange[name];
+}
+for (const [i, tab] of tabs.entries()) {
+  $(`tab-${tab}`).addEventListener("click", () => show(tab));
+  $(`tab-${tab}`).addEventListener("keydown", ({ key }) => {
+    const step = { ArrowRight: 1, ArrowLeft: tabs.length - 1 }[key];
+    if (!step) return;
+    const next = tabs[(i + step) % tabs.length];
+    show(next);
+    $(`tab-${next}`).focus();
+  });
+}
+$("copy").addEventListener("click", async () => {
+  getSelection().selectAllChildren($("shown")); // for where the clipboard is closed to pages
+  await navigator.clipboard?.writeText($("shown").textContent);
+});
+
+// The map: a plain projection, right in shape at 54 degrees north. A unit is a hundredth
+// of a degree of latitude; the view is its centre and height.
+
+const squeeze = 0.588;
+const home = { x: -4.2 * 100 * squeeze, y: -55.1 * 100, height: 1230 };
+let view = { ...home };
+const size = () => { const { width, height } = $("map").getBoundingClientRect(); return { width: width || 1, height: height || 1 }; };
+const unit = () => view.height / size().height; // of a pixel
+
+function look(next) {
+  view = { ...view, ...next };
+  view.height = Math.min(18000, Math.max(20, view.height));
+  view.x = Math.min(18000 * squeeze, Math.max(-18000 * squeeze, view.x));
+  view.y = Math.min(9000, Math.max(-9000, view.y));
+  const { width, height } = size(), across = view.height * width / height;
+  $("map").setAttribute("viewBox", `${view.x - across / 2} ${view.y - view.height / 2} ${across} ${view.height}`);
+}
+
+// zoom keeps the marker, or the point that is given, where it is.
+function zoom(factor, at = place() && { x: place().longitude * 100 * squeeze, y: place().latitude * -100 }) {
+  const seen = at && Math.abs(at.y - view.y) < view.height / 2;
+  const { x, y } = seen ? at : view;
+  look({ height: view.height * factor, x: x + (view.x - x) * factor, y: y + (view.y - y) * factor });
+}
+
+const axis = (name) => fields?.find((f) => f.schema.type === "number" && f.path.at(-1) === name)?.input;
+function place() {
+  const [latitude, longitude] = ["latitude", "longitude"].map((name) => axis(name)?.value);
+  if (!latitude?.trim() || !longitude?.trim() || !(Math.abs(latitude) <= 90) || !(Math.abs(longitude) <= 180)) return undefined;
+  return { latitude: Number(latitude), longitude: Number(longitude) };
+}
+
+const dot = ({ latitude, longitude }) => `M${longitude * 100} ${latitude * -100}h0`;
+
+function mark() {
+  const at = place();
+  $("draft").toggleAttribute("hidden", !at);
+  if (at) for (const path of $("draft").children) path.setAttribute("d", dot(at));
+}
+
+function setPlace(latitude, longitude) {
+  if (!axis("latitude") || !axis("longitude")) return;
+  const digits = Math.min(5, Math.max(0, Math.ceil(-Math.log10(unit() / 100))));
+  latitude = Math.min(90, Math.max(-90, latitude)).toFixed(digits);
+  longitude = Math.min(180, Math.max(-180, longitude)).toFixed(digits);
+  axis("latitude").value = latitude;
+  axis("longitude").value = longitude;
+  mark();
+  $("place").textContent = `latitude ${latitude}, longitude ${longitude}`;
+}
+
+const svg = $("map");
+const under = ({ clientX, clientY }) => {
+  const box = svg.getBoundingClientRect();
+  return { x: view.x + (clientX - box.left - box.width / 2) * unit(), y: view.y + (clientY - box.top - box.height / 2) * unit() };
+};
+let drag;
+svg.addEventListener("pointerdown", (e) => {
+  if (e.button) return;
+  drag = { from: [e.clientX, e.clientY], view, moved: false };
+  svg.setPointerCapture(e.pointerId);
+});
+svg.addEventListener("pointermove", (e) => {
+  if (!drag) return;
+  const [dx, dy] = [e.clientX - drag.from[0], e.clientY - drag.from[1]];
+  drag.moved ||= Math.hypot(dx, dy) > 4;
+  if (drag.moved) look({ x: drag.view.x - dx * unit(), y: drag.view.y - dy * unit() });
+});
+svg.addEventListener("pointerup", (e) => {
+  if (drag && !drag.moved) { const { x, y } = under(e); setPlace(y / -100, x / squeeze / 100); }
+  drag = undefined;
+});
+svg.addEventListener("pointercancel", () => { drag = undefined; });
+svg.addEventListener("wheel", (e) => {
+  if (document.activeElement !== svg && !e.ctrlKey) return; // the page scrolls on
+  e.preventDefault();
+  zoom(e.deltaY > 0 ? 1.25 : 0.8, under(e));
+}, { passive: false });
+svg.addEventListener("keydown", (e) => {
+  const step = unit() / 100 * (e.shiftKey ? 1 : 10), { latitude, longitude } = place() ?? { latitude: view.y / -100, longitude: view.x / squeeze / 100 };
+  const move = { ArrowUp: [step, 0], ArrowDown: [-step, 0], ArrowLeft: [0, -step / squeeze], ArrowRight: [0, step / squeeze] }[e.key];
+  if (move) {
+    setPlace(latitude + move[0], longitude + move[1]);
+    keepInSight(place());
+  } else if (e.key === "+" || e.key === "=") zoom(0.8);
+  else if (e.key === "-") zoom(1.25);
+  else return;
+  e.preventDefault();
+});
+
+function keepInSight(at) {
+  if (!at) return;
+  const { width, height } = size(), [x, y] = [at.longitude * 100 * squeeze, at.latitude * -100];
+  if (Math.abs(y - view.y) > view.height * 0.45 || Math.abs(x - view.x) > view.height * 0.45 * width / height) look({ x, y });
+}
+
+$("zoom-in").addEventListener("click", () => zoom(0.6));
+$("zoom-out").addEventListener("click", () => zoom(1 / 0.6));
+$("home").addEventListener("click", () => look(home));
+new ResizeObserver(() => look({})).observe(svg);
+
+// The moving pieces
+
+const built = new Map();
+function piece(name, ...lines) {
+  return make("div", { class: "piece" }, make("b", {}, name), ...lines.filter(Boolean).map((line) => Array.isArray(line) ? make("span", { class: "wrong" }, line[0]) : make("span", {}, line)));
+}
+const arrow = (text) => make("div", { class: "arrow" }, text);
+const latency = (p) => p.Count > 0 && `p50 ${ms(p.P50)}  p99 ${ms(p.P99)} ms`;
+const wrong = (n, text) => n > 0 && [`${count(n)} ${text}`];
+
+function drawPieces({ api, functions, table }) {
+  const each = run.endpoints.map((e) => {
+    const f = functions[e.Function], { Serving, Running, Error: broken } = f.Build;
+    const state = broken ? [`does not build; serving since ${clock(Serving)}`] : Running ? "building" : `serving since ${clock(Serving)}`;
+    return piece(e.Function, `${count(f.Count)} invocations`, latency(f), wrong(f.ServerErrors, `failed: ${f.Last || "the last did not"}`), state);
+  });
+  const actions = run.endpoints.flatMap((e) => e.TableActions ?? []).map((action) => action.split(":").pop());
+  $("pieces").replaceChildren(
+    piece("editor"), arrow(run.endpoints.map((e) => `${e.Method} ${e.Path}`).join(", ")),
+    piece("API", `${count(api.Count)} requests${api.Last ? `, last ${api.Last}` : ""}`, latency(api), `${count(api.ClientErrors)} 4xx, ${count(api.ServerErrors)} 5xx`),
+    arrow("proxy event"), make("div", { class: "functions" }, ...each),
+    ...(actions.length ? [arrow([...new Set(actions)].join(", ")), piece(run.table, table.Count > 0 && `${count(table.Count - table.ClientErrors - table.ServerErrors)} events put`, latency(table),
+      table.ClientErrors > 0 && `${count(table.ClientErrors)} were there already or refused`, wrong(table.ServerErrors, "failed"))] : []));
+  const errors = Object.entries(functions).filter(([, f]) => f.Build.Error);
+  const text = errors.map(([, f]) => f.Build.Error).join("\n\n");
+  if (text !== built.get("text")) $("builds").replaceChildren(...(text ? [make("pre", { tabindex: "0", "aria-label": "Errors of the build", role: "region" }, text)] : []));
+  built.set("text", text);
+}
+
+// Events, logs and the requests that they belong to
+
+const requests = new Map(); // by id: what the gateway, the functions and the table say
+let followed;
+
+function ofRequest(id) {
+  if (!requests.has(id)) {
+    requests.set(id, { lines: [], items: [] });
+    if (requests.size > remembered) requests.delete(requests.keys().next().value);
+  }
+  return requests.get(id);
+}
+
+const requestButton = (id) => id ? make("button", { type: "button", "aria-label": `Follow request ${id}`, title: id, onclick: () => follow(id) }, id.slice(0, 8)) : make("span");
+
+// more is a button that shows a text below its row.
+function more(name, label, text) {
+  const button = make("button", { type: "button", "aria-label": `${name} ${label}`, "aria-expanded": "false", onclick: () => {
+    const row = button.closest("li"), open = row.querySelector("pre");
+    button.setAttribute("aria-expanded", String(!open));
+    if (open) open.remove(); else row.append(make("pre", { tabindex: "0" }, text()));
+  } }, name);
+  return button;
+}
+
+// plain turns a value of DynamoDB into one of JSON.
+function plain(value) {
+  const [[type, inner]] = Object.entries(value);
+  if (type === "M") return Object.fromEntries(Object.entries(inner).map(([name, member]) => [name, plain(member)]));
+  if (type === "L") return inner.map(plain);
+  return type === "N" ? Number(inner) : inner;
+}
+
+// placeIn finds a latitude and a longitude that stand together, wherever.
+function placeIn(value) {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (typeof value.latitude === "number" && typeof value.longitude === "number") return value;
+  for (const member of Object.values(value)) { const found = placeIn(member); if (found) return found; }
+}
+
+const marks = new Map(); // by event id
+function eventRow(item) {
+  const { StreamName, EventId, EventType, Timestamp, CausationId, Data } = Object.fromEntries(Object.entries(item).map(([name, value]) => [name, plain(value)]));
+  if (marks.has(EventId)) return undefined;
+  const at = placeIn(Data), name = typeof Data?.name === "string" ? Data.name : JSON.stringify(Data ?? {});
+  let dotOnMap;
+  if (at) {
+    dotOnMap = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    dotOnMap.setAttribute("d", dot(at));
+    const title = document.createElementNS("http://www.w3.org/2000/svg", "title");
+    title.textContent = name;
+    dotOnMap.append(title);
+    $("marks").append(dotOnMap);
+  }
+  marks.set(EventId, dotOnMap);
+  if (marks.size > remembered) {
+    const [oldest, element] = marks.entries().next().value;
+    element?.remove();
+    marks.delete(oldest);
+  }
+  ofRequest(CausationId).items.push({ StreamName, EventType });
+  const keyed = EventId[14] === "8"; // a UUIDv8 is derived from a key
+  const lit = (on) => () => dotOnMap?.classList.toggle("lit", on);
+  return make("li", { "data-request": CausationId, onpointerenter: lit(true), onpointerleave: lit(false), onfocusin: lit(true), onfocusout: lit(false) },
+    make("time", { datetime: Timestamp }, clock(Timestamp)),
+    make("span", { class: "text", title: name }, name, " ", make("span", {}, at ? `${at.latitude}, ${at.longitude}` : ""), make("span", { class: "below" }, `${EventType} · ${StreamName}`)),
+    keyed ? make("span", { class: "badge", title: "It was sent with an idempotency key" }, "keyed") : make("span"),
+    requestButton(CausationId),
+    more("item", `of ${name}`, () => { if (at) look({ x: at.longitude * 100 * squeeze, y: at.latitude * -100 }); return JSON.stringify(item, null, 2); }));
+}
+
+function logRow({ Source, Line, At }) {
+  const said = parse(Line);
+  const isObject = typeof said === "object" && said !== null;
+  const { level, message, requestId, durationMs, status, cause, timestamp, _aws } = isObject ? said : {};
+  if (_aws) { // metrics in CloudWatch's format
+    const names = _aws.CloudWatchMetrics?.flatMap((m) => m.Metrics.map((metric) => metric.Name)) ?? [];
+    return row("METRIC", names.map((name) => `${name} ${said[name]}`).join(", "));
+  }
+  const text = [message, status, durationMs && `${ms(durationMs)} ms`, cause].filter((part) => part !== undefined && part !== "").join(" · ");
+  if (requestId) {
+    ofRequest(requestId).lines.push(`${Source}: ${text}`);
+    if (message === "accepted" && said.streamName && !said.replayed) expect(said.streamName);
+  }
+  return row(level ?? "", isObject && message ? text : Line);
+
+  function row(level, text) {
+    return make("li", { "data-request": requestId ?? said?.requestId }, make("time", {}, clock(timestamp ?? At)), make("span", { class: `level ${level}` }, level),
+      make("span", { class: "text", title: text }, text.startsWith(Source) || run.endpoints.length === 1 && Source === run.endpoints[0].Function ? "" : make("span", {}, Source, " "), text), requestButton(requestId ?? said?.requestId), more("json", "of the line", () => pretty(Line)));
+  }
+}
+
+// expect fetches what a function says it stored where no engine told of it: that of
+// another process, or AWS's.
+const expected = new Set();
+function expect(stream) {
+  if (expected.size >= rows) return;
+  expected.add(stream);
+  setTimeout(async () => {
+    expected.delete(stream);
+    if (marks.has(stream.slice(stream.indexOf("-") + 1))) return;
+    const response = await fetch(`${base}items?${new URLSearchParams({ stream })}`);
+    if (response.ok) for (const item of await response.json()) enqueue("stored", item);
+  }, 1000);
+}
+
+function follow(id) {
+  followed = id;
+  drawTrace();
+  filter();
+  $("trace-title").focus();
+}
+$("all").addEventListener("click", () => { followed = undefined; drawTrace(); filter(); });
+
+function filter() {
+  for (const row of document.querySelectorAll(".list li[data-request], .list li:not(.empty)")) row.hidden = Boolean(followed) && row.dataset.request !== followed;
+}
+
+function drawTrace() {
+  $("trace").hidden = !followed;
+  if (!followed) return;
+  $("trace-title").textContent = `Request ${followed}`;
+  const { gateway, lines, items } = ofRequest(followed);
+  const step = (text) => make("li", {}, text);
+  $("trace-steps").replaceChildren(
+    step(gateway ? `gateway: ${gateway.Method} ${gateway.Path} answered ${gateway.Status} in ${ms(gateway.Ms)} ms` : "gateway: not seen since this page is open, or still under way"),
+    ...lines.map(step),
+    ...items.map(({ StreamName, EventType }) => step(`table: ${EventType} stored as the opening of ${StreamName}`)),
+    ...(items.length ? [] : [step(gateway?.Replayed ? "table: nothing new; it was stored by an earlier request" : "table: nothing stored")]));
+}
+
+// Live updates
+
+let queue = [], scheduled = false, paused = false, state;
+function enqueue(kind, data) {
+  queue.push([kind, data]);
+  if (queue.length > 2000) queue = queue.slice(-1000); // of a page that is not drawn
+  if (!scheduled && !paused) {
+    scheduled = true;
+    requestAnimationFrame(draw);
+  }
+}
+
+function draw() {
+  scheduled = false;
+  const fresh = { events: [], logs: [] };
+  for (const [kind, data] of queue) {
+    if (kind === "state") state = data;
+    else if (kind === "request") ofRequest(data.ID).gateway = data;
+    else if (kind === "stored") fresh.events.push(eventRow(data));
+    else fresh.logs.push(logRow(data));
+  }
+  queue = [];
+  for (const [list, added] of Object.entries(fresh)) {
+    const found = added.filter(Boolean).slice(-rows).reverse();
+    if (!found.length) continue;
+    $(list).querySelector(".empty")?.remove();
+    for (const row of found) row.hidden = Boolean(followed) && row.dataset.request !== followed;
+    $(list).prepend(...found);
+    while ($(list).childElementCount > rows) $(list).lastElementChild.remove();
+  }
+  if (state) drawPieces(state);
+  if (followed) drawTrace();
+}
+
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", paused);
+  if (!paused) enqueue("state", state);
+});
+
+function connection(text, lost) {
+  if ($("connection").textContent !== text) $("connection").textContent = text;
+  $("connection").classList.toggle("lost", lost);
+}
+
+// listen follows the run's messages. A page that nobody sees does not, since a browser
+// has few connections to one host; it goes on after the last message that it got.
+let stream, known, last = "";
+function listen() {
+  stream?.close();
+  if (document.hidden) return;
+  stream = new EventSource(`${base}stream?${new URLSearchParams({ after: last })}`);
+  stream.addEventListener("open", () => connection("live", false));
+  stream.addEventListener("error", () => connection("The run does not answer; trying again.", true));
+  stream.addEventListener("run", ({ data }) => {
+    if (known && known !== data) location.reload(); // another run, with another table and perhaps another API
+    known = data;
+  });
+  for (const kind of ["request", "stored", "log", "state"]) {
+    stream.addEventListener(kind, ({ data, lastEventId }) => {
+      last = lastEventId || last;
+      enqueue(kind, JSON.parse(data));
+    });
+  }
+}
+document.addEventListener("visibilitychange", listen);
+
+// The start
+
+for (const e of run.endpoints) $("endpoint").append(make("option", { value: e.Function }, `${e.Method} ${e.Path}`));
+$("endpoint-field").hidden = run.endpoints.length < 2;
+$("endpoint").addEventListener("change", () => choose($("endpoint").value));
+for (const name of Object.keys(run.signers)) $("signer").append(make("option", { value: name }, name));
+$("signer-field").hidden = $("signer").options.length === 0;
+$("form").addEventListener("submit", send);
+$("example").addEventListener("click", example);
+choose(run.endpoints[0].Function);
+look(home);
+
+const coastline = await (await fetch(base + "coastline.json")).json();
+$("land").setAttribute("d", coastline.path);
+$("map-source").textContent = `Coastlines: ${coastline.source}.`;
+listen();
+const stored = await fetch(base + "items");
+if (stored.ok) {
+  const older = (await stored.json()).map(eventRow).filter(Boolean).reverse();
+  $("events").append(...older.slice(0, Math.max(0, rows - $("events").childElementCount)));
+}
+for (const list of ["events", "logs"]) if (!$(list).childElementCount) $(list).append(make("li", { class: "empty" }, "Nothing yet."));
+document.documentElement.dataset.ready = "yes";

@@ -1,0 +1,227 @@
+package review
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// status is what becomes of a resource, the gravest last.
+type status int
+
+const (
+	same status = iota
+	changed
+	added
+	gone
+	mayBeReplaced
+	replaced
+)
+
+func (s status) String() string {
+	return [...]string{"the same", "changed", "new", "gone", "may be replaced", "replaced"}[s]
+}
+
+// stackDiff is what changes in the stack of one stage.
+type stackDiff struct {
+	stage         string
+	before, after Template
+	changes       []Change
+	all           []line            // what cdk diff shows; none: nothing differs
+	status        map[string]status // by logical ID, of what does not stay as it is
+	because       map[string]string // by logical ID, the properties that make CloudFormation replace it
+}
+
+// compareStacks compares a stage of two states that are synthesized.
+func compareStacks(ctx context.Context, old, work states, stage string) (d stackDiff, err error) {
+	stack := "visitplannr-" + stage
+	before, err := read(old.assembly(stage), stack)
+	if err != nil {
+		return d, err
+	}
+	after, err := read(work.assembly(stage), stack)
+	if err != nil {
+		return d, err
+	}
+	d = stackDiff{stage: stage, before: before.template, after: after.template,
+		changes: Changes(before.template, after.template), status: map[string]status{}, because: map[string]string{}}
+	for _, c := range d.changes {
+		switch {
+		case reissued.MatchString(c.Type):
+		case c.isGone():
+			d.status[c.ID] = gone
+		case c.isNew():
+			d.status[c.ID] = added
+		default:
+			d.status[c.ID] = changed
+		}
+	}
+	if before.protected != after.protected {
+		d.changes = append(d.changes, Change{ID: stack, Type: "AWS::CloudFormation::Stack", Path: "DeletionProtection",
+			Before: before.protected, After: after.protected})
+	}
+	if bytes.Equal(before.text, after.text) {
+		return d, nil
+	}
+	output, err := work.run(ctx, "diff", "--no-color", "--app", work.assembly(stage),
+		"--template", filepath.Join(old.assembly(stage), stack+".template.json"), stack)
+	if err != nil {
+		return d, fmt.Errorf("cdk diff of %s: %w\n%s", stack, err, output)
+	}
+	d.readCDK(output)
+	return d, nil
+}
+
+// reissued are made anew by the CDK whenever what they hold changes. That is how
+// they are used, and not worth a reviewer's attention.
+var reissued = regexp.MustCompile(`^AWS::(ApiGateway::Deployment|Lambda::Version)$`)
+
+var (
+	replacing = regexp.MustCompile(`^\[~\] .* (\S+) (replace|may be replaced)\n`)
+	cause     = regexp.MustCompile(`(?m)^ .─ \[.\] (\S+) \((?:requires|may cause) replacement\)$`)
+)
+
+// readCDK takes the output of cdk diff apart, by resource, and learns which are
+// replaced: the CDK's command line holds CloudFormation's specification, which says
+// what cannot be changed in place.
+func (d *stackDiff) readCDK(output string) {
+	title, fresh := "", true
+	for text := range strings.SplitSeq(output, "\n") {
+		switch {
+		case text == "" || strings.HasPrefix(text, "Stack ") || strings.Contains(text, "Number of stacks with differences"):
+			fresh = true
+			continue
+		case strings.HasPrefix(text, "["):
+			d.all = append(d.all, line{title, text})
+		case fresh && !strings.HasPrefix(text, " "):
+			title = text
+		case len(d.all) == 0 || d.all[len(d.all)-1].title != title:
+			d.all = append(d.all, line{title, text})
+		default:
+			d.all[len(d.all)-1].text += "\n" + text
+		}
+		fresh = false
+	}
+	for _, resource := range d.all {
+		found := replacing.FindStringSubmatch(resource.text)
+		if found == nil {
+			continue
+		}
+		id := found[1]
+		d.status[id] = mayBeReplaced
+		if found[2] == "replace" {
+			d.status[id] = replaced
+		}
+		var properties []string
+		for _, property := range cause.FindAllStringSubmatch(resource.text, -1) {
+			properties = append(properties, property[1])
+		}
+		d.because[id] = strings.Join(properties, ", ")
+	}
+}
+
+// headline counts what becomes of the resources.
+func (d stackDiff) headline() string {
+	var count [replaced + 1]int
+	for _, s := range d.status {
+		count[s]++
+	}
+	var parts []string
+	for s, n := range slices.Backward(count[:]) {
+		if n > 0 {
+			parts = append(parts, fmt.Sprint(n, " ", status(s)))
+		}
+	}
+	switch {
+	case len(parts) > 0:
+		return strings.Join(parts, ", ")
+	case len(d.all)+len(d.changes) > 0:
+		return "no resource changes"
+	}
+	return "no changes"
+}
+
+// held is what is lost with a resource that holds something.
+var held = []struct {
+	types *regexp.Regexp
+	what  string
+}{
+	{regexp.MustCompile(`^AWS::DynamoDB::(Global)?Table$`), "its events"},
+	{regexp.MustCompile(`^AWS::Logs::LogGroup$`), "its log entries"},
+	{regexp.MustCompile(`^AWS::(S3::Bucket|SQS::Queue|Kinesis::Stream|Backup::BackupVault|EFS::FileSystem|RDS::DB(Instance|Cluster)|SecretsManager::Secret|KMS::Key)$`), "what it holds"},
+}
+
+// addressed are known to clients by a URL that ends with them.
+var addressed = regexp.MustCompile(`^AWS::(ApiGateway::RestApi|ApiGatewayV2::Api|Lambda::Url)$`)
+
+// loss says that a resource is replaced or gone, and what is lost with it; "" for
+// one that stays, or goes without a loss.
+func (d stackDiff) loss(id string) string {
+	before, after := d.before.Resources[id], d.after.Resources[id]
+	kind := d.before.kind(id)
+	verb, kept := "REPLACES", keeps(before["UpdateReplacePolicy"]) && keeps(after["UpdateReplacePolicy"])
+	switch d.status[id] {
+	case added, changed:
+		return ""
+	case mayBeReplaced:
+		verb = "MAY REPLACE"
+	case gone:
+		verb, kept = "REMOVES", keeps(before["DeletionPolicy"])
+	}
+	text := fmt.Sprintf("%s %s %s", verb, kind, id)
+	if why := d.because[id]; why != "" {
+		text += " (" + why + ")"
+	}
+	for _, h := range held {
+		switch {
+		case !h.types.MatchString(kind):
+		case kept:
+			return text + ": " + h.what + " stay behind, outside the stack"
+		default:
+			return text + ": " + h.what + " are deleted"
+		}
+	}
+	if addressed.MatchString(kind) {
+		return text + ": its URL ends, and clients need another"
+	}
+	if d.status[id] == gone {
+		return ""
+	}
+	return text
+}
+
+// keeps tells the policies that keep a resource or what it holds. Without one, what
+// is replaced or gone is deleted
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html).
+func keeps(policy any) bool {
+	return policy == "Retain" || policy == "RetainExceptOnCreate" || policy == "Snapshot"
+}
+
+// lines returns what a reviewer must not overlook, the gravest first.
+func (d stackDiff) lines(breaks []line) []line {
+	var lines []line
+	told := map[string]bool{}
+	for _, id := range slices.Sorted(maps.Keys(d.status)) {
+		if text := d.loss(id); text != "" {
+			told[id] = true
+			lines = append(lines, line{"", text})
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { // those that hold something first
+		return strings.Count(b.text, ": ") - strings.Count(a.text, ": ")
+	})
+	lines = append(lines, breaks...)
+	for _, g := range Concerns(d.changes) {
+		for _, c := range g.Changes {
+			if !(c.isGone() && told[c.ID]) {
+				lines = append(lines, line{"!! " + g.Title, "   " + c.String()})
+			}
+		}
+	}
+	return lines
+}
