@@ -87,12 +87,12 @@ func (e Event) Validate() error {
 func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		StreamName    string
-		EventId       string //nolint:revive // the attribute's own name
+		EventId       string // as the attribute is named
 		EventType     string
 		SchemaVersion int
 		Timestamp     string
-		CorrelationId string //nolint:revive
-		CausationId   string //nolint:revive
+		CorrelationId string
+		CausationId   string
 		Data          json.RawMessage
 	}{
 		e.StreamName.String(), e.ID.String(), e.Type, e.SchemaVersion, e.Timestamp.String(),

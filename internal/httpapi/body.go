@@ -124,7 +124,7 @@ func (p *parser) document(schema contract.Schema, body []byte) error {
 		return err
 	}
 	end := int(p.decoder.InputOffset())
-	if _, err := p.decoder.ReadToken(); err != io.EOF {
+	if _, err := p.decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		if err == nil { // there is more JSON
 			behind := bytes.TrimLeft(body[end:], " \t\r\n")
 			err = &jsontext.SyntacticError{ByteOffset: int64(len(body) - len(behind))}
