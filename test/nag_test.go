@@ -146,8 +146,7 @@ func nag(t *testing.T, s given, plant func(awscdk.Stack)) []string {
 		*annotations.FindWarning(jsii.String("*"), all))
 	var findings []string
 	for _, m := range messages {
-		//lint:ignore SA1019 the type has moved to a package that Go does not have
-		path, text := *m.Id, m.Entry.Data
+		path, text := *m.Id, m.Entry.Data //nolint:staticcheck // the type has moved to a package that does not exist in Go
 		path = strings.TrimPrefix(path, "/"+stacks.StackName(c.Stage)+"/")
 		findings = append(findings, path+" "+strings.TrimSpace(fmt.Sprint(text)))
 	}

@@ -45,7 +45,6 @@ type request struct {
 	ProvisionedThroughput   *throughput
 	ResourceARN             string `json:"ResourceArn"`
 
-	//lint:ignore SA5008 the option is newer than staticcheck
 	Others map[string]jsontext.Value `json:",embed"`
 
 	// The parsed expressions. A nil projection shows everything.
