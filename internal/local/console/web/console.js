@@ -1,5 +1,5 @@
-// The page of the local run. What comes from proposals and logs is only ever put into
-// text nodes. Every list is bounded, and the page is drawn once a frame at the most.
+// The page of the local run. Data from proposals and logs is only ever put into text
+// nodes. Every list is bounded, and the page is drawn at most once a frame.
 
 const base = "/_visitplannr/";
 const rows = 200; // of a list
@@ -29,7 +29,7 @@ $("title").textContent = run.title;
 
 let endpoint, fields, lastKey;
 
-// leaves lists the values that a schema asks for, those that are not nested first.
+// leaves lists the values of a schema, those that are not nested first.
 function leaves(schema, path = []) {
   if (schema.type !== "object") return [{ path, schema }];
   return Object.entries(schema.properties ?? {}).flatMap(([name, member]) => leaves(member, [...path, name]))
@@ -68,8 +68,8 @@ function example() {
   mark();
 }
 
-// bodyOf makes the body of what is typed. What is not a number is sent as a text: to say
-// what is wrong with it is the API's business.
+// bodyOf makes the body from what is typed. Text that is not a number is sent as a
+// string, so that the API reports the error.
 function bodyOf() {
   const body = {};
   for (const { path, schema, input, parameter } of fields) {
@@ -341,7 +341,7 @@ function plain(value) {
   return type === "N" ? Number(inner) : inner;
 }
 
-// placeIn finds a latitude and a longitude that stand together, wherever.
+// placeIn finds a latitude and a longitude in the same object, at any depth.
 function placeIn(value) {
   if (typeof value !== "object" || value === null) return undefined;
   if (typeof value.latitude === "number" && typeof value.longitude === "number") return value;
@@ -400,8 +400,8 @@ function logRow({ Source, Line, At }) {
   }
 }
 
-// expect fetches what a function says it stored where no engine told of it: that of
-// another process, or AWS's.
+// expect fetches what a function says it stored if the engine does not report writes,
+// as one in another process or in AWS.
 const expected = new Set();
 function expect(stream) {
   if (expected.size >= rows) return;
@@ -484,8 +484,8 @@ function connection(text, lost) {
   $("connection").classList.toggle("lost", lost);
 }
 
-// listen follows the run's messages. A page that nobody sees does not, since a browser
-// has few connections to one host; it goes on after the last message that it got.
+// listen follows the run's messages. A hidden page does not, since a browser allows few
+// connections to a host; once shown, it continues after the last message that it got.
 let stream, known, last = "";
 function listen() {
   stream?.close();
