@@ -290,6 +290,21 @@ func TestPage(t *testing.T) {
 		}
 	})
 
+	t.Run("tells of a request that was kept away", func(t *testing.T) {
+		p := of(t)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.api, strings.NewReader(sampleBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Origin", "http://localhost:5173")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		p.says("#logs", "kept away · 403 · the request comes from a page of http://localhost:5173, which corsOrigins does not name")
+	})
+
 	t.Run("stays small and alive under many requests", func(t *testing.T) {
 		p := of(t)
 		for i := range 300 {
