@@ -305,6 +305,25 @@ func TestPage(t *testing.T) {
 		p.says("#logs", "kept away · 403 · the request comes from a page of http://localhost:5173, which corsOrigins does not name")
 	})
 
+	t.Run("shows items and lines that are like no others, and goes on", func(t *testing.T) {
+		p := of(t)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(
+			`{"TableName":"visitplannr-events","Item":{"StreamName":{"S":"by hand"},"EventId":{"S":"1"},"Data":{"SS":["a"]}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		p.says("#events li", "by hand")
+		p.propose("After it", "54", "-3")
+		p.says("#events li", "After it")
+	})
+
 	t.Run("stays small and alive under many requests", func(t *testing.T) {
 		p := of(t)
 		for i := range 300 {

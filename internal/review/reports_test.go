@@ -2,9 +2,11 @@ package review_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -235,7 +237,8 @@ func stages(t *testing.T) (dir string, put func(name, text string)) {
 func planted(t *testing.T, template string, p plant) string {
 	t.Helper()
 	var err error
-	for path, value := range p {
+	for _, path := range slices.Sorted(maps.Keys(p)) { // cdk diff keeps the order
+		value := p[path]
 		if value == nil {
 			template, err = sjson.Delete(template, path)
 		} else {

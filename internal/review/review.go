@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,7 +74,7 @@ func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 	case newErr != nil:
 		return nil, fmt.Errorf("the work tree: %w", newErr)
 	}
-	breaks, err := contractBreaks(base, o.Root)
+	breaks, err := contractBreaks(ctx, base, o.Root)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +87,36 @@ func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 		stacks = append(stacks, d)
 	}
 	return newReport(stacks, breaks, o.Base), nil
+}
+
+// contractBreaks names what can break a client of the API, by its description in
+// both states. A state without one promises nothing.
+func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]line, error) {
+	const file = "docs/openapi.yaml"
+	var files, texts [2]string
+	for i, root := range []string{oldRoot, newRoot} {
+		files[i] = filepath.Join(root, file)
+		text, err := os.ReadFile(files[i])
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		texts[i] = string(text)
+	}
+	if texts[0] == texts[1] {
+		return nil, nil
+	}
+	output, err := command(ctx, "", "go", "run", "visitplannr/internal/review/breaks", files[0], files[1])
+	if err != nil {
+		return nil, fmt.Errorf("compare %s: %w", file, err)
+	}
+	var breaks []line
+	for _, text := range strings.FieldsFunc(output, func(r rune) bool { return r == '\n' }) {
+		breaks = append(breaks, line{breaksTitle, "   ~ " + file + " " + text})
+	}
+	return breaks, nil
 }
 
 // ErrNoApp says that a state has nothing to synthesize.
@@ -177,12 +208,17 @@ func resolve(ctx context.Context, root, base string) (string, error) {
 }
 
 func git(ctx context.Context, root string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir = root
+	return command(ctx, root, "git", args...)
+}
+
+// command runs a program in a directory and returns what it prints.
+func command(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("git %s: %w\n%s", args[0], err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("%s %s: %w\n%s", name, args[0], err, strings.TrimSpace(stderr.String()))
 	}
 	return strings.TrimSpace(stdout.String()), nil
 }

@@ -3,6 +3,7 @@ package acceptance
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"net/http"
@@ -56,6 +57,7 @@ func behaviours() []behaviour {
 		{"…and in the header `" + contract.HeaderRequestID + "`", []need{gatewayID}, sendsTheID},
 		{"More than 10,240 bytes of headers are refused", []need{headerLimit}, limitsHeaders},
 		{"The function may put items, and nothing else", []need{rolePolicy}, keepsToItsRole},
+		{"The API may invoke the function by its own route, and by no other", []need{invocation}, invokesByItsRoute},
 		{"Above the stage's rate come 429 and `Retry-After`, and waiting helps", []need{ownLimits}, throttles},
 	}
 }
@@ -111,13 +113,24 @@ func (r run) must(t *testing.T, q request) answer {
 	return got
 }
 
+// decode reads one JSON value and nothing after it, of members that are known.
+func decode(text string, into any) error {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return fmt.Errorf("there is more after the JSON: %v", err)
+	}
+	return nil
+}
+
 // receipt reads the answer to a proposal that asked for JSON.
 func receipt(t *testing.T, got answer) contract.Receipt {
 	t.Helper()
 	var found contract.Receipt
-	decoder := json.NewDecoder(strings.NewReader(got.body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&found); err != nil || got.status != http.StatusOK || got.header.Get("Content-Type") != contract.MediaTypeJSON {
+	if err := decode(got.body, &found); err != nil || got.status != http.StatusOK || got.header.Get("Content-Type") != contract.MediaTypeJSON {
 		t.Fatalf("got %d %s %q (%v), want a receipt", got.status, got.header.Get("Content-Type"), got.body, err)
 	}
 	return found
@@ -130,9 +143,7 @@ func problem(t *testing.T, got answer, status int) contract.Problem {
 		t.Fatalf("got %d %s %q, want a problem with status %d", got.status, got.header.Get("Content-Type"), got.body, status)
 	}
 	var found contract.Problem
-	decoder := json.NewDecoder(strings.NewReader(got.body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&found); err != nil {
+	if err := decode(got.body, &found); err != nil {
 		t.Fatalf("problem %q: %v", got.body, err)
 	}
 	// A gateway response that stands for many statuses cannot say which it has.
@@ -551,6 +562,17 @@ func keepsToItsRole(t *testing.T, r run) {
 	for _, action := range []string{"PutItem", "GetItem", "Query", "Scan", "UpdateItem", "DeleteItem", "BatchWriteItem", "DeleteTable"} {
 		if got, want := r.allowed(t, "dynamodb:"+action), action == "PutItem"; got != want {
 			t.Errorf("dynamodb:%s is allowed: %t, want %t", action, got, want)
+		}
+	}
+}
+
+func invokesByItsRoute(t *testing.T, r run) {
+	route := contract.ProposeDestination
+	for to, want := range map[string]bool{
+		route.Method + route.Path: true, "GET" + route.Path: false, route.Method + "/other": false, route.Method + route.Path + "/more": false,
+	} {
+		if got := r.mayInvoke(t, to); got != want {
+			t.Errorf("by %s the API may invoke the function: %t, want %t", to, got, want)
 		}
 	}
 }

@@ -26,6 +26,7 @@ var (
 		noLimits:   "the stage's limits hold, and hundreds of odd events would be left",
 		webPages:   "no web origin is allowed by default",
 		rolePolicy: "who runs it after a deployment need not be allowed to read IAM; the template's tests say it",
+		invocation: "AWS refuses what is not permitted, so each answer of the function shows it; the template's tests say that nothing else is",
 		stranger:   onePrincipal, strangerProblem: onePrincipal, anotherEditor: onePrincipal,
 	}}
 )

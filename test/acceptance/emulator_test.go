@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -265,6 +266,8 @@ func (e *emulator) deploy(t *testing.T, stage, assembly string) *system {
 		allowed: e.allowed(function, stack.EventsTableName),
 	}
 	s.base, s.host = throughEmulator(t, e.endpoint(""), stack.ApiUrl)
+	api, _, _ := strings.Cut(s.host, ".")
+	s.mayInvoke = func(t *testing.T, route string) bool { return e.mayInvoke(t, api, stage, route) }
 	return s
 }
 
@@ -309,21 +312,45 @@ func (a awsAPI) configuration(t *testing.T, function string) (c struct {
 	LoggingConfig struct{ LogGroup string }
 }) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.endpoint("lambda")+"/2015-03-31/functions/"+function+"/configuration", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sign(t.Context(), r, a.by, "lambda", a.region, "", time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	got, err := exchange(r)
-	if err == nil {
-		err = json.Unmarshal([]byte(got.body), &c)
-	}
-	if err != nil {
-		t.Fatalf("configuration of %s: %v\n%s", function, err, got.body)
-	}
+	a.get(t, "lambda", "/2015-03-31/functions/"+function+"/configuration", &c)
 	return c
+}
+
+// mayInvoke tells whether the function behind an API's one route lets the API invoke
+// it by a route. ministack invokes without asking, so its answers do not show that.
+func (a awsAPI) mayInvoke(t *testing.T, api, stage, route string) bool {
+	t.Helper()
+	var resources json.RawMessage
+	a.get(t, "apigateway", "/restapis/"+api+"/resources?embed=methods", &resources)
+	targets := regexp.MustCompile(`functions/(arn:[^/"]+)/invocations`).FindAllSubmatch(resources, -1)
+	if len(targets) != 1 {
+		t.Fatalf("the API has the functions %s, want one", targets)
+	}
+	var answer struct{ Policy string }
+	a.get(t, "lambda", "/2015-03-31/functions/"+url.PathEscape(string(targets[0][1]))+"/policy", &answer)
+	var policy struct {
+		Statement []struct {
+			Effect, Action string
+			Principal      struct{ Service string }
+			Condition      struct{ ArnLike map[string]string }
+		}
+	}
+	if err := json.Unmarshal([]byte(answer.Policy), &policy); err != nil {
+		t.Fatalf("policy %q: %v", answer.Policy, err)
+	}
+	source := "arn:aws:execute-api:" + a.region + ":" + emulatorAccount + ":" + api + "/" + stage + "/" + route
+	for _, s := range policy.Statement {
+		if s.Effect != "Allow" || s.Action != "lambda:InvokeFunction" || s.Principal.Service != "apigateway.amazonaws.com" {
+			t.Errorf("the policy has the statement %+v, want only API Gateway's", s)
+		}
+		for _, pattern := range s.Condition.ArnLike {
+			glob := "^" + strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.*`) + "$"
+			if regexp.MustCompile(glob).MatchString(source) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // allowed returns a probe that asks IAM what the role of a function may do to a

@@ -19,18 +19,18 @@ import (
 
 // The targets on this machine: 'visitplannr local' with the settings of a stage.
 var (
-	noRoles   = "the local table takes every request"
-	noRaised  = "the limits are raised; see prod"
-	localOpen = target{"local, dev-open", map[need]string{
+	noPermissions = "the local gateway needs no permission"
+	noRaised      = "the limits are raised; see prod"
+	localOpen     = target{"local, dev-open", map[need]string{
 		signing: "the API is open", verifying: "the API is open", anotherEditor: "the API is open",
 		stranger: "the API is open", strangerProblem: "the API is open",
-		rolePolicy: noRoles, ownLimits: noRaised,
+		invocation: noPermissions, ownLimits: noRaised,
 	}}
 	localGateway = target{"local, dev-open, validation=gateway", with(localOpen.lacks, map[need]string{
 		functionValidates: "the gateway judges first, and recites the rules",
 	})}
 	localDev = target{"local, dev", map[need]string{
-		openAccess: "the API asks for signatures", rolePolicy: noRoles, ownLimits: noRaised,
+		openAccess: "the API asks for signatures", invocation: noPermissions, ownLimits: noRaised,
 	}}
 	localProd = target{"local, prod", with(localDev.lacks, map[need]string{ownLimits: ""})}
 )
@@ -139,6 +139,15 @@ func startLocal(t *testing.T, command string, settings ...string) *system {
 	engine := awsAPI{endpoint: func(string) string { return table[1] }, region: "us-east-1", by: principal{accessKeyID: "local", secret: "local"}}
 	s := &system{base: api[1] + "/", region: "eu-west-1", items: engine.items(table[2]),
 		lines: func(_ *testing.T, text string) []string { return log.lines(text) }}
+	// The engine knows the function by its access key.
+	function := engine
+	function.by.accessKeyID = "local-propose-destination"
+	s.allowed = func(t *testing.T, action string) bool {
+		var answer any
+		operation := "DynamoDB_20120810." + strings.TrimPrefix(action, "dynamodb:")
+		err := function.call(t.Context(), "dynamodb", operation, "1.0", map[string]any{"TableName": table[2]}, &answer)
+		return err == nil || !strings.Contains(err.Error(), "AccessDeniedException") // but for what else the request lacks
+	}
 	signers := bannerSigner.FindAllStringSubmatch(banner.String(), -1)
 	for i, p := range []**principal{&s.editor, &s.other, &s.stranger} {
 		if i < len(signers) {

@@ -48,6 +48,7 @@ const (
 	storedEvents      need = "reading the table"
 	logLines          need = "reading the function's log"
 	rolePolicy        need = "asking what the function's role may do"
+	invocation        need = "asking by which routes the API may invoke the function"
 	signing           need = "an API that asks for signatures"
 	openAccess        need = "an API that is open to all"
 	verifying         need = "signatures that are verified"
@@ -77,17 +78,18 @@ type system struct {
 	origin                  string     // of a web page that may call the API
 
 	// The probes. nil: the target lacks it.
-	items   func(t *testing.T) []map[string]any      // every item of the table, in DynamoDB's JSON
-	lines   func(t *testing.T, text string) []string // lines of the function's log that contain text
-	allowed func(t *testing.T, action string) bool   // whether the function's role may do it to the table
-	limited *system                                  // the same with the stage's own limits
+	items     func(t *testing.T) []map[string]any      // every item of the table, in DynamoDB's JSON
+	lines     func(t *testing.T, text string) []string // lines of the function's log that contain text
+	allowed   func(t *testing.T, action string) bool   // whether the function's role may do it to the table
+	mayInvoke func(t *testing.T, route string) bool    // whether the API may invoke the function by a route such as POST/destination
+	limited   *system                                  // the same with the stage's own limits
 }
 
 // check compares what a system supplies with what its target lacks.
 func (s *system) check(t *testing.T, lacks map[need]string) {
 	t.Helper()
 	for n, supplied := range map[need]bool{
-		storedEvents: s.items != nil, logLines: s.lines != nil, rolePolicy: s.allowed != nil, ownLimits: s.limited != nil,
+		storedEvents: s.items != nil, logLines: s.lines != nil, rolePolicy: s.allowed != nil, invocation: s.mayInvoke != nil, ownLimits: s.limited != nil,
 		signing: s.editor != nil, openAccess: s.editor == nil, anotherEditor: s.other != nil, stranger: s.stranger != nil,
 		webPages: s.origin != "",
 	} {
@@ -247,6 +249,28 @@ func (a awsAPI) post(ctx context.Context, service, body string, header http.Head
 		err = fmt.Errorf("status %d: %s", got.status, got.body)
 	}
 	return []byte(got.body), err
+}
+
+// get asks a service of REST, and decodes its JSON.
+func (a awsAPI) get(t *testing.T, service, path string, into any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.endpoint(service)+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sign(t.Context(), r, a.by, service, a.region, "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := exchange(r)
+	if err == nil && got.status != http.StatusOK {
+		err = fmt.Errorf("status %d", got.status)
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(got.body), into)
+	}
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", service, path, err, got.body)
+	}
 }
 
 // items returns a probe that reads a whole table.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -111,7 +112,7 @@ type claim struct {
 func parseAuthorization(header string) (claim, error) {
 	parameters, found := strings.CutPrefix(header, "AWS4-HMAC-SHA256 ")
 	if !found {
-		return claim{}, fmt.Errorf("the algorithm is not AWS4-HMAC-SHA256")
+		return claim{}, errors.New("the algorithm is not AWS4-HMAC-SHA256")
 	}
 	values := map[string]string{}
 	for parameter := range strings.SplitSeq(parameters, ",") {
@@ -120,11 +121,11 @@ func parseAuthorization(header string) (claim, error) {
 	}
 	scope := strings.Split(values["Credential"], "/")
 	if len(scope) != 5 || scope[3] != service || scope[4] != "aws4_request" {
-		return claim{}, fmt.Errorf("Credential is %q, want KEY/DATE/REGION/%s/aws4_request", values["Credential"], service)
+		return claim{}, fmt.Errorf("the credential is %q, want KEY/DATE/REGION/%s/aws4_request", values["Credential"], service)
 	}
 	signed := strings.Split(values["SignedHeaders"], ";")
 	if !slices.Contains(signed, "host") || values["Signature"] == "" {
-		return claim{}, fmt.Errorf("SignedHeaders must name host, and Signature must be given")
+		return claim{}, errors.New("no signature over the header host")
 	}
 	return claim{scope[0], scope[1], scope[2], values["Signature"], signed}, nil
 }

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/local/dynamodb/enginetest"
@@ -105,10 +107,15 @@ func BenchmarkEngines(b *testing.B) {
 				s.fill(events)
 				next := events
 				b.Run("put", func(b *testing.B) {
+					var took []time.Duration
 					for b.Loop() {
+						began := time.Now()
 						s.put(next)
+						took = append(took, time.Since(began))
 						next++
 					}
+					slices.Sort(took)
+					b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
 				})
 				b.Run("query", func(b *testing.B) {
 					n := 0

@@ -453,14 +453,18 @@ function enqueue(kind, data) {
 
 function draw() {
   scheduled = false;
-  const fresh = { events: [], logs: [] };
-  for (const [kind, data] of queue) {
-    if (kind === "state") state = data;
-    else if (kind === "request") ofRequest(data.ID).gateway = data;
-    else if (kind === "stored") fresh.events.push(eventRow(data));
-    else fresh.logs.push(logRow(data));
-  }
+  const fresh = { events: [], logs: [] }, messages = queue;
   queue = [];
+  for (const [kind, data] of messages) {
+    try {
+      if (kind === "state") state = data;
+      else if (kind === "request") ofRequest(data.ID).gateway = data;
+      else if (kind === "stored") fresh.events.push(eventRow(data));
+      else fresh.logs.push(logRow(data));
+    } catch (error) {
+      console.error("cannot be shown:", kind, data, error); // and the others are
+    }
+  }
   for (const [list, added] of Object.entries(fresh)) {
     const found = added.filter(Boolean).slice(-rows).reverse();
     if (!found.length) continue;

@@ -1,0 +1,103 @@
+package test
+
+import (
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var askAWS = flag.Bool("runbook", false, "let the AWS command line check the commands of the runbook; needs `aws`, of pip install awscli")
+
+// awsShim stands in for the AWS command line: it lets the real one check the command
+// and send it to where nobody listens, and answers as if all were well.
+const awsShim = `#!/bin/bash
+echo "$*" >> "$CHECKED"
+said=$("$REAL_AWS" "$@" --endpoint-url http://127.0.0.1:1 2>&1)
+case "$said $1 $2" in
+*"Could not connect"*) ;;
+*"Invalid choice"*" logs tail") ;; # version 1 has no such command
+*) printf '%s\n' "aws $*" "$said" >> "$CHECKED.refused" ;;
+esac
+case "$*" in
+*Arn*) echo arn:aws:dynamodb:eu-west-1:123456789012:table/events/backup/01489602797149-73d8d5bc ;;
+*alarmConfiguration*) echo '{"enabled":true,"alarms":[{"name":"x"}]}' ;;
+*) echo ACTIVE ;;
+esac
+`
+
+// The commands of the runbook run in the order of the page, in one shell. The AWS
+// command line knows their parameters; nothing reaches AWS.
+func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
+	t.Parallel()
+	if !*askAWS {
+		t.Skip("run it with -runbook")
+	}
+	aws, err := exec.LookPath("aws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var script strings.Builder
+	script.WriteString("set -u\n")
+	for _, block := range regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
+		script.WriteString(block[1])
+	}
+	dir := t.TempDir()
+	for name, shim := range map[string]string{
+		"aws": awsShim, "npx": "#!/bin/bash\n", "go": "#!/bin/bash\n", "curl": "#!/bin/bash\n", "jq": "#!/bin/bash\necho '{\"StreamName\":{\"S\":\"x\"}}'\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(shim), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	checked := filepath.Join(dir, "checked")
+	bash := exec.CommandContext(t.Context(), "bash", "-c", script.String())
+	bash.Dir = t.TempDir()
+	bash.Env = []string{"PATH=" + dir + ":/usr/bin:/bin", "HOME=" + dir, "REAL_AWS=" + aws, "CHECKED=" + checked,
+		"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=x", "AWS_DEFAULT_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1"}
+	if output, err := bash.CombinedOutput(); err != nil {
+		t.Errorf("the commands end with %v:\n%s", err, output)
+	}
+	if refused, err := os.ReadFile(checked + ".refused"); err == nil {
+		t.Errorf("the AWS command line refuses:\n%s", refused)
+	}
+	commands, err := os.ReadFile(checked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"dynamodb restore-table-from-backup", "dynamodb export-table-to-point-in-time", "cloudformation continue-update-rollback",
+		"deploy stop-deployment", "iam put-user-policy", "sns list-subscriptions-by-topic"} {
+		if !strings.Contains(string(commands), want) {
+			t.Errorf("aws %s was not asked for", want)
+		}
+	}
+}
+
+// What the programs say is in the runbook is there.
+func TestHeadingsThatProgramsName(t *testing.T) {
+	t.Parallel()
+	runbook, err := os.ReadFile("../docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile("../cmd/visitplannr/check.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`see '([^']+)' in docs/runbook\.md`).FindAllStringSubmatch(string(program), -1)
+	if len(named) < 2 {
+		t.Fatalf("got %q", named)
+	}
+	for _, m := range named {
+		if !strings.Contains(string(runbook), "# "+m[1]+"\n") && !strings.Contains(string(runbook), "**"+m[1]+".**") {
+			t.Errorf("docs/runbook.md has no %q", m[1])
+		}
+	}
+}
