@@ -44,8 +44,9 @@ engine, set AWS_ENDPOINT_URL_DYNAMODB to its URL (dynoxide, DynamoDB Local, or A
 itself, whose table must exist); -dynamodb-addr and -data then have no effect.
 
 The page at the API's address proposes, and shows what is stored and logged as it
-happens. Requests of other sites' pages are refused: of the hosts in -addr and
--dynamodb-addr and of this machine's own names, and of origins in -c corsOrigins.
+happens. What a page of another site could have sent is refused: API and engine answer
+to localhost and to the host that -addr or -dynamodb-addr names, and the API to pages of
+the origins in -c corsOrigins.
 
 Logs of the functions and of the gateway go to standard error: one readable line a
 request to a terminal, the JSON lines themselves to everything else.
