@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -43,8 +44,9 @@ engine, set AWS_ENDPOINT_URL_DYNAMODB to its URL (dynoxide, DynamoDB Local, or A
 itself, whose table must exist); -dynamodb-addr and -data then have no effect.
 
 The page at the API's address proposes, and shows what is stored and logged as it
-happens. Requests of other sites' pages are refused: of the hosts in -addr and
--dynamodb-addr and of this machine's own names, and of origins in -c corsOrigins.
+happens. What a page of another site could have sent is refused: API and engine answer
+to localhost and to the host that -addr or -dynamodb-addr names, and the API to pages of
+the origins in -c corsOrigins.
 
 Logs of the functions and of the gateway go to standard error: one readable line a
 request to a terminal, the JSON lines themselves to everything else.
@@ -120,6 +122,7 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		return err
 	}
 	var slice *slice
+	var logger *slog.Logger
 	o.page = console.New(console.Config{
 		Endpoints:   o.endpoints,
 		Title:       fmt.Sprintf("%s, %s", o.settings.Stage, o.settings.Access),
@@ -127,12 +130,16 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		Description: description,
 		CORSOrigins: o.settings.CORSOrigins,
 		Addr:        addr,
-		Signers:     pageSigners(o.settings.Access),
-		All:         func(ctx context.Context) iter.Seq2[eventstore.Event, error] { return slice.store.All(ctx) },
+		Refused: func(err error) {
+			logger.Warn("kept away", "status", http.StatusForbidden, "cause", err.Error())
+		},
+		Signers: pageSigners(o.settings.Access),
+		All:     func(ctx context.Context) iter.Seq2[eventstore.Event, error] { return slice.store.All(ctx) },
 		Stream: func(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
 			return slice.store.Stream(ctx, name)
 		},
 	})
+	logger = httpapi.NewLogger(io.MultiWriter(c.stderr, o.page.Log("gateway")))
 	if slice, err = startSlice(ctx, c, engine, o); err != nil {
 		return err
 	}
@@ -144,7 +151,7 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		ThrottleRate:   o.settings.ThrottleRate,
 		ThrottleBurst:  o.settings.ThrottleBurst,
 		CORSOrigins:    o.settings.CORSOrigins,
-		Logger:         httpapi.NewLogger(io.MultiWriter(c.stderr, o.page.Log("gateway"))),
+		Logger:         logger,
 	}
 	if o.settings.Access == settings.IAM {
 		config.Principals = localPrincipals()

@@ -50,6 +50,9 @@ type Config struct {
 	// Addr is what the API was told to listen on: another name that it answers to.
 	Addr string
 
+	// Refused is told why a request was kept away. It must be set where any can come.
+	Refused func(error)
+
 	// All and Stream read the table.
 	All    func(context.Context) iter.Seq2[eventstore.Event, error]
 	Stream func(context.Context, eventstore.StreamName) iter.Seq2[eventstore.Event, error]
@@ -118,14 +121,14 @@ func (c *Console) Handler(api http.Handler) http.Handler {
 		_, _, isRoute := contract.Match(c.config.Endpoints, r.Method, r.URL.Path)
 		if _, pattern := page.Handler(r); isRoute || pattern == "" {
 			if err := ours.check(r, c.config.CORSOrigins...); err != nil {
-				refuse(w, err)
+				c.refuse(w, err)
 				return
 			}
 			api.ServeHTTP(w, r)
 			return
 		}
 		if err := ours.checkPage(r); err != nil {
-			refuse(w, err)
+			c.refuse(w, err)
 			return
 		}
 		// What a proposal says is never more than text; were it markup for once, it

@@ -14,11 +14,11 @@ import (
 
 // OnlyHere keeps from a handler what a page of another site could have sent by its
 // visitor's browser. addr is the address that the handler was told to listen on.
-func OnlyHere(addr string, next http.Handler) http.Handler {
+func (c *Console) OnlyHere(addr string, next http.Handler) http.Handler {
 	ours := nameOf(addr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := ours.check(r); err != nil {
-			refuse(w, err)
+			c.refuse(w, err)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -83,7 +83,8 @@ func (n name) answersTo(header string) bool {
 	return host == string(n)
 }
 
-func refuse(w http.ResponseWriter, err error) {
+func (c *Console) refuse(w http.ResponseWriter, err error) {
+	c.config.Refused(err)
 	w.Header().Set("Content-Type", contract.MediaTypeProblem)
 	w.WriteHeader(http.StatusForbidden)
 	problem := contract.ProblemForbidden.Problem("", err.Error())

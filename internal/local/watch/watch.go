@@ -29,11 +29,11 @@ type Change struct {
 }
 
 // Changes watches all source files below the directory root: those that a build
-// reads, which are *.go without tests, go.mod and go.sum. Like the go command it
-// passes over testdata and names that begin with "." or "_", which most temporary
-// files of editors do, and over the output directories build, cdk.out and
-// node_modules. Files that are embedded are not watched, and symbolic links to
-// directories are not followed.
+// reads, which are *.go without tests, go.mod, go.sum, and what a program may embed,
+// going by the ending. Like the go command it passes over testdata and names that
+// begin with "." or "_", which most temporary files of editors do, and over the
+// output directories build, cdk.out and node_modules. Symbolic links to directories
+// are not followed.
 //
 // A Change comes once no file has changed for the time quiet, so that a save or a
 // checkout of many files is one Change. While nobody receives, changes add up to one.
@@ -196,8 +196,11 @@ func isSource(path string) bool {
 	if name == "go.mod" || name == "go.sum" {
 		return true
 	}
-	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && !hidden(name)
+	return slices.Contains(endings, filepath.Ext(name)) && !strings.HasSuffix(name, "_test.go") && !hidden(name)
 }
+
+// endings are those of sources and of the files that they embed.
+var endings = []string{".go", ".html", ".css", ".js", ".json", ".txt"}
 
 // hidden reports whether the go command takes no notice of a name.
 func hidden(name string) bool {
