@@ -181,6 +181,7 @@ func run(t *testing.T, dir, line string) (string, error) {
 	began := time.Now()
 	command := exec.CommandContext(t.Context(), "sh", "-c", line)
 	command.Dir = dir
+	command.Env = append(os.Environ(), inCopy+"=yes")
 	output, err := command.CombinedOutput()
 	t.Logf("%s: %v, %v", line, time.Since(began).Round(time.Second), err)
 	return string(output), err
@@ -198,9 +199,15 @@ var quick = []string{
 // generate is what the last step of a recipe runs, for what it writes alone.
 const generate = "UPDATE_SNAPS=true go test ./internal/openapi ./internal/local/apigateway ./internal/settings ./test -run 'UpToDate|Golden|Documented|AsReviewed'"
 
+// inCopy tells the tests of a copy that recipes were done to it.
+const inCopy = "VISITPLANNR_TEST_RECIPES_DONE"
+
 // What the recipes change is there as they quote it. This costs nothing, so it runs
 // always.
 func TestRecipesFitTheSources(t *testing.T) {
+	if os.Getenv(inCopy) != "" {
+		t.Skip("a recipe that was done does not fit any more")
+	}
 	root, err := gobuild.ModuleRoot(".")
 	if err != nil {
 		t.Fatal(err)
