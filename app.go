@@ -1,6 +1,6 @@
-// Command visitplannr (the module's root) is the CDK app: it reads the
-// configuration, builds the functions, composes the stack and synthesizes it.
-// The CDK's command line runs it, as cdk.json says: npx cdk synth, diff, deploy.
+// Command visitplannr, at the module's root, is the CDK app: it reads the
+// configuration, builds the functions, composes the stack and synthesizes it. The CDK's
+// command line (npx cdk synth, diff, deploy) runs it, as cdk.json says.
 package main
 
 import (
@@ -42,8 +42,8 @@ func run(ctx context.Context) error {
 	}
 	endpoints := contract.Endpoints()
 
-	// The functions are built while the CDK's library starts up in Node, for the
-	// processor that they nearly always run on.
+	// The functions are built while the CDK's library starts in Node. The processor is
+	// not known yet, so they are built for the default.
 	type built struct {
 		assets stacks.Assets
 		err    error

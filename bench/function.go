@@ -81,8 +81,8 @@ type functionOptions struct {
 	also, against       []string // changes of the environment; checkouts
 }
 
-// functionFigures are what sampleProcess returns, in this order, and the table
-// shows.
+// functionFigures are the figures that sampleProcess returns and the table shows, in
+// this order.
 var functionFigures = []string{
 	"init, ms", "CPU of init, ms", "page faults of init", "first invocation, ms", "warm p50, ms", "warm p99, ms",
 	"CPU a request, us", "page faults a request", "peak memory, MiB", "zip for arm64, MB",
@@ -97,10 +97,10 @@ type variant struct {
 	samples   [][]float64 // by figure
 }
 
-// usage is what the system has given to a process so far; zero where it does not tell.
+// usage is what a process has used so far; zero where the system does not report it.
 type usage struct {
 	cpu     time.Duration // of all threads, in user and in kernel mode
-	faults  int           // times it touched a page of memory that it did not have yet
+	faults  int           // page faults: times it touched a new page of memory
 	peakMiB float64       // most memory resident
 }
 
@@ -124,7 +124,7 @@ func measureFunction(ctx context.Context, b *bench, o functionOptions) (err erro
 	}
 	defer func() { err = errors.Join(err, proxy.Close()) }()
 
-	// Of a name that is there twice the last one counts.
+	// If a name occurs twice, the last one counts.
 	plain := slices.Concat(databaseAt(endpoint), gobuild.Environment(memoryMB), []string{contract.EnvEventsTable + "=" + tableName})
 	secure := slices.Concat(plain, databaseAt("https://"+proxy.Addr().String()), []string{"SSL_CERT_FILE=" + proxy.roots})
 	variants, err := b.variants(ctx, o, plain, secure)
@@ -137,7 +137,7 @@ func measureFunction(ctx context.Context, b *bench, o functionOptions) (err erro
 	}
 	for i := range o.processes {
 		fmt.Fprintf(b.progress, "\rprocess %d of %d", i+1, o.processes)
-		for _, j := range rand.Perm(len(variants)) { // or one would always follow the same other
+		for _, j := range rand.Perm(len(variants)) { // so that a variant does not always follow the same other
 			v := variants[j]
 			figures, err := sampleProcess(ctx, v, event, o)
 			if err != nil {
@@ -157,7 +157,7 @@ func measureFunction(ctx context.Context, b *bench, o functionOptions) (err erro
 	return nil
 }
 
-// variants builds what is measured; the first is the floor.
+// variants builds the variants to measure; the first is the floor.
 func (b *bench) variants(ctx context.Context, o functionOptions, plain, secure []string) (all []*variant, err error) {
 	add := func(name string, v variant, env []string) {
 		v.name, v.env, v.samples = name, env, make([][]float64, len(functionFigures))
@@ -187,8 +187,8 @@ func (b *bench) variants(ctx context.Context, o functionOptions, plain, secure [
 	return all, nil
 }
 
-// buildFunction builds pkg of the module at root for this machine, to run, and for
-// Lambda, to weigh.
+// buildFunction builds pkg of the module at root twice: for this machine, to run it,
+// and for Lambda, to measure its size.
 func (b *bench) buildFunction(ctx context.Context, root, pkg string) (built variant, err error) {
 	fmt.Fprintf(b.progress, "building %s of %s\n", pkg, root)
 	dir, err := os.MkdirTemp(b.dir, filepath.Base(pkg))
@@ -210,7 +210,7 @@ func (b *bench) buildFunction(ctx context.Context, root, pkg string) (built vari
 	return built, err
 }
 
-// proxyEvent returns the event of a proposal, as the gateway hands it over.
+// proxyEvent returns the event of a proposal, as the gateway passes it.
 func proxyEvent() ([]byte, error) {
 	const proposal = `{"name": "Brockholes", "geolocation": {"latitude": 53.77, "longitude": -2.63}}`
 	request := httptest.NewRequest(http.MethodPost, contract.ProposeDestination.Path, strings.NewReader(proposal))
@@ -230,7 +230,7 @@ func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOpti
 	}
 	defer func() { err = errors.Join(err, runtime.Close()) }()
 	began := time.Now()
-	if err := runtime.Swap(ctx, v.bootstrap); err != nil { // makes a process ready, and does nothing else here
+	if err := runtime.Swap(ctx, v.bootstrap); err != nil { // only makes a process ready
 		return nil, err
 	}
 	ready := time.Since(began)
@@ -266,8 +266,8 @@ func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOpti
 	}, nil
 }
 
-// timeRequests does so many invocations and returns their milliseconds. It fails
-// unless all answers are successes: a fast failure must not count as speed.
+// timeRequests runs that many invocations and returns their durations in milliseconds.
+// It fails unless all succeed, so that a fast failure does not count as speed.
 func timeRequests(ctx context.Context, runtime *lambda.Runtime, event []byte, requests int) ([]float64, error) {
 	all := make([]float64, requests)
 	for i := range all {
@@ -284,8 +284,8 @@ func timeRequests(ctx context.Context, runtime *lambda.Runtime, event []byte, re
 	return all, nil
 }
 
-// functionTable shows the medians of each variant, and how many times those of the
-// first, the floor, they are.
+// functionTable shows the medians of each variant, and their ratio to those of the
+// first, the floor.
 func functionTable(variants []*variant) *table {
 	t := &table{head: []string{""}}
 	for _, v := range variants {
@@ -303,7 +303,7 @@ func functionTable(variants []*variant) *table {
 	return t
 }
 
-// databaseAt is the environment of a client of an engine on this machine.
+// databaseAt returns the environment for a client of an engine on this machine.
 func databaseAt(endpoint string) []string {
 	return []string{dynamo.EnvEndpoint + "=" + endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local"}
 }

@@ -17,7 +17,7 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// load is what its clients, editors who propose, see of an API.
+// load is what clients of an API, editors who propose, measure.
 type load struct {
 	url      string    // of the route
 	receipts bool      // answers are receipts; otherwise only their statuses are checked
@@ -34,8 +34,8 @@ func newLoad(url string, receipts bool) *load {
 	return &load{url: url, receipts: receipts, sent: map[string]string{}}
 }
 
-// run has that many clients send proposals, each one after the other, for a
-// duration after a tenth of it to warm up. It returns the answers a second.
+// run has that many clients send proposals, each one at a time, for a duration, after a
+// warm-up of a tenth of it. It returns the answers per second.
 func (l *load) run(ctx context.Context, clients int, duration time.Duration) (perSecond float64) {
 	ctx, cancel := context.WithTimeout(ctx, duration+duration/10)
 	defer cancel()
@@ -61,7 +61,7 @@ func (l *load) blame(format string, arguments ...any) {
 	}
 }
 
-// keep notes to whom an event was given. No two proposals may get the same.
+// keep records which proposal got an event. No two may get the same.
 func (l *load) keep(id, name string) {
 	l.mu.Lock()
 	other, taken := l.sent[id]
@@ -72,8 +72,8 @@ func (l *load) keep(id, name string) {
 	}
 }
 
-// client is one editor, of a name that nobody else has in this table. It sends
-// proposals until ctx ends, at most so many.
+// client is one editor, with a name that is unique in this table. It sends proposals
+// until ctx ends, up to a maximum.
 func (l *load) client(ctx context.Context, transport http.RoundTripper, editor string, proposals int) {
 	for i := 0; i < proposals && ctx.Err() == nil; i++ {
 		name, key := fmt.Sprintf("%s, proposal %d", editor, i), ""
@@ -100,8 +100,8 @@ func (l *load) client(ctx context.Context, transport http.RoundTripper, editor s
 	}
 }
 
-// propose sends one proposal. It finishes what it began, also when the time is
-// up, so that the table can be compared with the receipts.
+// propose sends one proposal. It finishes even when the time is up, so that the table
+// can be compared with the receipts.
 func (l *load) propose(transport http.RoundTripper, name, key string) (receipt contract.Receipt, replayed, ok bool) {
 	body := fmt.Sprintf(`{"name":%q,"geolocation":{"latitude":53.77,"longitude":-2.63}}`, name)
 	request, err := http.NewRequest(http.MethodPost, l.url, strings.NewReader(body))
@@ -141,7 +141,7 @@ func (l *load) propose(transport http.RoundTripper, name, key string) (receipt c
 	return receipt, response.Header.Get(contract.HeaderIdempotencyReplayed) == "true", true
 }
 
-// compare compares what is stored with the receipts.
+// compare checks that exactly the events of the receipts are stored.
 func (l *load) compare(stored iter.Seq2[eventstore.Event, error]) error {
 	count := 0
 	for event, err := range stored {

@@ -89,7 +89,7 @@ func measureLocal(ctx context.Context, b *bench, duration time.Duration, url str
 	return wrong
 }
 
-// nothing is a function that does nothing, well.
+// nothing is a function that answers OK and does nothing.
 type nothing struct{}
 
 // Invoke implements apigateway.Invoker.
@@ -139,8 +139,8 @@ type localServer struct {
 	url, dynamoDB, table string // url: of the route
 }
 
-// startServer starts the executable visitplannr in dir as a user does, at any free
-// addresses, and waits for its banner. Its log is dropped.
+// startServer starts the executable visitplannr in dir as a user does, on free ports,
+// and waits for its banner. Its log is dropped.
 func startServer(ctx context.Context, executable, dir string, env []string) (*localServer, error) {
 	s := &localServer{process: exec.CommandContext(ctx, executable, "local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0")}
 	s.process.Dir, s.process.Env = dir, env

@@ -75,7 +75,7 @@ func measureLoop(ctx context.Context, b *bench, clean bool) error {
 			if round > 0 {
 				w.seconds, w.peakMiB = append(w.seconds, seconds), append(w.peakMiB, peak)
 			}
-			for _, other := range loopCommands { // none may meet this change as well as its own
+			for _, other := range loopCommands { // a step must not see this change as well as its own
 				if w.file == "" || other == w.command {
 					continue
 				}
@@ -92,10 +92,10 @@ func measureLoop(ctx context.Context, b *bench, clean bool) error {
 	return nil
 }
 
-// wait is what a developer waits for.
+// wait is something a developer waits for.
 type wait struct {
 	change, command  string
-	file             string    // gets a line of code before
+	file             string    // gets a line of code first
 	seconds, peakMiB []float64 // by round
 }
 
@@ -106,7 +106,7 @@ type clone struct {
 	env []string
 }
 
-// fromNothing adds what a new developer waits for.
+// fromNothing adds the waits of a new developer.
 func (c *clone) fromNothing(ctx context.Context, t *table) (err error) {
 	tests, _, err := c.withEmptyCaches("tests").run(ctx, "go test ./...")
 	if err != nil {
@@ -160,9 +160,8 @@ func (c *clone) run(ctx context.Context, words string) (seconds, peakMiB float64
 	return seconds, peakOf(command.ProcessState), nil
 }
 
-// touch adds code that runs to a file of the clone. A comment would not do, nor a
-// function that nobody calls: the programs would stay the same, and the tests'
-// results come from the cache.
+// touch adds code that runs to a file of the clone. A comment or an unused function
+// would leave the programs the same, and the tests' results would come from the cache.
 func (c *clone) touch(name string, number int) error {
 	if name == "" {
 		return nil

@@ -1,9 +1,9 @@
-// Command bench measures what a release of visitplannr is judged by: the function,
-// the local API and the developer's loop. Where there is a floor, the least that
-// could be had, it is measured in the same run, taking turns, because machines are
-// noisy and ratios travel better than milliseconds.
+// Command bench measures what a release of visitplannr is judged by: the function, the
+// local API and the developer's loop. Where there is a floor, the least that is
+// possible, both are measured in turns in the same run, because machines are noisy and
+// ratios can be compared better than milliseconds.
 //
-// No test depends on a figure. docs/performance.md keeps those of one run.
+// No test depends on a figure. docs/performance.md records the figures of one run.
 package main
 
 import (
@@ -50,7 +50,7 @@ type bench struct {
 	root     string    // of the module
 	dir      string    // for builds, removed at the end
 	out      io.Writer // for the tables
-	progress io.Writer // says what is going on
+	progress io.Writer // reports progress
 }
 
 func main() {
@@ -99,7 +99,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 // printMachine says where and when the figures were taken. Figures to quote want a
 // load (the average of the last minute) near 0.
 func (b *bench) printMachine(ctx context.Context) {
-	info, _ := os.ReadFile("/proc/cpuinfo") // Linux; elsewhere it is not said
+	info, _ := os.ReadFile("/proc/cpuinfo") // on Linux only
 	_, cpu, _ := strings.Cut(string(info), "model name\t: ")
 	cpu, _, _ = strings.Cut(cpu, "\n")
 	load, _ := os.ReadFile("/proc/loadavg")

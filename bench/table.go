@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// table is rows of cells under a head. It prints as Markdown, in columns, so that a
-// run can be pasted into a page.
+// table is rows of cells under a head. It prints as aligned Markdown, so that a run can
+// be pasted into a page.
 type table struct {
 	head []string
 	rows [][]string
@@ -27,7 +27,7 @@ func (t *table) print(w io.Writer) {
 	for _, cells := range slices.Concat([][]string{t.head, rule}, t.rows) {
 		fmt.Fprintf(columns, "\t%s \t\n", strings.Join(cells, " \t"))
 	}
-	_ = columns.Flush() // a reader who is gone needs no table
+	_ = columns.Flush() // a reader that has gone needs no table
 }
 
 // number writes v with about three significant digits.
@@ -44,7 +44,7 @@ func number(v float64) string {
 	}
 }
 
-// times writes how many times the floor v is, if the floor is known.
+// times writes the ratio of v to the floor, if the floor is known.
 func times(v, floor float64) string {
 	if !(floor > 0) {
 		return "-"
@@ -52,9 +52,9 @@ func times(v, floor float64) string {
 	return number(v/floor) + "x"
 }
 
-// quantile returns the value below which the share q (0 to 1) of the samples
-// lie: the nearest rank, so a real sample, never a value between two. It returns
-// NaN without samples. It does not change samples.
+// quantile returns the value below which the share q (0 to 1) of the samples lie. It
+// uses the nearest rank, so it returns a real sample. It returns NaN without samples.
+// It does not change samples.
 func quantile(samples []float64, q float64) float64 {
 	if len(samples) == 0 {
 		return math.NaN()

@@ -24,15 +24,15 @@ type tlsProxy struct {
 	roots string // file with the certificates to trust
 }
 
-// startTLSProxy proxies to the TCP address target. It writes its roots into dir:
-// the machine's own and one made for this run, because a function on Lambda, too,
+// startTLSProxy proxies to the TCP address target. It writes its root certificates into
+// dir: the machine's own and one made for this run, because a function on Lambda also
 // has to read a whole bundle before its first handshake.
 func startTLSProxy(target, dir string) (*tlsProxy, error) {
 	certificate, roots, err := selfMade()
 	if err != nil {
 		return nil, fmt.Errorf("TLS proxy: %w", err)
 	}
-	// Where Amazon Linux, then Debian keep the certificates that programs trust.
+	// Where Amazon Linux and Debian keep trusted certificates.
 	for _, name := range []string{"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"} {
 		if system, err := os.ReadFile(name); err == nil {
 			roots = append(append(system, '\n'), roots...)
@@ -73,7 +73,7 @@ func (p *tlsProxy) serve(target string) {
 	}
 }
 
-// selfMade returns a certificate for 127.0.0.1, its own authority, and its PEM.
+// selfMade returns a self-signed certificate for 127.0.0.1 and its PEM.
 func selfMade() (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

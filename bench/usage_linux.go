@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// usageOf returns what the system has given to a process so far.
+// usageOf returns what a process has used so far.
 func usageOf(pid int) (u usage, err error) {
-	// The clock of another process's CPU time, clock_getcpuclockid(3): to the
-	// nanosecond, where /proc/PID/stat counts in hundredths of a second.
+	// The CPU clock of another process, clock_getcpuclockid(3), counts nanoseconds;
+	// /proc/PID/stat counts hundredths of a second.
 	var cpu unix.Timespec
 	clockErr := unix.ClockGettime(int32(^pid<<3|2), &cpu)
 	stat, statErr := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -42,8 +42,8 @@ func usageOf(pid int) (u usage, err error) {
 	return u, nil
 }
 
-// peakOf returns the most memory that the largest of an ended process and those
-// that it waited for has had resident, in MiB.
+// peakOf returns the peak resident memory, in MiB, of the largest process among an
+// ended one and those that it waited for.
 func peakOf(ended *os.ProcessState) float64 {
 	used, _ := ended.SysUsage().(*syscall.Rusage) // as os says of Unix
 	return float64(used.Maxrss) / 1024            // KiB, getrusage(2)

@@ -4,8 +4,8 @@ package main
 
 import "os"
 
-// usageOf returns nothing: only Linux, where the function runs, tells of another
-// process without more tools. Elsewhere the figures are 0.
+// usageOf returns zeros: only Linux, where the function runs, reports another process's
+// usage without further tools.
 func usageOf(int) (usage, error) { return usage{}, nil }
 
 func peakOf(*os.ProcessState) float64 { return 0 }

@@ -9,15 +9,14 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// accessLogFields are what an operator needs to know of a request: which one it
-// was, who sent it, what became of it, and who is to blame. The variables are in
+// accessLogFields are what an operator needs to know about a request: which one it was,
+// who sent it, how it ended, and where an error came from. The variables are listed in
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-variables-for-access-logging.html
 //
-// Three are not among them, because they quote what the client sent, which could
-// break the line's JSON or forge a line: the User-Agent header,
-// $context.error.validationErrorString, with the body's member names, and
-// $context.error.message, which of a bad signature even quotes the Authorization
-// header.
+// Three are left out because they quote what the client sent, which could break the
+// line's JSON or forge a line: the User-Agent header;
+// $context.error.validationErrorString, which holds the body's member names; and
+// $context.error.message, which after a bad signature quotes the Authorization header.
 var accessLogFields = []struct{ name, variable string }{
 	{"requestId", "$context.requestId"},
 	{"extendedRequestId", "$context.extendedRequestId"},
@@ -38,12 +37,12 @@ var accessLogFields = []struct{ name, variable string }{
 	{"errorType", "$context.error.responseType"},
 }
 
-// logRequests lets the stage write one line of JSON for each request. The right
-// to write it is the account's to give: see docs/adr/0010.
+// logRequests makes the stage write one line of JSON per request. The permission to
+// write comes from the account: see docs/adr/0010.
 func logRequests(options *awsapigateway.StageOptions, group awslogs.LogGroup) {
 	var members []string
 	for _, f := range accessLogFields {
-		// Each value is quoted, numbers too: one that is absent is a lone "-".
+		// Quote every value, even numbers: API Gateway writes "-" for a missing one.
 		members = append(members, fmt.Sprintf("%q:%q", f.name, f.variable))
 	}
 	options.AccessLogDestination = awsapigateway.NewLogGroupLogDestination(group)

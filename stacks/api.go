@@ -18,7 +18,7 @@ type api struct {
 	config    settings.Config
 }
 
-// newAPI makes an API without routes: who may call it is decided by route.
+// newAPI creates an API without routes: each route decides who may call it.
 func newAPI(stack awscdk.Stack, c settings.Config) api {
 	options := &awsapigateway.StageOptions{
 		StageName:            jsii.String(string(c.Stage)),
@@ -33,21 +33,21 @@ func newAPI(stack awscdk.Stack, c settings.Config) api {
 		RestApiName:   jsii.String(apiName(c)),
 		Description:   stack.TemplateOptions().Description(),
 		EndpointTypes: &[]awsapigateway.EndpointType{awsapigateway.EndpointType_REGIONAL},
-		// The role with which API Gateway writes logs is one for the whole account
-		// and region. It is not this stack's to take (docs/adr/0010).
+		// API Gateway's role for writing logs is shared by the whole account and
+		// region, so this stack does not set it (docs/adr/0010).
 		CloudWatchRole: jsii.Bool(false),
 		DeployOptions:  options,
 	})}
-	// TLS 1.2 or 1.3. Without a policy a Regional API takes TLS 1.0. CloudFormation
-	// wants AWS's own names, which the CDK's constants are not, and with one of them an
-	// access mode. STRICT refuses requests that come by another kind of endpoint, or
-	// whose Host is not the name that TLS was asked for.
+	// TLS 1.2 or 1.3. Without a policy a Regional API accepts TLS 1.0. CloudFormation
+	// requires AWS's own policy names, for which the CDK has no constants, and an
+	// access mode with them. STRICT refuses requests that come through another kind of
+	// endpoint, or whose Host differs from the name in the TLS handshake.
 	// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-security-policies-list.html
 	cfn := a.rest.Node().DefaultChild().(awsapigateway.CfnRestApi)
 	cfn.SetSecurityPolicy(jsii.String("SecurityPolicy_TLS13_1_2_PQ_2025_09"))
 	cfn.SetEndpointAccessMode(jsii.String("STRICT"))
 
-	// The CDK's own output has a generated name; ours has a known one.
+	// The CDK's own output has a generated name; ours has a fixed one.
 	a.rest.Node().TryRemoveChild(jsii.String("Endpoint"))
 
 	if c.Validation == settings.ByGateway {
@@ -77,13 +77,13 @@ func (a api) route(e contract.Endpoint, f function) {
 			Description: jsii.String("Body of " + e.Route()),
 			Schema:      jsonSchema(*e.Body, awsapigateway.JsonSchemaVersion_DRAFT4),
 		})
-		// Without a validator the model is still what the gateway's export of the
-		// API as OpenAPI shows.
+		// Even without a validator, the gateway's OpenAPI export of the API shows the
+		// model.
 		options.RequestModels = &map[string]awsapigateway.IModel{contract.MediaTypeJSON: model}
 		options.RequestValidator = a.validator
 	}
 	resource.AddMethod(jsii.String(e.Method), awsapigateway.NewLambdaIntegration(f.target(), &awsapigateway.LambdaIntegrationOptions{
-		// The console's test button is no reason for a second permission.
+		// A second permission would only serve the console's test button.
 		AllowTestInvoke: jsii.Bool(false),
 	}), options)
 	if len(a.config.CORSOrigins) > 0 {
@@ -91,7 +91,7 @@ func (a api) route(e contract.Endpoint, f function) {
 	}
 }
 
-// jsonSchema is the contract's schema in the CDK's words. version belongs to the
+// jsonSchema converts the contract's schema to the CDK's type. version belongs to the
 // outermost schema only.
 func jsonSchema(s contract.Schema, version awsapigateway.JsonSchemaVersion) *awsapigateway.JsonSchema {
 	out := &awsapigateway.JsonSchema{Schema: version, Type: awsapigateway.JsonSchemaType(strings.ToUpper(s.Type))}

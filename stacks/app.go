@@ -17,8 +17,8 @@ func Context(app awscdk.App) map[string]any {
 	return context
 }
 
-// CheckNode says what to do when there is no Node, in which the CDK's library
-// runs: the library itself would panic. Call it before the first construct.
+// CheckNode returns an error that says what to do if Node is missing. The CDK's library
+// runs in Node and would panic without it. Call it before the first construct.
 func CheckNode() error {
 	if _, err := exec.LookPath(cmp.Or(os.Getenv("JSII_NODE"), "node")); err != nil {
 		return fmt.Errorf("the CDK's library runs in Node: install version 20 or later, or name its binary in JSII_NODE: %w", err)
@@ -26,24 +26,24 @@ func CheckNode() error {
 	return nil
 }
 
-// QuietNode keeps two messages that mean nothing off the standard error output of
-// Node, where the CDK's library runs. Call it before the first construct, and the
-// function it returns after the last, when everything else has been printed.
+// QuietNode suppresses two meaningless messages on the standard error of Node, where
+// the CDK's library runs. Call it before the first construct. Call the function it
+// returns at the end, when everything else has been printed.
 //
-// The first is that Node 20 is past its end of life, on every run, unless the
-// user has set the variable to a value of their own. The other says that "waitid:
-// no child processes": jsii waits for Node twice at once, and complains when the
-// wrong one is first.
+// The first says on every run that Node 20 is past its end of life. It is not
+// suppressed if the user has set the variable. The second is "waitid: no child
+// processes": jsii waits for Node twice in parallel, and complains if the wrong call
+// returns first.
 //
-// The function that it returns also waits, once after an installation and for 20
-// seconds at most, until jsii has written what makes all later starts faster.
+// The returned function also waits, once after an installation and for at most 20
+// seconds, until jsii has written the index that speeds up later starts.
 func QuietNode() (stop func()) {
 	start := time.Now()
 	const variable = "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION"
 	if _, set := os.LookupEnv(variable); !set {
-		os.Setenv(variable, "20") // the release to be silent about; "1" is not enough
-		// jsii has copied the environment before main ran. Closed, it copies it
-		// again when it is first used.
+		os.Setenv(variable, "20") // the release to silence; "1" does not work
+		// jsii copied the environment before main ran. After Close it copies it again
+		// on first use.
 		jsii.Close()
 	}
 	return func() {

@@ -14,8 +14,8 @@ import (
 // Assets maps a function's name to the directory that is deployed as its code.
 type Assets map[string]string
 
-// BuildAssets builds every function of the stack for Lambda on that processor, each
-// into build/<function> below root, the module's directory.
+// BuildAssets builds every function of the stack for Lambda on the given processor,
+// each into build/<function> below root, the module's directory.
 //
 // Its error is a *gobuild.CompileError when the sources do not build.
 func BuildAssets(ctx context.Context, root string, endpoints []contract.Endpoint, on settings.Architecture) (Assets, error) {
@@ -24,7 +24,7 @@ func BuildAssets(ctx context.Context, root string, endpoints []contract.Endpoint
 	target.GOARCH = on.GOARCH()
 	for _, e := range endpoints {
 		dir := filepath.Join(root, "build", e.Function)
-		// The asset is the whole directory: nothing may be left in it from before.
+		// The asset is the whole directory, so nothing old may be left in it.
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, fmt.Errorf("clear the asset of %s: %w", e.Function, err)
 		}
@@ -32,7 +32,7 @@ func BuildAssets(ctx context.Context, root string, endpoints []contract.Endpoint
 		if err != nil {
 			return nil, err
 		}
-		// The archive keeps the mode, and Lambda's user is not its owner.
+		// The archive keeps the mode, and Lambda runs it as another user.
 		if err := os.Chmod(binary, 0o755); err != nil {
 			return nil, fmt.Errorf("make the asset of %s executable: %w", e.Function, err)
 		}

@@ -9,7 +9,8 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// allowPreflight answers a browser that asks whether a page may send the method.
+// allowPreflight adds the answer to a browser that asks whether a page may use the
+// method.
 func allowPreflight(resource awsapigateway.Resource, method string, c settings.Config) {
 	preflight := contract.PreflightOf(method)
 	resource.AddCorsPreflight(&awsapigateway.CorsOptions{
@@ -20,7 +21,7 @@ func allowPreflight(resource awsapigateway.Resource, method string, c settings.C
 	})
 }
 
-// corsHeaders are those of the gateway's own answers.
+// corsHeaders returns the CORS headers of the gateway's own answers.
 func corsHeaders(c settings.Config) map[string]*string {
 	headers := map[string]*string{}
 	for name, value := range contract.GatewayCORSHeaders(c.CORSOrigins) {

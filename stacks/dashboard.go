@@ -10,10 +10,10 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// The width of a dashboard, in its own units.
+// The width of a dashboard, in grid units.
 const dashboardWidth = 24
 
-// showAPI adds what editors see.
+// showAPI adds a row with what editors see.
 func (m *monitoring) showAPI() {
 	m.row(
 		graph("Requests", m.apiMetric("Count", "Sum"), m.apiMetric("4XXError", "Sum"), m.apiMetric("5XXError", "Sum")),
@@ -21,8 +21,7 @@ func (m *monitoring) showAPI() {
 	)
 }
 
-// showFunction adds what the function says of its work, and Lambda of the
-// function.
+// showFunction adds a row with the function's own metrics and Lambda's.
 func (m *monitoring) showFunction(f function, e contract.Endpoint) {
 	own := func(name, statistic string) awscloudwatch.IMetric {
 		return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
@@ -50,13 +49,13 @@ func (m *monitoring) showFunction(f function, e contract.Endpoint) {
 	)
 }
 
-// showTable adds how full the table is.
+// showTable adds a row with the use of the table's capacity.
 func (m *monitoring) showTable(table awsdynamodb.ITable) {
 	metric := func(name, statistic string) awscloudwatch.IMetric {
 		return table.Metric(jsii.String(name), minutely(statistic))
 	}
-	// Consumption is measured as a sum, and provision by the second. A table on demand
-	// has none.
+	// Consumed capacity is a sum, provisioned capacity is per second. An on-demand
+	// table has no provisioned capacity.
 	consumed := awscloudwatch.NewMathExpression(&awscloudwatch.MathExpressionProps{
 		Label:        jsii.String("Consumed"),
 		Expression:   jsii.String("consumed / PERIOD(consumed)"),

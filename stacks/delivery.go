@@ -10,13 +10,12 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// aliasName is the version of a function that the API invokes, where versions
-// are published.
+// aliasName is the alias of a function that the API invokes, if versions are published.
 const aliasName = "live"
 
 // newAlias publishes the function's code and settings as a version.
 //
-// Old versions stay: the one that CodeDeploy rolls back to must exist.
+// Old versions stay, because CodeDeploy rolls back to one.
 func newAlias(stack awscdk.Stack, name string, lambda awslambda.Function) awslambda.Alias {
 	version := lambda.CurrentVersion()
 	version.ApplyRemovalPolicy(awscdk.RemovalPolicy_RETAIN)
@@ -26,9 +25,9 @@ func newAlias(stack awscdk.Stack, name string, lambda awslambda.Function) awslam
 	})
 }
 
-// deliverGradually lets a new version take a tenth of the requests for five
-// minutes. When one of the alarms rings meanwhile, or the deployment fails, the
-// old version takes them all again.
+// deliverGradually sends a tenth of the requests to a new version for five minutes. If
+// an alarm rings meanwhile or the deployment fails, the old version takes all requests
+// again.
 func deliverGradually(stack awscdk.Stack, f function, alarms []awscloudwatch.Alarm) {
 	id := f.name + "-delivery"
 	role := awsiam.NewRole(stack, jsii.String(id+"-role"), &awsiam.RoleProps{
@@ -37,17 +36,18 @@ func deliverGradually(stack awscdk.Stack, f function, alarms []awscloudwatch.Ala
 			&awsiam.ServicePrincipalOpts{Conditions: ofThisAccount(stack)}),
 		Description: jsii.String("Shifts requests between versions of " + f.name),
 	})
-	// The actions of AWSCodeDeployRoleForLambdaLimited that this deployment uses;
-	// hooks, triggers and revisions in S3 it does not have.
+	// The actions of AWSCodeDeployRoleForLambdaLimited that this deployment uses. It
+	// has no hooks, triggers or revisions in S3.
 	//
-	// The alias's own ARN would make a circle: alias, deployment group, role, alias.
+	// The alias's own ARN would be a circular reference: alias, deployment group, role,
+	// alias.
 	alias := awscdk.Fn_Join(jsii.String(":"), &[]*string{f.lambda.FunctionArn(), jsii.String(aliasName)})
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings("lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"),
 		Resources: &[]*string{f.lambda.FunctionArn(), alias},
 	}))
 	role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		// CloudWatch checks this action against all alarms, whichever are asked for.
+		// CloudWatch checks this action against all alarms, whichever are requested.
 		Actions:   jsii.Strings("cloudwatch:DescribeAlarms"),
 		Resources: jsii.Strings("*"),
 	}))
@@ -65,7 +65,7 @@ func deliverGradually(stack awscdk.Stack, f function, alarms []awscloudwatch.Ala
 			FailedDeployment:  jsii.Bool(true),
 			StoppedDeployment: jsii.Bool(true),
 		},
-		// The CDK would add a managed policy to a role that may be changed.
+		// The CDK would add a managed policy to a mutable role.
 		Role: role.WithoutPolicyUpdates(nil),
 	})
 }

@@ -20,21 +20,21 @@ type function struct {
 	alias  awslambda.Alias // nil: requests go to the latest code
 }
 
-// newFunction runs the code in the directory asset for an endpoint. What the
-// endpoint may do to the table, it may do to the table alone, not to indexes or
-// streams that it may get one day; a function that may do nothing is not told its
-// name either.
+// newFunction creates an endpoint's function from the code in the directory asset. Its
+// grants cover the table alone, not indexes or streams that the table may get later. A
+// function without grants does not get the table's name.
 func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, asset string, table awsdynamodb.ITable) function {
 	name := e.Function
 	logs := newLogGroup(stack, c, name+"-logs")
 
-	// Without a role of ours the CDK would attach a managed policy, which may
-	// write to every log group of the account.
+	// Without this role the CDK would attach a managed policy that allows writing to
+	// every log group of the account.
 	//
-	// Its trust has no condition on aws:SourceAccount: no page of AWS says that Lambda
-	// sends it when it assumes a role, and without it no function would start. Only
-	// somebody with iam:PassRole can give the role to a function, and only to one of this
-	// account (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html).
+	// Its trust policy has no condition on aws:SourceAccount: AWS does not document
+	// that Lambda sends it when it assumes a role, and if it did not, no function would
+	// start. Only a principal with iam:PassRole can give the role to a function, and
+	// only to one in this account
+	// (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html).
 	role := awsiam.NewRole(stack, jsii.String(name+"-role"), &awsiam.RoleProps{
 		AssumedBy:   awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 		Description: jsii.String("What the function " + name + " may do"),
@@ -49,8 +49,8 @@ func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, ass
 			Resources: &[]*string{table.TableArn()},
 		}))
 	}
-	// The CDK adds the two X-Ray actions that active tracing needs, on "*": X-Ray
-	// has no resources to name
+	// The CDK adds the two X-Ray actions that active tracing needs, on "*", because
+	// they support no specific resources
 	// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html).
 
 	props := &awslambda.FunctionProps{
@@ -92,7 +92,7 @@ func (f function) target() awslambda.IFunction {
 	return f.lambda
 }
 
-// environment is what the settings make of it, in the CDK's words.
+// environment returns the function's variables in the CDK's type.
 func environment(c settings.Config, e contract.Endpoint, table awsdynamodb.ITable) *map[string]*string {
 	env := map[string]*string{}
 	for name, value := range c.Environment(e, *table.TableName()) {
@@ -101,8 +101,8 @@ func environment(c settings.Config, e contract.Endpoint, table awsdynamodb.ITabl
 	return &env
 }
 
-// newLogGroup keeps logs as long as the stage's setting says. Its name is the
-// stack's own, so that a stack can be made again beside logs that were retained.
+// newLogGroup keeps logs for as long as the stage's setting says. CloudFormation
+// generates its name, so that a stack can be recreated next to retained logs.
 func newLogGroup(stack awscdk.Stack, c settings.Config, id string) awslogs.LogGroup {
 	logs := awslogs.NewLogGroup(stack, jsii.String(id), &awslogs.LogGroupProps{RemovalPolicy: removalPolicy(c)})
 	logs.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(c.LogRetentionDays))

@@ -10,8 +10,8 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// answerWithProblems makes each answer that the gateway gives by itself a problem
-// of the contract, with the headers that a web page needs to read it.
+// answerWithProblems turns each of the gateway's own answers into a problem of the
+// contract, with the headers that a web page needs to read it.
 func answerWithProblems(rest awsapigateway.RestApi, c settings.Config) {
 	for _, g := range contract.GatewayResponses() {
 		headers := corsHeaders(c)
@@ -22,7 +22,7 @@ func answerWithProblems(rest awsapigateway.RestApi, c settings.Config) {
 		options := &awsapigateway.GatewayResponseOptions{
 			Type:            awsapigateway.ResponseType_Of(jsii.String(g.Type)),
 			ResponseHeaders: &headers,
-			// The gateway has one template for every answer: that of this type.
+			// The gateway uses this type's template for every answer.
 			Templates: &map[string]*string{contract.MediaTypeJSON: jsii.String(g.Template())},
 		}
 		if !g.KeepsStatus() {
@@ -32,6 +32,6 @@ func answerWithProblems(rest awsapigateway.RestApi, c settings.Config) {
 	}
 }
 
-// literal quotes a header's value as the gateway's templates want it; without the
-// quotes it would be an expression.
+// literal quotes a header's value for the gateway, which takes an unquoted value for an
+// expression.
 func literal(value string) *string { return jsii.String("'" + value + "'") }

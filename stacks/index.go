@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Where jsii unpacks the CDK's library, by default and by its own variable.
+// envPackageCache is jsii's variable for the directory into which it unpacks the CDK's
+// library.
 const envPackageCache = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
 
 func packageCache() string {
@@ -24,15 +25,15 @@ func packageCache() string {
 	return filepath.Join(home, ".cache", "aws", "jsii", "package-cache")
 }
 
-// awaitIndex waits, as often as pause says, for jsii to index the CDK's library if
-// it was unpacked into cache after since. jsii writes the index in the background
-// and breaks off when the program ends: without a wait no synthesis would ever finish
-// one, and each would begin it anew, in four times the memory.
+// awaitIndex waits until jsii has indexed the CDK's library, if it was unpacked into
+// cache after since, or until pause returns false. jsii writes the index in the
+// background and stops when the program ends: without a wait no synthesis would ever
+// finish it, and each would start it again, with four times the memory.
 //
-// A library that was unpacked earlier is not waited for, so that this costs the
-// first program after an installation something, and no other.
+// It does not wait for a library unpacked earlier, so only the first program after an
+// installation waits.
 func awaitIndex(cache string, since time.Time, pause func() (again bool)) {
-	libraries, _ := filepath.Glob(filepath.Join(cache, "aws-cdk-lib", "*", "*")) // the pattern is well-formed
+	libraries, _ := filepath.Glob(filepath.Join(cache, "aws-cdk-lib", "*", "*")) // the pattern is valid
 	for _, library := range libraries {
 		info, err := os.Stat(library)
 		if err != nil || info.ModTime().Before(since) {
@@ -46,7 +47,7 @@ func awaitIndex(cache string, since time.Time, pause func() (again bool)) {
 	}
 }
 
-// indexed looks for the file that jsii writes last.
+// indexed reports whether the file exists that jsii writes last.
 func indexed(library string) bool {
 	manifests, _ := filepath.Glob(filepath.Join(library, ".jsii.runtime.v*.json"))
 	return len(manifests) > 0

@@ -15,12 +15,12 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// monitoring is what tells an operator that something is wrong, and what they
-// look at then: alarms, and a dashboard whose rows are in dashboard.go.
+// monitoring is what an operator needs to notice and judge a failure: alarms, and a
+// dashboard, whose rows are in dashboard.go.
 type monitoring struct {
 	stack  awscdk.Stack
 	config settings.Config
-	notify awscloudwatch.IAlarmAction // nil: nobody is told
+	notify awscloudwatch.IAlarmAction // nil: nobody is notified
 	alarms []awscloudwatch.Alarm
 	ofAPI  []awscloudwatch.Alarm
 	rows   []*[]awscloudwatch.IWidget
@@ -31,7 +31,7 @@ func newMonitoring(stack awscdk.Stack, c settings.Config) *monitoring {
 	switch c.AlarmEmail {
 	case "":
 		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("visitplannr:alarmEmail"), jsii.String(
-			"Nobody hears the alarms of "+string(c.Stage)+". Say who does with -c alarmEmail=ADDRESS, or that nobody should with -c alarmEmail="+settings.Nobody+"."))
+			"The alarms of "+string(c.Stage)+" notify nobody. Set -c alarmEmail=ADDRESS, or -c alarmEmail="+settings.Nobody+" if that is intended."))
 	case settings.Nobody:
 	default:
 		m.notify = awscloudwatchactions.NewSnsAction(newAlarmTopic(stack, c.AlarmEmail))
@@ -39,13 +39,13 @@ func newMonitoring(stack awscdk.Stack, c settings.Config) *monitoring {
 	return m
 }
 
-// alarm says when a metric is a reason to act, and what to do then. It looks at
-// the last five minutes, one by one.
+// alarm says when a metric is a reason to act, and what to do then. It evaluates each
+// of the last five minutes.
 type alarm struct {
 	heading   string // in docs/runbook.md; also the alarm's name, unless name is set
 	metric    awscloudwatch.IMetric
-	threshold float64 // rings at this value or above
-	minutes   int     // of the last five that have to be as bad
+	threshold float64 // rings at or above this value
+	minutes   int     // of the last five that must reach the threshold
 	advice    string  // what to do first, in a sentence
 	name      string
 }
@@ -64,7 +64,7 @@ func (m *monitoring) add(alarms ...alarm) []awscloudwatch.Alarm {
 			ComparisonOperator: awscloudwatch.ComparisonOperator_GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
 			EvaluationPeriods:  jsii.Number(5),
 			DatapointsToAlarm:  jsii.Number(a.minutes),
-			// Nobody proposes anything at night.
+			// No data is normal: at night nobody proposes anything.
 			TreatMissingData: awscloudwatch.TreatMissingData_NOT_BREACHING,
 		})
 		if m.notify != nil {
@@ -77,7 +77,7 @@ func (m *monitoring) add(alarms ...alarm) []awscloudwatch.Alarm {
 	return added
 }
 
-// minutely are the options of a metric by the minute.
+// minutely returns the options of a per-minute metric.
 func minutely(statistic string) *awscloudwatch.MetricOptions {
 	return &awscloudwatch.MetricOptions{
 		Statistic: jsii.String(statistic),
@@ -85,9 +85,9 @@ func minutely(statistic string) *awscloudwatch.MetricOptions {
 	}
 }
 
-// apiMetric is a metric of the API's stage, named by what the stage's settings
-// say. References to the resources would make a circle: alarm, deployment group,
-// alias, method, stage, alarm.
+// apiMetric returns a metric of the API's stage, with dimensions from the settings.
+// References to the resources would be circular: alarm, deployment group, alias,
+// method, stage, alarm.
 func (m *monitoring) apiMetric(name, statistic string) awscloudwatch.Metric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
 		Namespace:  jsii.String("AWS/ApiGateway"),
@@ -101,43 +101,43 @@ func (m *monitoring) apiMetric(name, statistic string) awscloudwatch.Metric {
 	})
 }
 
-// watchAPI rings when editors get failures that are ours, or wait too long.
+// watchAPI adds alarms for failures on our side and for slow answers.
 func (m *monitoring) watchAPI() {
 	m.ofAPI = m.add(
 		alarm{heading: "api-5xx", metric: m.apiMetric("5XXError", "Sum"), threshold: 1, minutes: 2,
 			advice: "Editors get 5xx answers: find the request ids in the API's access log, then the cause in the function's log."},
 		alarm{heading: "api-latency", metric: m.apiMetric("Latency", "p99"), threshold: 3000, minutes: 3,
 			advice: "One request in a hundred takes 3 s or more: look at the traces, and at the table's throttles."})
-	// Not one of those that roll a new version back: a client that errs could hold up
+	// This alarm does not roll a new version back, or one faulty client could stop
 	// every deployment.
 	m.add(alarm{heading: "api-4xx", metric: m.apiMetric("4XXError", "Average"), threshold: 0.5, minutes: 5,
-		advice: "Half of all requests are refused, for five minutes: see in the access log whether one client errs, or all do since a deployment."})
+		advice: "Half of all requests have been refused for five minutes: see in the access log whether it is one client, or all since a deployment."})
 	m.showAPI()
 }
 
-// watchFunction rings when a function fails or is about to. It returns the alarms
-// that roll a new version of it back, those of the API included.
+// watchFunction adds alarms for a function that fails or is about to. It returns the
+// alarms that roll back a new version of the function, including the API's.
 func (m *monitoring) watchFunction(f function, e contract.Endpoint) []awscloudwatch.Alarm {
 	name := func(kind string) string { return f.name + "-" + kind }
 	own := m.add(
 		alarm{heading: "function-errors", name: name("errors"), metric: f.lambda.MetricErrors(minutely("Sum")), threshold: 1, minutes: 1,
-			advice: "The function crashed or timed out, which no request should make it do: read the stack in its log, roll back if it is new."},
+			advice: "The function crashed or timed out, which no request should cause: read the stack trace in its log, and roll back if the version is new."},
 		alarm{heading: "function-throttles", name: name("throttles"), metric: f.lambda.MetricThrottles(minutely("Sum")), threshold: 1, minutes: 2,
-			advice: "Lambda refuses to start the function: raise its reserved concurrency, or the account's."},
+			advice: "Lambda refuses to start the function: raise its reserved concurrency, or the account's limit."},
 		alarm{heading: "function-duration", name: name("duration"), metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: 0.8 * float64(gobuild.FunctionTimeout.Milliseconds()), minutes: 2,
-			advice: "Requests come near the function's timeout: look for a slow table in the traces."})
+			advice: "Requests take nearly as long as the function's timeout: look for a slow table in the traces."})
 	m.showFunction(f, e)
 	return slices.Concat(m.ofAPI, own)
 }
 
-// watchTable rings when the table cannot take what is written to it.
+// watchTable adds alarms for a table that cannot serve its requests.
 func (m *monitoring) watchTable(table awsdynamodb.ITable, endpoints []contract.Endpoint) {
 	for _, kind := range []string{"Read", "Write"} {
 		m.add(alarm{heading: "table-throttles", name: "table-" + strings.ToLower(kind) + "-throttles", threshold: 1, minutes: 3,
 			metric: table.Metric(jsii.String(kind+"ThrottleEvents"), minutely("Sum")),
 			advice: "The table throttles for minutes on end: raise capacityMax, or look for one stream that takes all writes."})
 	}
-	// System errors are counted by operation, so watch those that somebody uses.
+	// System errors are counted per operation, so watch the operations in use.
 	var watched []string
 	for _, e := range endpoints {
 		for _, action := range e.TableActions {
@@ -152,7 +152,7 @@ func (m *monitoring) watchTable(table awsdynamodb.ITable, endpoints []contract.E
 					Period:        awscdk.Duration_Minutes(jsii.Number(1)),
 					DimensionsMap: &map[string]*string{"TableName": table.TableName(), "Operation": jsii.String(operation)},
 				}),
-				advice: "DynamoDB answers with errors of its own: see the AWS Health Dashboard; editors are told to retry."})
+				advice: "DynamoDB answers with internal errors: see the AWS Health Dashboard. Editors are told to retry."})
 		}
 	}
 	m.showTable(table)

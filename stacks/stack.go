@@ -1,5 +1,5 @@
-// Package stacks is the infrastructure: what AWS CDK makes of one stage's
-// configuration. NewStack tells the story; each part of it is one file.
+// Package stacks defines the infrastructure of a stage with AWS CDK. NewStack is the
+// overview; each part has its own file.
 package stacks
 
 import (
@@ -16,11 +16,11 @@ import (
 // StackName is the name of a stage's stack.
 func StackName(stage settings.Stage) string { return stage.StackName() }
 
-// NewStack adds a stage's stack to the scope: the events table, and for each
-// endpoint a function that may do its part on the table and a route that leads
-// to it; and what it takes to operate them. assets holds the code of each endpoint's function.
+// NewStack adds a stage's stack to the scope: the events table; for each endpoint a
+// function with its grants on the table, and a route; and monitoring. assets holds the
+// code of each endpoint's function.
 //
-// The stack knows no account and no region, so its template is the same in all.
+// The stack names no account and no region, so its template is the same in all.
 func NewStack(scope constructs.Construct, c settings.Config, endpoints []contract.Endpoint, assets Assets) awscdk.Stack {
 	stack := awscdk.NewStack(scope, jsii.String(StackName(c.Stage)), &awscdk.StackProps{
 		Description:           jsii.String("visitplannr: the command channel through which editors propose destinations (" + string(c.Stage) + ")"),
@@ -58,7 +58,7 @@ func output(stack awscdk.Stack, id, description, value string) {
 	})
 }
 
-// removalPolicy is for what holds data.
+// removalPolicy returns the policy for resources that hold data.
 func removalPolicy(c settings.Config) awscdk.RemovalPolicy {
 	if c.Removal == settings.Retain {
 		return awscdk.RemovalPolicy_RETAIN

@@ -9,17 +9,17 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// targetUtilization is how full, in percent, autoscaling keeps the provisioned
-// capacity: what is left absorbs a burst while it scales.
+// targetUtilization is the percentage of provisioned capacity that autoscaling aims
+// for: the rest absorbs a burst while it scales.
 const targetUtilization = 70
 
-// newEventsTable holds the events: one stream is one partition, in the order of
-// its event ids. Where the settings name a table that is there already, it is used as
-// it is, and keeps its capacity and its protection.
+// newEventsTable creates the table of the events: a stream is a partition, ordered by
+// event id. If the settings name an existing table, that one is used unchanged and
+// keeps its capacity and protection.
 //
-// The data is encrypted at rest with a key that DynamoDB owns, as always when no
-// other is named. A key of our own would buy an audit trail of its use, for the
-// price of a KMS request path that can fail; the events are not secret.
+// The data is encrypted at rest with a key that DynamoDB owns, which is the default. A
+// key of our own would give an audit trail of its use but add KMS as a point of
+// failure; the events are not secret.
 func newEventsTable(stack awscdk.Stack, c settings.Config) awsdynamodb.ITable {
 	if c.EventsTable != "" {
 		return awsdynamodb.Table_FromTableName(stack, jsii.String("events"), jsii.String(c.EventsTable))

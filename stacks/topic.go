@@ -10,17 +10,17 @@ import (
 )
 
 // ofThisAccount is the condition that a service acts for this account, and not for
-// somebody else who told it our names.
+// another account that knows our resource names.
 func ofThisAccount(stack awscdk.Stack) *map[string]any {
 	return &map[string]any{"StringEquals": map[string]any{"aws:SourceAccount": stack.Account()}}
 }
 
-// newAlarmTopic carries alarms of this account to an address, encrypted at rest
-// and in transit.
+// newAlarmTopic creates a topic that sends this account's alarms to an address,
+// encrypted at rest and in transit.
 //
-// The key is our own, because CloudWatch may not use the one that AWS manages for
-// SNS (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html).
-// It holds nothing that outlives a message, so it goes with the stack.
+// The key is our own because CloudWatch may not use the one that AWS manages for SNS
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html).
+// Nothing encrypted with it outlives a message, so it is deleted with the stack.
 func newAlarmTopic(stack awscdk.Stack, email string) awssns.Topic {
 	cloudwatch := func(action string, more ...string) awsiam.PolicyStatement {
 		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -1,6 +1,5 @@
-// Command floor is a Lambda function that does nothing: the least that a Go
-// function on the same runtime library can cost. The benchmark measures the
-// product against it.
+// Command floor is a Lambda function that does nothing: the minimum cost of a Go
+// function with the same runtime library. The benchmark compares the product with it.
 package main
 
 import (

@@ -20,10 +20,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
-// account is an AWS account, in one region, as the AWS tools would reach it.
+// account is an AWS account in one region, reached with the AWS tools' credentials.
 //
-// It asks for the few operations that are needed by itself: the SDK's clients of these
-// services know hundreds, which everybody who starts this command would compile.
+// It calls the few operations it needs directly. The SDK's clients for these services
+// have hundreds, and everybody who runs this command would compile them.
 type account struct {
 	region      string
 	credentials aws.Credentials
@@ -46,7 +46,7 @@ func openAccount(ctx context.Context) (account, error) {
 	return account{cfg.Region, credentials, cfg.BaseEndpoint}, nil
 }
 
-// identity is whose credentials they are.
+// identity says whose credentials are in use.
 type identity struct {
 	Account string `xml:"GetCallerIdentityResult>Account"`
 	ARN     string `xml:"GetCallerIdentityResult>Arn"`
@@ -56,7 +56,7 @@ func (a account) identity(ctx context.Context) (identity, error) {
 	var answer identity
 	err := a.query(ctx, "sts", "sts:GetCallerIdentity", url.Values{"Action": {"GetCallerIdentity"}, "Version": {"2011-06-15"}}, &answer)
 	if err != nil {
-		return identity{}, fmt.Errorf("AWS does not take them: sign in again: %w", err)
+		return identity{}, fmt.Errorf("AWS rejects them, sign in again: %w", err)
 	}
 	return answer, nil
 }
@@ -94,9 +94,9 @@ func (a account) endpoint(service string) string {
 	return "https://" + service + "." + a.region + ".amazonaws.com" + suffix
 }
 
-// The three ways in which AWS's services are asked. permission is the action that it
-// takes; answer gets what comes back. Their errors are of type *awsError when the
-// service refused.
+// The three protocols of AWS's services. permission is the IAM action that the call
+// needs; the result is decoded into answer. The error is an *awsError when the service
+// refuses.
 
 func (a account) query(ctx context.Context, service, permission string, parameters url.Values, answer any) error {
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
@@ -117,7 +117,7 @@ func (a account) rest(ctx context.Context, service, permission, path string, ans
 	return a.call(ctx, http.MethodGet, service, permission, path, header, nil, func(text []byte) error { return json.Unmarshal(text, answer) })
 }
 
-// awsTimeout bounds one question.
+// awsTimeout bounds one call.
 const awsTimeout = 30 * time.Second
 
 func (a account) call(ctx context.Context, method, service, permission, path string, header http.Header, body []byte, decode func([]byte) error) error {
@@ -133,7 +133,7 @@ func (a account) call(ctx context.Context, method, service, permission, path str
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return fmt.Errorf("no answer: is there a network, and is %s a region? %w", a.region, err)
+		return fmt.Errorf("no answer (check the network, and that %s is a region): %w", a.region, err)
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
@@ -144,12 +144,12 @@ func (a account) call(ctx context.Context, method, service, permission, path str
 		return refusalOf(response, text, permission)
 	}
 	if err := decode(text); err != nil {
-		return fmt.Errorf("the answer to %s is none: %w", permission, err)
+		return fmt.Errorf("decode the answer to %s: %w", permission, err)
 	}
 	return nil
 }
 
-// awsError is what a service said instead of an answer.
+// awsError is a service's refusal.
 type awsError struct {
 	status                    int
 	code, message, permission string
@@ -165,7 +165,7 @@ func (e *awsError) Error() string {
 	return e.message
 }
 
-// refusalOf reads a refusal in either of the two languages of AWS's services.
+// refusalOf reads a refusal in XML or JSON: AWS's services use both.
 func refusalOf(response *http.Response, text []byte, permission string) *awsError {
 	e := &awsError{status: response.StatusCode, permission: permission}
 	var asXML struct {
@@ -174,13 +174,13 @@ func refusalOf(response *http.Response, text []byte, permission string) *awsErro
 	}
 	var asJSON struct {
 		Type    string `json:"__type"`
-		Message string `json:"message"` // or Message: names match in any case
+		Message string `json:"message"` // or Message: encoding/json ignores case
 	}
 	if xml.Unmarshal(text, &asXML) == nil && asXML.Code+asXML.Message != "" {
 		e.code, e.message = asXML.Code, asXML.Message
 		return e
 	}
-	_ = json.Unmarshal(text, &asJSON) // what is neither has no code
+	_ = json.Unmarshal(text, &asJSON) // any other body has no code
 	e.code, e.message = asJSON.Type, asJSON.Message
 	if e.code == "" {
 		e.code = response.Header.Get("X-Amzn-Errortype")
@@ -189,7 +189,7 @@ func refusalOf(response *http.Response, text []byte, permission string) *awsErro
 	return e
 }
 
-// signFor signs a request that has the body for a service of AWS.
+// signFor signs a request with the given body for an AWS service.
 func signFor(ctx context.Context, credentials aws.Credentials, request *http.Request, body []byte, service, region string) error {
 	hash := sha256.Sum256(body)
 	return v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), service, region, time.Now())

@@ -13,19 +13,19 @@ import (
 	"visitplannr/internal/settings"
 )
 
-const aboutCheck = `Asks the account whether a stage can be deployed to it, and says what to do where it
-cannot. Run it before the first 'npx cdk deploy' in an account and region, with the
-same -c:
+const aboutCheck = `Checks whether a stage can be deployed to an AWS account, and says how to fix what
+is missing. Run it before the first 'npx cdk deploy' in an account and region, with
+the same -c:
 
   visitplannr check -c stage=prod -c alarmEmail=ops@example.org
 
-It uses the region and the credentials that the AWS tools use, and changes nothing.
-Each check is a line; the exit code is 1 when one fails. It needs, of the account:
+It uses the region and credentials of the AWS tools, and changes nothing. Each check
+prints one line; the exit code is 1 if any fails. It needs these permissions:
 
   sts:GetCallerIdentity          ssm:GetParameter on /cdk-bootstrap/*
   apigateway:GET on /account     lambda:GetAccountSettings
   cloudformation:DescribeStacks  cloudwatch:DescribeAlarms, cloudwatch:ListDashboards
-  dynamodb:DescribeTable, where -c eventsTable names one`
+  dynamodb:DescribeTable, if -c eventsTable is set`
 
 // Levels of a check's line.
 const (
@@ -63,13 +63,13 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 	}
 	if err != nil {
 		say(levelFail, "credentials", err.Error())
-		return errors.New("without credentials nothing else can be asked")
+		return errors.New("nothing else can be checked without credentials")
 	}
 	say(levelOK, "credentials", fmt.Sprintf("%s, region %s", who.ARN, a.region))
 	stack, stackErr := a.stack(ctx, stage.Stage.StackName())
 	var refused *awsError
 	if errors.As(stackErr, &refused) && refused.code == "ValidationError" && strings.Contains(refused.message, "does not exist") {
-		stackErr = nil // CloudFormation has no code of its own for this
+		stackErr = nil // CloudFormation has no specific code for this
 	}
 	deployed := stack.Status != ""
 	for _, check := range []struct {
@@ -85,7 +85,7 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 	} {
 		text, err := check.ask()
 		if errors.As(err, &refused) {
-			err = fmt.Errorf("not known: %w", err)
+			err = fmt.Errorf("cannot tell: %w", err)
 		}
 		if err != nil {
 			say(levelFail, check.name, err.Error())
@@ -95,19 +95,19 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 	}
 	switch stage.AlarmEmail {
 	case "":
-		say(levelWarn, "alarms", "nobody hears them: say who does with -c alarmEmail=ADDRESS")
+		say(levelWarn, "alarms", "nobody is notified: set -c alarmEmail=ADDRESS")
 	case settings.Nobody:
-		say(levelOK, "alarms", "nobody hears them, as the settings want")
+		say(levelOK, "alarms", "nobody is notified, as set by alarmEmail")
 	default:
-		say(levelOK, "alarms", "told to "+stage.AlarmEmail+", once the address is confirmed")
+		say(levelOK, "alarms", "sent to "+stage.AlarmEmail+", once the address is confirmed")
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d failed; do what each says, and check again", failed)
+		return fmt.Errorf("%d checks failed: fix what each names, then check again", failed)
 	}
 	return nil
 }
 
-// stackCanBeDeployed judges the state that the stack is in:
+// stackCanBeDeployed reports whether CloudFormation can deploy in this status:
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
 func stackCanBeDeployed(c settings.Config, status string, err error) (string, error) {
 	name := c.Stage.StackName()
@@ -115,25 +115,25 @@ func stackCanBeDeployed(c settings.Config, status string, err error) (string, er
 	case err != nil:
 		return "", err
 	case status == "":
-		return name + " is not there yet", nil
+		return name + " does not exist yet", nil
 	case status == "ROLLBACK_COMPLETE" || status == "ROLLBACK_FAILED" || status == "DELETE_FAILED":
-		return "", fmt.Errorf("%s is in %s, and can only be deleted: aws cloudformation delete-stack --stack-name %s", name, status, name)
+		return "", fmt.Errorf("%s is in %s and can only be deleted: aws cloudformation delete-stack --stack-name %s", name, status, name)
 	case strings.HasSuffix(status, "_FAILED"):
 		return "", fmt.Errorf("%s is in %s: see 'A deployment that is stuck' in docs/runbook.md", name, status)
 	case strings.HasSuffix(status, "_IN_PROGRESS") && status != "REVIEW_IN_PROGRESS":
 		return "", fmt.Errorf("%s is in %s: wait until it is done", name, status)
 	}
-	return name + " is there, in " + status, nil
+	return name + " exists, in " + status, nil
 }
 
-// bootstrap asks for what 'cdk bootstrap' leaves behind.
+// bootstrap checks the version that 'cdk bootstrap' recorded.
 func (a account) bootstrap(ctx context.Context, id string) (string, error) {
 	var answer struct{ Parameter struct{ Value string } }
 	err := a.json(ctx, "ssm", "ssm:GetParameter", "AmazonSSM.GetParameter", map[string]string{"Name": "/cdk-bootstrap/hnb659fds/version"}, &answer)
 	remedy := fmt.Sprintf("run npx cdk bootstrap aws://%s/%s, with administrator rights", id, a.region)
 	var refused *awsError
 	if errors.As(err, &refused) && refused.code == "ParameterNotFound" {
-		return "", fmt.Errorf("there is none: %s", remedy)
+		return "", fmt.Errorf("not found: %s", remedy)
 	}
 	if err != nil {
 		return "", err
@@ -145,7 +145,7 @@ func (a account) bootstrap(ctx context.Context, id string) (string, error) {
 	return fmt.Sprintf("version %d", version), nil
 }
 
-// logRole asks whether API Gateway may write logs at all.
+// logRole checks that API Gateway may write logs.
 func (a account) logRole(ctx context.Context, c settings.Config) (string, error) {
 	if !c.AccessLogs {
 		return "not needed with accessLogs=false", nil
@@ -155,12 +155,13 @@ func (a account) logRole(ctx context.Context, c settings.Config) (string, error)
 		return "", err
 	}
 	if answer.CloudwatchRoleArn == "" {
-		return "", errors.New("the account has none in this region, and the deployment would fail half way: see 'The log role of API Gateway' in docs/runbook.md, or deploy with -c accessLogs=false")
+		return "", errors.New("the account has none in this region, so the deployment would fail halfway: see 'The log role of API Gateway' in docs/runbook.md, or deploy with -c accessLogs=false")
 	}
 	return answer.CloudwatchRoleArn, nil
 }
 
-// leastUnreserved is what Lambda keeps for functions that reserve nothing:
+// leastUnreserved is the concurrency that Lambda keeps for functions without a
+// reservation:
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 const leastUnreserved = 100
 
@@ -179,16 +180,16 @@ func (a account) concurrency(ctx context.Context, c settings.Config, deployed bo
 	case need == 0:
 		return has + "; the stage reserves none", nil
 	case deployed:
-		return has + ", beside what the stack reserves already", nil
+		return has + ", besides what the stack already reserves", nil
 	case limit.UnreservedConcurrentExecutions-need < leastUnreserved:
-		return "", fmt.Errorf("%s; the stage reserves %d, and Lambda wants %d to stay: ask for a higher quota (aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value %d), or deploy with -c reservedConcurrency=0",
+		return "", fmt.Errorf("%s; the stage reserves %d, and Lambda requires %d to stay unreserved: ask for a higher quota (aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value %d), or deploy with -c reservedConcurrency=0",
 			has, need, leastUnreserved, max(1000, limit.ConcurrentExecutions-limit.UnreservedConcurrentExecutions+need+leastUnreserved))
 	}
 	return fmt.Sprintf("%s; the stage reserves %d", has, need), nil
 }
 
-// names asks for alarms and a dashboard that are there already and not the stack's:
-// CloudFormation would not take them over. All other names are generated.
+// names looks for alarms and dashboards that already have the stack's names:
+// CloudFormation would fail to create its own. All other names are generated.
 func (a account) names(ctx context.Context, c settings.Config, deployed bool) (string, error) {
 	if deployed {
 		return "the stack's own", nil
@@ -207,7 +208,7 @@ func (a account) names(ctx context.Context, c settings.Config, deployed bool) (s
 		return name != prefix && !strings.HasPrefix(name, prefix+"-")
 	})
 	if len(taken) > 0 {
-		return "", fmt.Errorf("%s would not be taken over: delete them (aws cloudwatch delete-alarms --alarm-names NAME…, aws cloudwatch delete-dashboards --dashboard-names NAME…), or find out whose they are", strings.Join(taken, ", "))
+		return "", fmt.Errorf("these exist and are not the stack's: %s; delete them (aws cloudwatch delete-alarms --alarm-names NAME…, aws cloudwatch delete-dashboards --dashboard-names NAME…), or find out whose they are", strings.Join(taken, ", "))
 	}
 	return "free", nil
 }
@@ -219,5 +220,5 @@ func (a account) eventsTable(ctx context.Context, c settings.Config) (string, er
 	if err := dynamo.New(dynamo.Connect(a.endpoint("dynamodb"), a.region, a.credentials), c.EventsTable).CheckTable(ctx); err != nil {
 		return "", fmt.Errorf("%s cannot be used: %w", c.EventsTable, err)
 	}
-	return c.EventsTable + " is there", nil
+	return c.EventsTable + " exists", nil
 }

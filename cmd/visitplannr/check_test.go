@@ -87,13 +87,13 @@ func TestCheck(t *testing.T) {
 		fakeAWS(t, nil)
 		got := visitplannr(t.Context(), nil, "check", "-c", "stage=prod", "-c", "alarmEmail=ops@example.org", "-c", "eventsTable=events-restored")
 		want := `ok    credentials        arn:aws:iam::123456789012:user/Alice, region eu-west-1
-ok    stack              visitplannr-prod is not there yet
+ok    stack              visitplannr-prod does not exist yet
 ok    CDK bootstrap      version 30
 ok    API log role       arn:aws:iam::123456789012:role/apigateway-logs
 ok    Lambda concurrency the account has 100000, of which 100000 are not reserved; the stage reserves ` + fmt.Sprint(reserved) + `
 ok    names              free
-ok    events table       events-restored is there
-ok    alarms             told to ops@example.org, once the address is confirmed
+ok    events table       events-restored exists
+ok    alarms             sent to ops@example.org, once the address is confirmed
 `
 		if got.code != 0 || got.stdout != want || got.stderr != "" {
 			t.Errorf("got exit code %d, %q and\n%s\nwant 0 and\n%s", got.code, got.stderr, got.stdout, want)
@@ -127,16 +127,16 @@ ok    alarms             told to ops@example.org, once the address is confirmed
 			`ok    Lambda concurrency`, 0},
 		{"a stack that is deployed", nil, map[string]reply{"cloudformation": inState("UPDATE_COMPLETE"),
 			"monitoring DescribeAlarms": {500, ""}, "lambda": quota(reserved)},
-			`ok    stack +visitplannr-prod is there, in UPDATE_COMPLETE`, 0},
+			`ok    stack +visitplannr-prod exists, in UPDATE_COMPLETE`, 0},
 		{"a first deployment that failed", nil, map[string]reply{"cloudformation": inState("ROLLBACK_COMPLETE")}, `FAIL  stack .*delete-stack --stack-name visitplannr-prod`, 1},
 		{"a roll back that failed", nil, map[string]reply{"cloudformation": inState("UPDATE_ROLLBACK_FAILED")}, `FAIL  stack .*A deployment that is stuck.*docs/runbook\.md`, 1},
 		{"a deployment under way", nil, map[string]reply{"cloudformation": inState("UPDATE_IN_PROGRESS")}, `FAIL  stack .*wait`, 1},
 		{"a change set that waits", nil, map[string]reply{"cloudformation": inState("REVIEW_IN_PROGRESS")}, `ok    stack `, 0},
 		{"an alarm of the same name", nil, map[string]reply{"monitoring DescribeAlarms": {200, strings.ReplaceAll(ready["monitoring DescribeAlarms"].body, "production", "prod")}},
-			`FAIL  names +visitplannr-prod-api-5xx would not be taken over`, 1},
+			`FAIL  names +these exist and are not the stack.s: visitplannr-prod-api-5xx`, 1},
 		{"a dashboard of the same name", nil, map[string]reply{"monitoring ListDashboards": {200, `<ListDashboardsResponse><ListDashboardsResult><DashboardEntries>` +
 			`<member><DashboardName>visitplannr-prod</DashboardName></member></DashboardEntries></ListDashboardsResult></ListDashboardsResponse>`}},
-			`FAIL  names +visitplannr-prod would not be taken over`, 1},
+			`FAIL  names +these exist and are not the stack.s: visitplannr-prod;`, 1},
 		{"alarms that one may not see", nil, map[string]reply{"monitoring DescribeAlarms": {403, `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>`}},
 			`FAIL  names +.*permission cloudwatch:DescribeAlarms \(AccessDenied: no\)`, 1},
 		{"a table that is not there", []string{"eventsTable=nope"}, map[string]reply{"dynamodb": {400, `{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}`}},

@@ -165,7 +165,7 @@ func TestProposalsAreSentAndShown(t *testing.T) {
 	}{
 		"an unknown stream":   {[]string{"stream", unknown}, 1, "there is no stream " + unknown},
 		"no name of a stream": {[]string{"stream", "destination"}, 2, "<category>-<id>"},
-		"an unknown table":    {[]string{"events", "-table", "other"}, 1, "table other is not at"},
+		"an unknown table":    {[]string{"events", "-table", "other"}, 1, "there is no table other at"},
 	} {
 		if got := visitplannr(t.Context(), environment, c.args...); got.code != c.code || !strings.Contains(got.stderr, c.want) {
 			t.Errorf("%s gave %+v, want exit code %d and %q", outcome, got, c.code, c.want)
@@ -298,7 +298,7 @@ func TestAnInterruptedCommandSaysSo(t *testing.T) {
 	interrupt()
 	got := visitplannr(ctx, nil, "propose", "-url", "http://127.0.0.1:1/destination",
 		"-name", "B", "-latitude", "1", "-longitude", "2")
-	if want := "visitplannr propose: stopped before it was done"; got.code != 1 || !strings.Contains(got.stderr, want) || !strings.Contains(got.stderr, "-key ") {
+	if want := "visitplannr propose: interrupted"; got.code != 1 || !strings.Contains(got.stderr, want) || !strings.Contains(got.stderr, "-key ") {
 		t.Errorf("got %+v, want exit code 1, %q and the key", got, want)
 	}
 }

@@ -15,11 +15,11 @@ import (
 
 func runDiff(ctx context.Context, c *cli, args []string) error {
 	given := settingFlags{}
-	set := c.flags(`Show what the work tree changes in the deployed stacks, against the commit,
-branch or tag BASE: what is replaced, what breaks clients and what bears on
-security or safety first, then all changes as cdk diff shows them. What stages
-have in common is shown once. Both states are synthesized here, without an AWS
-account.`)
+	set := c.flags(`Shows what the work tree changes in the deployed stacks, compared with the commit,
+branch or tag BASE. What is replaced, what breaks clients and what affects security
+or safety comes first, then all changes as cdk diff shows them. Changes that stages
+share are shown once. Both states are synthesized on this machine; no AWS account is
+needed.`)
 	stages := set.String("stages", "dev,prod", "stages to compare, separated by commas")
 	format := set.String("format", "text", "text, or markdown for a comment on a pull request")
 	set.Var(given, "c", "a setting for both states, as `KEY=VALUE`; may be repeated")
@@ -33,7 +33,7 @@ account.`)
 		return c.misuse(set, "-format is %q; it must be text or markdown", *format)
 	}
 	if _, named := given["stage"]; named {
-		return c.misuse(set, "stages are named by -stages, not by -c stage=…")
+		return c.misuse(set, "name stages with -stages, not with -c stage=…")
 	}
 	o := review.Options{Base: set.Arg(0)}
 	for stage := range strings.SplitSeq(*stages, ",") {

@@ -13,12 +13,12 @@ func TestDiffRefusesWhatItWouldNotHeed(t *testing.T) {
 	}{
 		"a stage that there is not":       {[]string{"-stages", "dev,staging", "HEAD"}, `-stages names "staging"; each must be dev or prod`},
 		"no stage":                        {[]string{"-stages", "", "HEAD"}, `-stages names ""; each must be dev or prod`},
-		"a stage among the settings":      {[]string{"-c", "stage=prod", "HEAD"}, "stages are named by -stages"},
+		"a stage among the settings":      {[]string{"-c", "stage=prod", "HEAD"}, "name stages with -stages"},
 		"a setting without a value":       {[]string{"-c", "access", "HEAD"}, `"access" is not of the form key=value`},
 		"a setting that there is not":     {[]string{"-c", "acces=open", "HEAD"}, `setting "acces" is "open", but there is no such setting`},
 		"a value that is not allowed":     {[]string{"-c", "access=public", "HEAD"}, `it must be iam or open`},
 		"a format that there is not":      {[]string{"-format", "html", "HEAD"}, `-format is "html"; it must be text or markdown`},
-		"no base":                         {nil, "write: visitplannr diff [flags] BASE"},
+		"no base":                         {nil, "usage: visitplannr diff [flags] BASE"},
 		"what is wrong in one stage only": {[]string{"-stages", "prod", "-c", "removal=destroy", "HEAD"}, "stage prod: "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 	"visitplannr/internal/local/apigateway"
 )
 
-const aboutEvent = `Prints the event that API Gateway would hand to the function for a request, to be
-read, edited, and given to 'visitplannr invoke':
+const aboutEvent = `Prints the event that API Gateway would pass to the function for a request. Read it,
+edit it, or pass it to 'visitplannr invoke':
 
   visitplannr event -body '{"name":"x"}' -header 'Accept: application/json' | visitplannr invoke -`
 
@@ -34,8 +34,8 @@ func runEvent(_ context.Context, c *cli, args []string) error {
 	set := c.flags(aboutEvent)
 	set.StringVar(&name, "function", names[0], "the function that the event is for: `"+strings.Join(names, " or ")+"`")
 	set.StringVar(&body, "body", "", "`text` of the request's body; - reads it from standard input (default: a sample that the function accepts)")
-	set.Var(&headers, "header", "a request header, `'Name: value'`; may be repeated, and replaces the sample's of that name")
-	set.BoolVar(&encoded, "base64", false, "carry the body in base64, as the gateway does with binary bodies")
+	set.Var(&headers, "header", "a request header, `'Name: value'`; replaces the sample's header of that name; may be repeated")
+	set.BoolVar(&encoded, "base64", false, "encode the body in base64, as the gateway does with binary bodies")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
 	}

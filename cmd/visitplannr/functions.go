@@ -24,8 +24,8 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// functions are the API's functions as Lambda runs them: each is built, and started
-// behind the Runtime API.
+// functions are the API's functions as Lambda runs them: each is built and runs behind
+// the Runtime API.
 type functions struct {
 	root    string // of the module
 	dir     string // of the builds, temporary
@@ -36,13 +36,13 @@ type functions struct {
 	page    *console.Console
 }
 
-// function is one of them: its processes, and the code that they run.
+// function is one function: its processes, and the code that they run.
 type function struct {
 	*lambda.Runtime
 	code []byte
 }
 
-// functionOptions are what the functions of a run have in common.
+// functionOptions apply to all functions of a run.
 type functionOptions struct {
 	endpoints   []contract.Endpoint
 	settings    settings.Config
@@ -52,11 +52,11 @@ type functionOptions struct {
 	page        *console.Console // sees all this
 }
 
-// debugTimeout is as long as anybody stands at a breakpoint.
+// debugTimeout is longer than anybody stays at a breakpoint.
 const debugTimeout = 24 * time.Hour
 
-// startFunctions builds the functions of the module around the working directory
-// and starts a process of each, so that one that does not start is known at once.
+// startFunctions builds the functions of the module around the working directory and
+// starts a process of each, so that one that fails to start is reported at once.
 func startFunctions(ctx context.Context, c *cli, db database, o functionOptions) (_ *functions, err error) {
 	root, err := gobuild.ModuleRoot(".")
 	if err != nil {
@@ -126,8 +126,8 @@ type built struct {
 	code []byte
 }
 
-// build builds functions from the sources as they are now, each time into a
-// directory of its own since the last build may be running.
+// build builds functions from the current sources, into a new directory each time,
+// since the last build may be running.
 func (f *functions) build(ctx context.Context, names []string) (map[string]built, error) {
 	f.builds++
 	all := map[string]built{}
@@ -147,8 +147,8 @@ func (f *functions) build(ctx context.Context, names []string) (map[string]built
 	return all, nil
 }
 
-// swap lets the functions whose code has changed run the new code. One that does
-// not start leaves its last good code serving.
+// swap replaces the functions whose code has changed. If the new code does not start,
+// the last good code keeps serving.
 func (f *functions) swap(ctx context.Context, builds map[string]built) error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(builds)) {
@@ -176,7 +176,7 @@ func (f *functions) swap(ctx context.Context, builds map[string]built) error {
 	return errors.Join(errs...)
 }
 
-// message returns the text of an error; empty without one.
+// message returns the text of an error, or "" for nil.
 func message(err error) string {
 	if err == nil {
 		return ""
@@ -184,7 +184,7 @@ func message(err error) string {
 	return err.Error()
 }
 
-// Close ends the functions' processes after what they are doing.
+// Close lets the functions' processes finish what they are doing and ends them.
 func (f *functions) Close() error {
 	var errs []error
 	for _, running := range f.running {
@@ -197,15 +197,15 @@ func (f *functions) Close() error {
 // writes many files in a burst.
 const settle = 150 * time.Millisecond
 
-// follow rebuilds and swaps the functions whenever their sources change. Sources
-// that do not build, or do not start, leave the last good code serving. What this
-// process is itself made of cannot be swapped: a change of it is said to need a
-// restart. follow returns a function that ends all this, and waits for the end.
+// follow rebuilds and swaps the functions whenever their sources change. While sources
+// do not build or start, the last good code keeps serving. This process cannot swap its
+// own code: a change to that is reported as needing a restart. follow returns a
+// function that ends the watch and waits until it has ended.
 func (f *functions) follow(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	changes, err := watch.Changes(ctx, f.root, settle)
 	if err != nil {
-		fmt.Fprintf(f.out, "Changes of the sources need a restart: %v\n", err)
+		fmt.Fprintf(f.out, "The sources are not watched, so a change needs a restart: %v\n", err)
 		return cancel
 	}
 	done := make(chan struct{})
@@ -223,7 +223,7 @@ func (f *functions) follow(ctx context.Context) (stop func()) {
 	}
 }
 
-// rebuild does what follow does about one change.
+// rebuild handles one change for follow.
 func (f *functions) rebuild(ctx context.Context, change watch.Change) {
 	began := time.Now()
 	if change.Err != nil {
@@ -238,19 +238,19 @@ func (f *functions) rebuild(ctx context.Context, change watch.Change) {
 	case ctx.Err() != nil:
 		return
 	case err != nil:
-		fmt.Fprintf(f.out, "%v\nThe last good build goes on serving.\n", err)
+		fmt.Fprintf(f.out, "%v\nThe last good build keeps serving.\n", err)
 	default:
-		fmt.Fprintf(f.out, "The functions serve what the sources say now, after %v.\n", time.Since(began).Round(time.Millisecond))
+		fmt.Fprintf(f.out, "The functions now serve the new sources, after %v.\n", time.Since(began).Round(time.Millisecond))
 	}
 	if stale := f.stale(ctx, change.Files); len(stale) > 0 {
-		fmt.Fprintf(f.out, "Restart to see the change of %s: the gateway and the engine were built from it, and go on as they were.\n",
+		fmt.Fprintf(f.out, "Restart to apply the change of %s: the gateway and the engine still run the old code.\n",
 			strings.Join(f.relative(stale), ", "))
 	}
 }
 
-// stale returns the files that this process goes on without: those of its packages
-// that no function is built from, and those of the contract, which it shares with
-// the functions.
+// stale returns the files whose change this process does not pick up: those of packages
+// that only it is built from, and those of the contract, which it shares with the
+// functions.
 func (f *functions) stale(ctx context.Context, files []string) []string {
 	var paths []string
 	for name := range f.running {
@@ -259,7 +259,7 @@ func (f *functions) stale(ctx context.Context, files []string) []string {
 	ours, err := gobuild.Packages(ctx, f.root, "cmd/visitplannr")
 	theirs, err2 := gobuild.Packages(ctx, f.root, paths...)
 	if errors.Join(err, err2) != nil {
-		return files // nobody knows, so all of them
+		return files // unknown, so all of them
 	}
 	return slices.DeleteFunc(slices.Clone(files), func(file string) bool {
 		dir := filepath.Dir(file)
@@ -289,9 +289,9 @@ func (f *functions) relative(files []string) []string {
 	return short
 }
 
-// environment adds to the variables of a function what it needs to reach the database,
-// and nothing of the developer's own environment. On an engine of this machine each
-// function is somebody else.
+// environment adds to a function's variables what it needs to reach the database, and
+// nothing of the developer's own environment. On a local engine each function has its
+// own credentials.
 func (d database) environment(function string, variables map[string]string) []string {
 	if d.credentials.AccessKeyID == localCredential {
 		d.credentials.AccessKeyID = functionKeyID(function)

@@ -16,8 +16,8 @@ import (
 )
 
 const aboutInvoke = `Runs a function once on an event and prints its answer. The event is read from
-FILE, or from standard input if FILE is -; 'visitplannr event' makes one. Its method
-and path say which function it is for.
+FILE, or from standard input if FILE is -; 'visitplannr event' prints one. Its method
+and path select the function.
 
 The function is built and runs as in Lambda. It writes to a fresh embedded table,
 which is gone afterwards, unless AWS_ENDPOINT_URL_DYNAMODB names another engine. To
@@ -64,12 +64,12 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	return printRaw(c.stdout, answer)
 }
 
-// endpointOf returns the endpoint that an event is for. Where there is but one, an
-// event need not say.
+// endpointOf returns the endpoint that an event is for. With only one endpoint, the
+// event need not name it.
 func endpointOf(event []byte) (contract.Endpoint, error) {
 	endpoints := contract.Endpoints()
 	var request events.APIGatewayProxyRequest
-	// What is no proxy event is the function's to judge, if it is clear whose.
+	// With only one function, that function judges what is not a proxy event.
 	_ = json.Unmarshal(event, &request)
 	if endpoint, _, ok := contract.Match(endpoints, request.HTTPMethod, request.Path); ok {
 		return endpoint, nil

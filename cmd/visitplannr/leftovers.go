@@ -10,12 +10,12 @@ import (
 	"syscall"
 )
 
-// buildPrefix begins the names of the temporary directories that runs build into. The
-// id of the run's process follows.
+// buildPrefix starts the names of the temporary directories that runs build into. The
+// run's process id follows.
 const buildPrefix = "visitplannr-build-"
 
-// buildDirectory makes a directory for the builds of this run in parent. It removes
-// those of runs that were killed before they could.
+// buildDirectory makes a directory in parent for the builds of this run, and removes
+// those of runs that were killed before they could clean up.
 func buildDirectory(parent string) (string, error) {
 	old, err := filepath.Glob(filepath.Join(parent, buildPrefix+"*"))
 	if err != nil {
@@ -30,12 +30,12 @@ func buildDirectory(parent string) (string, error) {
 	return os.MkdirTemp(parent, fmt.Sprintf("%s%d-", buildPrefix, os.Getpid()))
 }
 
-// gone reports whether no process has that id.
+// gone reports whether no process has this id.
 func gone(pid int) bool {
 	process, err := os.FindProcess(pid)
 	if err != nil {
 		return true
 	}
-	err = process.Signal(syscall.Signal(0)) // asks, and sends nothing
+	err = process.Signal(syscall.Signal(0)) // checks, and sends nothing
 	return errors.Is(err, os.ErrProcessDone) || errors.Is(err, syscall.ESRCH)
 }

@@ -25,37 +25,37 @@ import (
 	"visitplannr/internal/settings"
 )
 
-const aboutLocal = `Runs the whole slice on this machine: the REST API, its functions and the events
+const aboutLocal = `Runs the whole system on this machine: the REST API, its functions and the events
 table. It needs no Docker, no AWS account and no credentials.
 
 Each function is built and runs as in Lambda: in processes behind the Runtime API,
-which end when they take too long and are replaced when they crash. Saving a source
-file is deploying it: the functions are built again and swapped without a dropped
-request, and the last good build serves while a new one does not compile.
+which are ended when they take too long and replaced when they crash. Saving a source
+file deploys it: the functions are rebuilt and swapped without dropping a request.
+While a new build does not compile, the last good one keeps serving.
 
 -c takes the settings of a stage, as 'npx cdk' does: -c stage=prod gives exactly
 prod's. Without a stage the run is dev with access=open and throttleRate=unlimited.
-docs/configuration.md lists the settings, and what each does on this machine. With
-access=iam requests have to be signed, by one of the principals that the start names.
+docs/configuration.md lists the settings and what each does on this machine. With
+access=iam, requests must be signed by one of the principals printed at the start.
 
 The table lives in an embedded DynamoDB engine, in memory: it is empty at the
 start and gone at the end, unless -data names a file to keep it in. To use another
 engine, set AWS_ENDPOINT_URL_DYNAMODB to its URL (dynoxide, DynamoDB Local, or AWS
 itself, whose table must exist); -dynamodb-addr and -data then have no effect.
 
-The page at the API's address proposes, and shows what is stored and logged as it
-happens. What a page of another site could have sent is refused: API and engine answer
-to localhost and to the host that -addr or -dynamodb-addr names, and the API to pages of
-the origins in -c corsOrigins.
+The page at the API's address sends proposals, and shows what is stored and logged as
+it happens. Requests from other sites' pages are refused, except from the origins in
+-c corsOrigins; so are requests for hosts other than this machine and those in -addr
+and -dynamodb-addr.
 
-Logs of the functions and of the gateway go to standard error: one readable line a
-request to a terminal, the JSON lines themselves to everything else.
-Ctrl-C ends the run after the requests that are under way; a second one at once.`
+Logs of the functions and the gateway go to standard error: one readable line per
+request on a terminal, JSON lines otherwise.
+Ctrl-C finishes the requests under way and stops; a second Ctrl-C stops at once.`
 
 // Bounds of the local run.
 const (
 	startTimeout = 10 * time.Second // for an engine to answer
-	readTimeout  = 10 * time.Second // for a client to send a request, or it would hold up the end
+	readTimeout  = 10 * time.Second // for a client to send a request, so that it cannot hold up the end
 	stopTimeout  = apigateway.IntegrationTimeout + time.Second
 )
 
@@ -79,14 +79,14 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	o := functionOptions{endpoints: contract.Endpoints()}
 	given := settingFlags{}
 	set := c.flags(aboutLocal)
-	set.StringVar(&addr, "addr", defaultAPI, "`host:port` of the API; port 0 takes any free one")
-	set.StringVar(&o.table, "table", defaultTable, "`name` of the events table; made if it is not there")
-	set.StringVar(&engine.addr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 takes any free one")
-	set.StringVar(&engine.data, "data", "", "`file` that keeps what the embedded engine stores, also when the process is killed; made if it is not there (default: memory)")
+	set.StringVar(&addr, "addr", defaultAPI, "`host:port` of the API; port 0 picks a free one")
+	set.StringVar(&o.table, "table", defaultTable, "`name` of the events table; created if it does not exist")
+	set.StringVar(&engine.addr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 picks a free one")
+	set.StringVar(&engine.data, "data", "", "`file` that keeps what the embedded engine stores, even if the process is killed; created if it does not exist (default: memory)")
 	set.StringVar(&logs, "logs", "", "`format` of the logs: json, or text for people (default: text where standard error is a terminal)")
 	set.Var(given, "c", "a setting, `key=value`; may be repeated")
-	set.IntVar(&o.concurrency, "concurrency", 4, "the most `processes` of a function side by side")
-	set.BoolVar(&o.debug, "debug", false, "take away all timeouts, run one process of each function, built for a debugger, and print how to attach one")
+	set.IntVar(&o.concurrency, "concurrency", 4, "the most `processes` of a function at a time")
+	set.BoolVar(&o.debug, "debug", false, "disable all timeouts, run one process of each function, built for a debugger, and print how to attach one")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
 	}
@@ -110,12 +110,12 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 }
 
 func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, o functionOptions, given settingFlags) (err error) {
-	// Take the API's port first: it is the likeliest thing to be in the way.
+	// Take the API's port first: a port in use is the likeliest failure.
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return addressError("API", "-addr", err)
 	}
-	defer listener.Close() // after Serve it is closed already
+	defer listener.Close() // Serve has closed it already
 
 	description, err := openapi.YAML(o.endpoints)
 	if err != nil {
@@ -169,12 +169,12 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		ReadTimeout: readTimeout,
 		ErrorLog:    log.New(c.stderr, "", 0),
 	}
-	server.RegisterOnShutdown(o.page.Close) // or open pages would hold it up
+	server.RegisterOnShutdown(o.page.Close) // so that open pages do not hold it up
 	fmt.Fprint(c.stdout, banner(listener.Addr(), slice.dynamoDB, o, given))
 	return serve(ctx, c, server, listener)
 }
 
-// serve serves until ctx ends, then finishes the requests that are under way.
+// serve serves until ctx ends, then finishes the requests under way.
 func serve(ctx context.Context, c *cli, server *http.Server, listener net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
@@ -183,7 +183,7 @@ func serve(ctx context.Context, c *cli, server *http.Server, listener net.Listen
 		return fmt.Errorf("serve API: %w", err)
 	case <-ctx.Done():
 	}
-	fmt.Fprintln(c.stdout, "Stopping: finishing the requests that are under way.")
+	fmt.Fprintln(c.stdout, "Stopping: finishing the requests under way.")
 	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if err := server.Shutdown(bound); err != nil {
@@ -207,7 +207,7 @@ func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlag
 		dynamoDB, o.table, o.settings.Stage, o.settings.Access, rate)
 	fmt.Fprint(&text, signers(o.settings.Access))
 	if without := withoutEffect(given); len(without) > 0 {
-		fmt.Fprintf(&text, "            without effect on this machine (docs/configuration.md says why): %s\n", strings.Join(without, ", "))
+		fmt.Fprintf(&text, "            no effect on this machine (docs/configuration.md says why): %s\n", strings.Join(without, ", "))
 	}
 	fmt.Fprintf(&text, "\nTry:\n\n")
 	signature, credentials, sign := "", "", ""
@@ -223,7 +223,7 @@ func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlag
 		}
 		fmt.Fprintln(&text)
 	}
-	// What is as these commands take it by themselves need not be said.
+	// Leave out what the commands take by default.
 	unless := func(usual, is, format string) string {
 		if is == usual {
 			return ""
@@ -239,8 +239,8 @@ func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlag
 	return text.String()
 }
 
-// withoutEffect returns the settings that the local run does not heed, of those
-// that were given; a stage that was given stands for all.
+// withoutEffect returns the given settings that the local run ignores; a given stage
+// stands for all of its settings.
 func withoutEffect(given settingFlags) []string {
 	_, wholeStage := given["stage"]
 	var keys []string
@@ -252,7 +252,7 @@ func withoutEffect(given settingFlags) []string {
 	return keys
 }
 
-// prepareTable makes the table on an engine and checks it on AWS.
+// prepareTable creates the table on an engine; on AWS it checks that the table exists.
 func prepareTable(ctx context.Context, db database, store *dynamo.Store, table string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -264,7 +264,7 @@ func prepareTable(ctx context.Context, db database, store *dynamo.Store, table s
 	}
 	switch {
 	case errors.Is(err, eventstore.ErrNoTable):
-		return fmt.Errorf("table %s is not at %s: deploy the stack, or name its table with -table: %w", table, db.endpoint, err)
+		return fmt.Errorf("there is no table %s at %s: deploy the stack, or name its table with -table: %w", table, db.endpoint, err)
 	case eventstore.Retryable(err):
 		return fmt.Errorf("no DynamoDB engine answers at %s: start it, or unset %s to use the embedded one: %w",
 			db.endpoint, dynamo.EnvEndpoint, err)
@@ -272,7 +272,7 @@ func prepareTable(ctx context.Context, db database, store *dynamo.Store, table s
 	return err
 }
 
-// isTerminal tells whether people read what is written.
+// isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok {
@@ -282,10 +282,10 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// addressError says what to do about an address that cannot be listened on.
+// addressError says what to do when an address cannot be listened on.
 func addressError(what, flag string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("the address of the %s is taken: stop what listens there, or choose another with %s (port 0 takes any free one): %w", what, flag, err)
+		return fmt.Errorf("the address of the %s is in use: stop what listens there, or choose another with %s (port 0 picks a free one): %w", what, flag, err)
 	}
 	return fmt.Errorf("cannot listen for the %s: check %s: %w", what, flag, err)
 }

@@ -1,6 +1,6 @@
-// Command visitplannr is the command line for developers and editors: it runs
-// the whole system on this machine, invokes the function, sends proposals and
-// shows what is stored.
+// Command visitplannr is the command line for developers, operators and editors: it
+// runs the whole system on this machine, invokes functions, sends proposals, shows what
+// is stored, and reviews and checks deployments.
 package main
 
 import (
@@ -27,17 +27,17 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"local", "", "run the API, its functions and the table on this machine", runLocal},
-		{"event", "", "print the event that the gateway hands to a function", runEvent},
+		{"event", "", "print the event that the gateway passes to a function", runEvent},
 		{"invoke", "FILE|-", "run a function once on an event", runInvoke},
 		{"propose", "", "propose a destination to the local or a deployed API", runPropose},
 		{"stream", "NAME", "print the events of one stream", runStream},
-		{"events", "", "print all events, and follow them", runEvents},
-		{"check", "", "ask an AWS account whether a stage can be deployed to it", runCheck},
+		{"events", "", "print all events, or follow new ones", runEvents},
+		{"check", "", "check whether a stage can be deployed to an AWS account", runCheck},
 		{"diff", "BASE", "show what the work tree changes in the deployed stack", runDiff},
 	}
 }
 
-// cli is the world of a command, so that tests can be it.
+// cli is a command's surroundings, which tests replace.
 type cli struct {
 	command command
 	stdin   io.Reader
@@ -47,7 +47,7 @@ type cli struct {
 	sleep   func(context.Context, time.Duration) error // returns early, with its error, when the context ends
 }
 
-// errUsage says that the arguments were wrong and that the reason is printed.
+// errUsage says that the arguments are wrong and that the reason has been printed.
 var errUsage = errors.New("usage")
 
 func main() {
@@ -89,7 +89,7 @@ func run(ctx context.Context, c cli, args []string) int {
 		case errors.Is(err, errUsage):
 			return 2
 		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-			fmt.Fprintf(c.stderr, "visitplannr %s: stopped before it was done: %v\n", command.name, err)
+			fmt.Fprintf(c.stderr, "visitplannr %s: interrupted: %v\n", command.name, err)
 			return 1
 		default:
 			fmt.Fprintf(c.stderr, "visitplannr %s: %v\n", command.name, err)
@@ -106,7 +106,7 @@ func usage(w io.Writer) {
 	for _, command := range commands() {
 		fmt.Fprintf(w, "  %-8s %s\n", command.name, command.summary)
 	}
-	fmt.Fprint(w, "\nvisitplannr COMMAND -h tells more of one.\n")
+	fmt.Fprint(w, "\nRun 'visitplannr COMMAND -h' for help on a command.\n")
 }
 
 // flags returns the command's flag set, whose -h prints about and the flags.
@@ -125,7 +125,7 @@ func (c *cli) flags(about string) *flag.FlagSet {
 func (c *cli) parse(set *flag.FlagSet, args []string, positional int) error {
 	for _, arg := range args {
 		if arg == "-h" || arg == "-help" || arg == "--help" {
-			set.SetOutput(c.stdout) // help that was asked for is output
+			set.SetOutput(c.stdout) // requested help is output
 		}
 	}
 	if err := set.Parse(args); err != nil {
@@ -135,7 +135,7 @@ func (c *cli) parse(set *flag.FlagSet, args []string, positional int) error {
 		return errUsage
 	}
 	if set.NArg() != positional {
-		return c.misuse(set, "got %q after the flags; write: visitplannr %s",
+		return c.misuse(set, "got %q after the flags; usage: visitplannr %s",
 			set.Args(), strings.TrimSpace(c.command.name+" [flags] "+c.command.args))
 	}
 	return nil

@@ -107,7 +107,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"a URL to propose to that is none is named":   {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-url", "localhost:3000"}, `-url is "localhost:3000"`},
 		"nothing is signed over plain HTTP":           {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-url", "http://api.example/destination"}, "a signed request over plain HTTP"},
 		"to sign and not to sign is refused":          {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-sign", "-unsigned"}, "exclude each other"},
-		"a file and a name exclude each other":        {[]string{"propose", "-file", "x", "-name", "B"}, "-file brings names"},
+		"a file and a name exclude each other":        {[]string{"propose", "-file", "x", "-name", "B"}, "-file cannot be combined with -name"},
 		"a key that the API would refuse is named":    {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-key", "a b"}, `-key is "a b"`},
 		"a header that is none is named":              {[]string{"event", "-header", "Accept"}, `"Accept"`},
 		"a time to wait between reads that is none":   {[]string{"events", "-follow", "-every", "0s"}, "-every is 0s"},
@@ -137,9 +137,9 @@ func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 		want     []string
 	}{
 		"an address of the API that is taken": {
-			"", []string{"-addr", taken.Addr().String()}, []string{taken.Addr().String(), "taken", "-addr"}},
+			"", []string{"-addr", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "-addr"}},
 		"an address of the engine that is taken": {
-			"", []string{"-addr", "127.0.0.1:0", "-dynamodb-addr", taken.Addr().String()}, []string{taken.Addr().String(), "taken", "-dynamodb-addr"}},
+			"", []string{"-addr", "127.0.0.1:0", "-dynamodb-addr", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "-dynamodb-addr"}},
 		"an address that is none": {
 			"", []string{"-addr", "127.0.0.1"}, []string{"-addr", "missing port"}},
 		"an endpoint that is no URL": {

@@ -12,9 +12,9 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// localPrincipals are those who can sign requests to a local API with access=iam.
-// Their secrets are good for nothing else, and the functions have others. They are
-// the same in every run, so that what a client is configured with stays right.
+// localPrincipals can sign requests to a local API with access=iam. Their secrets work
+// nowhere else; the functions have other ones. They are the same in every run, so a
+// client's configuration stays valid.
 func localPrincipals() []apigateway.Principal {
 	user := func(name, key string, allowed bool) apigateway.Principal {
 		return apigateway.Principal{AccessKeyID: key, SecretAccessKey: "local-secret-of-" + name,
@@ -27,7 +27,7 @@ func localPrincipals() []apigateway.Principal {
 	}
 }
 
-// signers says in the start's words who can sign, and nothing of an open API.
+// signers returns the banner's lines about who can sign, or "" for an open API.
 func signers(access settings.Access) string {
 	if access != settings.IAM {
 		return ""
@@ -45,12 +45,12 @@ func signers(access settings.Access) string {
 	return text.String()
 }
 
-// curlSignature is what curl needs to sign as a principal.
+// curlSignature returns the curl options that sign as a principal.
 func curlSignature(p apigateway.Principal) string {
 	return fmt.Sprintf("--aws-sigv4 aws:amz:%s:execute-api --user %s:%s", localRegion, p.AccessKeyID, p.SecretAccessKey)
 }
 
-// pageSigners are the principals as the page signs for them.
+// pageSigners returns the principals that the page can sign as.
 func pageSigners(access settings.Access) []console.Signer {
 	if access != settings.IAM {
 		return nil

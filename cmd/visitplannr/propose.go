@@ -21,21 +21,21 @@ import (
 	"visitplannr/internal/destination"
 )
 
-const aboutPropose = `Proposes a destination to the local or to a deployed API and prints the receipt.
+const aboutPropose = `Proposes a destination to the local or a deployed API and prints the receipt.
 
-Every proposal is sent with an Idempotency-Key, a random one unless -key gives
-it, and is sent again, up to 5 times, when the API asks for that (429, 503) or does
-not answer. It is stored once, however often it is sent.
+Every proposal is sent with an Idempotency-Key: the one in -key, or a random one. It
+is sent up to 5 times if the API asks for a retry (429, 503) or does not answer. It is
+stored once, however often it is sent.
 
-A request to another machine is signed with AWS Signature Version 4, with the
-credentials and region that the AWS tools use; one to this machine only with -sign.
-Nothing is signed for another machine over plain HTTP.
+A request to another machine is signed with AWS Signature Version 4, with the region
+and credentials of the AWS tools; a request to this machine is signed only with -sign.
+A request to another machine over plain HTTP is never signed.
 
   visitplannr propose -stack visitplannr-dev -name Brockholes -latitude 53.77 -longitude -2.63
 
-With -file many are sent, one after another, each under a key that is made of what
-it says: send the file again after a failure, and nothing is stored twice. Each
-receipt is one line.`
+With -file, many proposals are sent one after another, each with a key derived from
+its content: if one fails, send the file again and nothing is stored twice. Each
+receipt is printed on one line.`
 
 // Bounds of sending one proposal.
 const (
@@ -44,8 +44,8 @@ const (
 	maxAnswerBytes  = 1 << 20
 )
 
-// validKey is the contract's rule, held here because a key that breaks it is not
-// mended by trying again.
+// validKey is the contract's rule. It is checked before sending, because retrying does
+// not fix an invalid key.
 var validKey = regexp.MustCompile(contract.IdempotencyKeyPattern)
 
 func runPropose(ctx context.Context, c *cli, args []string) error {
@@ -55,11 +55,11 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	set.StringVar(&name, "name", "", "the destination's `name`")
 	set.StringVar(&latitude, "latitude", "", "`degrees` north, from -90 to 90")
 	set.StringVar(&longitude, "longitude", "", "`degrees` east, from -180 to 180")
-	set.StringVar(&key, "key", "", "the Idempotency-Key: repeat it to repeat the same proposal (default: a random one)")
+	set.StringVar(&key, "key", "", "the Idempotency-Key; use the same one to retry the same proposal (default: a random one)")
 	set.StringVar(&target, "url", "http://"+defaultAPI+contract.ProposeDestination.Path, "`URL` of the endpoint")
 	set.StringVar(&stack, "stack", "", "find the URL in the outputs of the deployed stack of that `name`")
-	set.StringVar(&file, "file", "", "propose what `FILE` holds: a JSON list of bodies, as in testdata/destinations.json; - reads standard input")
-	set.BoolVar(&alwaysSign, "sign", false, "sign, also for this machine: for 'visitplannr local -c access=iam'")
+	set.StringVar(&file, "file", "", "propose every destination in `FILE`, a JSON list of bodies as in testdata/destinations.json; - reads standard input")
+	set.BoolVar(&alwaysSign, "sign", false, "sign requests to this machine too, for 'visitplannr local -c access=iam'")
 	set.BoolVar(&unsigned, "unsigned", false, "do not sign: for an API deployed with access=open")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
@@ -68,7 +68,7 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 		return c.misuse(set, "-sign and -unsigned exclude each other")
 	}
 	if file != "" && (name+latitude+longitude+key != "") {
-		return c.misuse(set, "-file brings names, positions and keys with it")
+		return c.misuse(set, "-file cannot be combined with -name, -latitude, -longitude or -key")
 	}
 	if stack != "" {
 		deployed, err := findStack(ctx, stack)
@@ -83,7 +83,7 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	}
 	signs := alwaysSign || !unsigned && !isLoopback(endpoint.Hostname())
 	if signs && endpoint.Scheme != "https" && !isLoopback(endpoint.Hostname()) {
-		return c.misuse(set, "-url is %q: a signed request over plain HTTP could be read and sent again by anybody on the way; use https, or -unsigned", target)
+		return c.misuse(set, "-url is %q: anybody on the network could read a signed request over plain HTTP and send it again; use https, or -unsigned", target)
 	}
 	if file != "" {
 		return c.proposeFile(ctx, file, endpoint, signs)
@@ -95,7 +95,7 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	if key == "" {
 		key = uuid.NewString()
 	} else if !validKey.MatchString(key) {
-		return c.misuse(set, "-key is %q; it can be 1 to %d visible ASCII characters", key, contract.IdempotencyKeyMaxBytes)
+		return c.misuse(set, "-key is %q; it must be 1 to %d visible ASCII characters", key, contract.IdempotencyKeyMaxBytes)
 	}
 	sign, err := signer(ctx, endpoint, signs)
 	if err != nil {
@@ -115,7 +115,7 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	return fmt.Errorf("%w; to try again without storing it twice, add -key %s", err, key)
 }
 
-// proposalBody checks the flags with the domain's own rules and encodes them.
+// proposalBody checks the flags by the domain's rules and encodes them.
 func proposalBody(name, latitude, longitude string) ([]byte, error) {
 	parsedName, err := destination.NewName(name)
 	if err != nil {
@@ -145,7 +145,7 @@ func (a answer) problem() error {
 	return fmt.Errorf("the API answered %d %s", a.status, http.StatusText(a.status))
 }
 
-// send sends the proposal until it is answered for good.
+// send sends the proposal until it gets a final answer.
 func send(ctx context.Context, c *cli, endpoint *url.URL, key string, body []byte, sign signFunc) (answer, error) {
 	client := &http.Client{Timeout: proposeTimeout}
 	for attempt := 1; ; attempt++ {
@@ -192,10 +192,11 @@ func sendOnce(ctx context.Context, client *http.Client, endpoint *url.URL, key s
 	return got, nil
 }
 
-// signFunc signs a request that has the body.
+// signFunc signs a request with the given body.
 type signFunc func(ctx context.Context, request *http.Request, body []byte) error
 
-// signer returns a function that signs requests for API Gateway, if it is to:
+// signer returns a function that signs requests for API Gateway, or does nothing unless
+// signs is set:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-use-postman-to-call-api.html
 func signer(ctx context.Context, endpoint *url.URL, signs bool) (signFunc, error) {
 	if !signs {
@@ -206,7 +207,7 @@ func signer(ctx context.Context, endpoint *url.URL, signs bool) (signFunc, error
 		return nil, fmt.Errorf("read AWS configuration: %w", err)
 	}
 	region := cfg.Region
-	// An execute-api host tells its region better than the environment does.
+	// The region in an execute-api host name is more reliable than the environment's.
 	if labels := strings.Split(endpoint.Hostname(), "."); len(labels) >= 5 && labels[1] == "execute-api" {
 		region = labels[2]
 	}
@@ -216,7 +217,7 @@ func signer(ctx context.Context, endpoint *url.URL, signs bool) (signFunc, error
 	if region == "" {
 		return nil, errors.New("no AWS region to sign for: set AWS_REGION")
 	}
-	// Before the first attempt: credentials that are not there do not come by waiting.
+	// Before the first attempt, because missing credentials do not appear on a retry.
 	credentials, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("no AWS credentials to sign with (try 'aws sts get-caller-identity', or -unsigned): %w", err)
@@ -226,7 +227,7 @@ func signer(ctx context.Context, endpoint *url.URL, signs bool) (signFunc, error
 	}, nil
 }
 
-// printRaw prints an answer that should be JSON, indented if it is.
+// printRaw prints an answer, indented if it is JSON.
 func printRaw(w io.Writer, body []byte) error {
 	var indented bytes.Buffer
 	if json.Indent(&indented, body, "", "  ") == nil {

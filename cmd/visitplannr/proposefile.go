@@ -13,8 +13,8 @@ import (
 	"os"
 )
 
-// proposeFile sends the proposals of a file one after another. What the API refuses,
-// or does not confirm, is reported and does not stop the others.
+// proposeFile sends the proposals of a file one after another. It reports those that
+// the API refuses or does not confirm, and goes on with the others.
 func (c *cli) proposeFile(ctx context.Context, file string, endpoint *url.URL, signs bool) error {
 	bodies, err := c.readProposals(file)
 	if err != nil {
@@ -45,13 +45,13 @@ func (c *cli) proposeFile(ctx context.Context, file string, endpoint *url.URL, s
 	}
 	c.progress("")
 	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d proposals are not confirmed as stored; send the file again, and those that are stored are not stored twice:\n%w",
+		return fmt.Errorf("%d of %d proposals are not confirmed as stored; send the file again: those already stored are not stored twice:\n%w",
 			len(failed), len(bodies), errors.Join(failed...))
 	}
 	return nil
 }
 
-// readProposals reads a JSON list, and leaves it to the API to judge its elements.
+// readProposals reads a JSON list; the API judges its elements.
 func (c *cli) readProposals(file string) ([]json.RawMessage, error) {
 	in := c.stdin
 	if file != "-" {
@@ -71,7 +71,7 @@ func (c *cli) readProposals(file string) ([]json.RawMessage, error) {
 		return nil, fmt.Errorf("%s must hold a JSON list of proposals: %w", file, err)
 	}
 	for i, body := range bodies {
-		var compact bytes.Buffer // white space is no part of what a proposal says
+		var compact bytes.Buffer // white space does not change a proposal
 		if err := json.Compact(&compact, body); err != nil {
 			return nil, err
 		}
@@ -80,11 +80,11 @@ func (c *cli) readProposals(file string) ([]json.RawMessage, error) {
 	return bodies, nil
 }
 
-// contentKey is the idempotency key of a proposal that is sent from a file.
+// contentKey returns the idempotency key of a proposal from a file.
 func contentKey(body []byte) string { return fmt.Sprintf("content-%x", sha256.Sum256(body)) }
 
-// progress shows one line that the next replaces, when somebody watches; an empty
-// one takes it away.
+// progress shows a line on a terminal; the next one replaces it, and an empty one
+// clears it.
 func (c *cli) progress(format string, args ...any) {
 	if isTerminal(c.stderr) {
 		fmt.Fprintf(c.stderr, "\r\x1b[K"+format, args...)

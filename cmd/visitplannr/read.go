@@ -18,20 +18,20 @@ import (
 )
 
 const aboutStream = `Prints the events of one stream, in order. NAME is a stream's name, such as
-destination-01a20853-7103-7f3a-a566-15258458ad7e; a receipt, a log line and
+destination-01a20853-7103-7f3a-a566-15258458ad7e; receipts, log lines and
 'visitplannr events' show it.
 
-The table is that of 'visitplannr local' unless -stack names a deployed stack, or
-AWS_ENDPOINT_URL_DYNAMODB another engine. Region and credentials are those of the
-environment, where it has them:
+It reads the table of 'visitplannr local', unless -stack names a deployed stack or
+AWS_ENDPOINT_URL_DYNAMODB names another engine. Region and credentials are those of
+the environment, if set:
 
   AWS_REGION=eu-west-1 visitplannr stream -stack visitplannr-dev NAME`
 
-const aboutEvents = `Prints every event of the table, oldest first. It reads the whole table: on a
-deployed one that costs read capacity.
+const aboutEvents = `Prints every event of the table, oldest first. It reads the whole table, which costs
+read capacity on a deployed one.
 
-The table is that of 'visitplannr local' unless -stack names a deployed stack, or
-AWS_ENDPOINT_URL_DYNAMODB another engine.`
+It reads the table of 'visitplannr local', unless -stack names a deployed stack or
+AWS_ENDPOINT_URL_DYNAMODB names another engine.`
 
 // readFlags are shared by the commands that read the store.
 type readFlags struct {
@@ -42,12 +42,12 @@ type readFlags struct {
 
 func (f *readFlags) define(set *flag.FlagSet) {
 	set.StringVar(&f.table, "table", defaultTable, "`name` of the events table")
-	set.StringVar(&f.stack, "stack", "", "read the table of the deployed stack of that `name`")
+	set.StringVar(&f.stack, "stack", "", "read the table of the deployed stack with this `name`")
 	set.BoolVar(&f.json, "json", false, "print each event as one line of JSON, with all its attributes")
 }
 
 // openStore returns the store that the flags and the environment name, and its
-// endpoint. It settles f.table.
+// endpoint. With -stack it sets f.table.
 func (c *cli) openStore(ctx context.Context, f *readFlags) (*dynamo.Store, string, error) {
 	endpoint := c.getenv(dynamo.EnvEndpoint)
 	if f.stack != "" {
@@ -63,7 +63,7 @@ func (c *cli) openStore(ctx context.Context, f *readFlags) (*dynamo.Store, strin
 	if err != nil {
 		return nil, "", err
 	}
-	// An engine on this machine may tell its clients apart, as an emulator of AWS does.
+	// A local engine may check credentials, as an emulator of AWS does.
 	db.region = cmp.Or(c.getenv("AWS_REGION"), db.region)
 	if id, secret := c.getenv("AWS_ACCESS_KEY_ID"), c.getenv("AWS_SECRET_ACCESS_KEY"); id != "" && secret != "" {
 		db.credentials = aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: c.getenv("AWS_SESSION_TOKEN"), Source: "environment"}
@@ -104,8 +104,8 @@ func runEvents(ctx context.Context, c *cli, args []string) error {
 	)
 	set := c.flags(aboutEvents)
 	f.define(set)
-	set.BoolVar(&follow, "follow", false, "go on and print events as they are stored, until Ctrl-C")
-	set.DurationVar(&every, "every", time.Second, "how long -follow waits between two reads of the table")
+	set.BoolVar(&follow, "follow", false, "keep printing events as they are stored, until Ctrl-C")
+	set.DurationVar(&every, "every", time.Second, "the time between two reads of the table with -follow")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
 	}
@@ -180,11 +180,11 @@ func (c *cli) printEvents(events []eventstore.Event, asJSON bool) error {
 	return nil
 }
 
-// readError says what to do about a store that cannot be read.
+// readError says what to do when the store cannot be read.
 func readError(err error, table, endpoint string) error {
 	switch {
 	case errors.Is(err, eventstore.ErrNoTable):
-		return fmt.Errorf("table %s is not at %s: name the table with -table: %w", table, endpoint, err)
+		return fmt.Errorf("there is no table %s at %s: name the table with -table: %w", table, endpoint, err)
 	case eventstore.Retryable(err):
 		return fmt.Errorf("nothing answers at %s: start 'visitplannr local', or set %s to another engine: %w",
 			endpoint, dynamo.EnvEndpoint, err)

@@ -15,17 +15,17 @@ import (
 type slice struct {
 	functions *functions
 	store     *dynamo.Store
-	dynamoDB  string // where the table is, for people
+	dynamoDB  string // where the table is, to be printed
 	closers   []func(context.Context) error
 }
 
-// engineOptions say where the embedded engine listens, and where it keeps its tables.
+// engineOptions say where the embedded engine listens and keeps its tables.
 type engineOptions struct {
 	addr string
 	data string // a file; "": in memory
 }
 
-// startSlice starts the functions and, unless the environment names an engine, the
+// startSlice starts the functions and, unless the environment names another engine, the
 // embedded one.
 func startSlice(ctx context.Context, c *cli, engine engineOptions, o functionOptions) (_ *slice, err error) {
 	s := &slice{}
@@ -43,7 +43,7 @@ func startSlice(ctx context.Context, c *cli, engine engineOptions, o functionOpt
 		}
 		s.closers = append(s.closers, embedded.Close)
 		endpoint = embedded.URL()
-		s.dynamoDB = endpoint + " (embedded: it lives in memory and ends with this process)"
+		s.dynamoDB = endpoint + " (embedded: in memory, gone when this process ends)"
 		if engine.data != "" {
 			s.dynamoDB = endpoint + " (embedded: kept in " + engine.data + ")"
 		}
@@ -63,8 +63,8 @@ func startSlice(ctx context.Context, c *cli, engine engineOptions, o functionOpt
 	return s, nil
 }
 
-// startEngine starts the embedded engine. Each function may do to the table what the
-// contract grants it, and nothing else; whoever else asks may do all.
+// startEngine starts the embedded engine. Each function may do to the table only what
+// the contract grants it; other clients may do everything.
 func startEngine(engine engineOptions, o functionOptions) (*dynamodb.Server, error) {
 	grants := map[string]dynamodb.Grant{}
 	for _, e := range o.endpoints {
@@ -84,13 +84,12 @@ func startEngine(engine engineOptions, o functionOptions) (*dynamodb.Server, err
 	return embedded, err
 }
 
-// functionKeyID is the access key id of a function's own credentials, on an engine
-// that runs on this machine.
+// functionKeyID is the access key id of a function's own credentials on a local engine.
 func functionKeyID(function string) string { return "local-" + function }
 
-// close ends what was started, in reverse order.
+// close stops what was started, in reverse order.
 func (s *slice) close(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx) // a signal must not cut the clean end short
+	ctx = context.WithoutCancel(ctx) // a signal must not cut a clean end short
 	var all []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		all = append(all, s.closers[i](ctx))

@@ -9,7 +9,7 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// deployment is where a deployed stack says that its parts are.
+// deployment says where the parts of a deployed stack are.
 type deployment struct {
 	apiURL, table string
 	region        string
@@ -29,7 +29,7 @@ func findStack(ctx context.Context, name string) (deployment, error) {
 	}
 	d := deployment{s.output(contract.OutputAPIURL), s.output(contract.OutputEventsTable), a.region, a.endpoint("dynamodb"), a.credentials}
 	if d.apiURL == "" || d.table == "" {
-		return deployment{}, fmt.Errorf("stack %s in %s has no outputs %s and %s: is it one of visitplannr's?", name, a.region, contract.OutputAPIURL, contract.OutputEventsTable)
+		return deployment{}, fmt.Errorf("stack %s in %s has no outputs %s and %s: it is not a visitplannr stack", name, a.region, contract.OutputAPIURL, contract.OutputEventsTable)
 	}
 	return d, nil
 }

@@ -13,24 +13,24 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 )
 
-// Names that the local run gives where AWS would.
+// Names that AWS would give to a deployed stack.
 const (
 	defaultTable    = "visitplannr-events"
 	defaultAPI      = "127.0.0.1:3000"
 	defaultDynamoDB = "127.0.0.1:8000"
-	localRegion     = "us-east-1" // any; of a name that it does not know the SDK compiles regular expressions, for each request
+	localRegion     = "us-east-1" // any that the SDK knows: for others it compiles regular expressions on each request
 	localCredential = "local"
 )
 
-// database is a DynamoDB endpoint and what is needed to use it.
+// database is a DynamoDB endpoint with the region and credentials for it.
 type database struct {
 	endpoint    string
 	region      string
 	credentials aws.Credentials
 }
 
-// openDatabase finds region and credentials for an endpoint. An engine on this
-// machine takes any; for all others they come from where the AWS tools have them.
+// openDatabase finds region and credentials for an endpoint. A local engine accepts
+// any; for others they are those of the AWS tools.
 func openDatabase(ctx context.Context, endpoint string) (database, error) {
 	parsed, ok := parseHTTP(endpoint)
 	if !ok {
@@ -55,7 +55,7 @@ func openDatabase(ctx context.Context, endpoint string) (database, error) {
 	return database{endpoint: endpoint, region: cfg.Region, credentials: credentials}, nil
 }
 
-// parseHTTP returns the URL in text, and whether it is one of HTTP with a host.
+// parseHTTP returns the URL in text, and whether it is an HTTP URL with a host.
 func parseHTTP(text string) (*url.URL, bool) {
 	parsed, err := url.Parse(text)
 	return parsed, err == nil && parsed.Host != "" && (parsed.Scheme == "http" || parsed.Scheme == "https")
@@ -66,15 +66,15 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// isAWS reports whether the endpoint is DynamoDB itself, where tables are the
-// stack's to make.
+// isAWS reports whether the endpoint is DynamoDB itself, where only the stack creates
+// tables.
 func (d database) isAWS() bool {
 	parsed, err := url.Parse(d.endpoint)
 	return err == nil && (strings.HasSuffix(parsed.Hostname(), ".amazonaws.com") ||
 		strings.HasSuffix(parsed.Hostname(), ".api.aws") || strings.HasSuffix(parsed.Hostname(), ".amazonaws.com.cn"))
 }
 
-// store returns the events in a table of the database.
+// store returns the event store in a table of the database.
 func (d database) store(table string) *dynamo.Store {
 	return dynamo.New(dynamo.Connect(d.endpoint, d.region, d.credentials), table)
 }

@@ -37,14 +37,14 @@ func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 
 	writeFile(t, source, original+"\nfunc broken( {\n")
 	logs.await(t, "syntax error")
-	logs.await(t, "The last good build goes on serving.")
+	logs.await(t, "The last good build keeps serving.")
 	pageSays(t, api, "syntax error")
 	if got, want := problemDetail(t, api), fmt.Sprintf(before, 2); got != want {
 		t.Errorf("after the broken change the detail is %q, want that of the last good build, %q", got, want)
 	}
 
 	writeFile(t, source, strings.Replace(original, before, after, 1))
-	logs.await(t, "The functions serve what the sources say now")
+	logs.await(t, "The functions now serve the new sources")
 	pageSays(t, api, `"Running":false,"Error":""`)
 	if got, want := problemDetail(t, api), fmt.Sprintf(after, 2); got != want {
 		t.Errorf("after the change the detail is %q, want %q", got, want)
@@ -53,10 +53,10 @@ func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 	// What the gateway is made of cannot be swapped, and is named.
 	limits := filepath.Join(module, "internal", "contract", "contract.go")
 	writeFile(t, limits, readFile(t, limits)+"\n// changed\n")
-	logs.await(t, "Restart to see the change of internal/contract/contract.go")
+	logs.await(t, "Restart to apply the change of internal/contract/contract.go")
 	page := filepath.Join(module, "internal", "local", "console", "web", "console.css")
 	writeFile(t, page, readFile(t, page)+"\n")
-	logs.await(t, "Restart to see the change of internal/local/console/web/console.css")
+	logs.await(t, "Restart to apply the change of internal/local/console/web/console.css")
 	answered := stop()
 	if answered == 0 {
 		t.Error("no request was answered while the function was swapped")

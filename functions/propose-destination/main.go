@@ -27,8 +27,8 @@ func main() {
 	lambda.Start(handler.Handle)
 }
 
-// warmUp bounds the connection that is opened before the first request. A slower
-// one is left to the request itself.
+// warmUp is the time to open a connection before the first request. If it takes longer,
+// the request opens its own.
 const warmUp = time.Second
 
 // build wires the function from its environment.
@@ -47,7 +47,7 @@ func build(getenv func(string) string) (*httpapi.Handler, error) {
 	rehearse(cfg, store.Rehearsal())
 	ctx, cancel := context.WithTimeout(context.Background(), warmUp)
 	defer cancel()
-	_ = dynamo.Warm(ctx, client) // a store that cannot be reached is the request's problem, which reports it
+	_ = dynamo.Warm(ctx, client) // if the store cannot be reached, the request reports it
 	return propose.New(proposer(store), cfg), nil
 }
 
@@ -55,18 +55,17 @@ func proposer(store destination.EventStore) *destination.Proposer {
 	return &destination.Proposer{Store: store, Now: time.Now, NewID: eventstore.NewID}
 }
 
-// rehearse takes one proposal through all of the function's code, and the runtime
-// library's, without a line of log and without the network: what code does the
-// first time only (learning types, building tables) then does not wait for the
-// first editor.
+// rehearse runs one proposal through the function's code and the runtime library,
+// without logs or network. Work that code does only once (learning types, building
+// tables) is then done before the first request.
 func rehearse(cfg httpapi.Config, store destination.EventStore) {
 	cfg.Output = io.Discard
 	handler := lambda.NewHandler(propose.New(proposer(store), cfg).Handle)
-	// Nobody waits for the answer.
+	// Nobody needs the answer.
 	_, _ = handler.Invoke(context.Background(), fmt.Appendf(nil, rehearsal, contract.ProposeDestination.SampleBody()))
 }
 
-// rehearsal is an event; %q is its body, of which Go's quotes are JSON's too.
+// rehearsal is an event. %q is its body; Go quotes it as JSON does.
 const rehearsal = `{
 	"httpMethod": "POST",
 	"headers": {"Content-Type": "application/json", "Accept": "application/json", "Idempotency-Key": "rehearsal"},

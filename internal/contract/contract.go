@@ -1,24 +1,23 @@
-// Package contract holds the words of the public API as Go values: endpoints,
-// headers, limits, JSON schemas, problem bodies, and the names that the deployed
-// stack and the functions have to agree on. The stack, the functions, the local
-// gateway and the tests all read them here, so none of them can disagree with
-// another. It imports nothing but the standard library.
+// Package contract defines the public API as Go values: endpoints, headers, limits,
+// JSON schemas, problem bodies, and the names that the deployed stack and the functions
+// share. The stack, the functions, the local gateway and the tests all use these
+// values, so they cannot disagree. The package imports only the standard library.
 package contract
 
 // Limits of a request.
 const (
-	// BodyMaxBytes bounds the decoded body. The largest valid proposal needs
-	// about 2.5 KB (200 characters, each escaped as a surrogate pair), so the
-	// bound is generous to white space and closed to everything else.
+	// BodyMaxBytes bounds the decoded body. The largest valid proposal needs about 2.5
+	// KB (200 characters, each escaped as a surrogate pair), so there is ample room for
+	// white space and little for anything else.
 	BodyMaxBytes = 16 << 10
 
 	// IdempotencyKeyMaxBytes bounds an Idempotency-Key, in visible ASCII
 	// characters, without the quotes of its structured-field form.
 	IdempotencyKeyMaxBytes = 255
 
-	// IdempotencyKeyPattern matches the values of a valid Idempotency-Key header:
-	// the key itself, or the string of RFC 8941, section 3.3.3, that holds it. It
-	// reads the same in Go and in JavaScript, as JSON Schema asks.
+	// IdempotencyKeyPattern matches the values of a valid Idempotency-Key header: the
+	// key itself, or the string of RFC 8941, section 3.3.3, that holds it. It means the
+	// same in Go and in JavaScript, as JSON Schema requires.
 	IdempotencyKeyPattern = `^([!#-~][!-~]{0,254}|"([!#-\[\]-~]|\\["\\]){1,255}")$`
 )
 
@@ -31,19 +30,19 @@ const (
 	// HeaderIdempotencyReplayed is "true" on an answer that repeats an earlier one.
 	HeaderIdempotencyReplayed = "Idempotency-Replayed"
 
-	// HeaderRequestID carries the id that API Gateway gives a request, the one in a
+	// HeaderRequestID carries the id that API Gateway gives a request. It is also in a
 	// problem's instance and in the logs.
 	HeaderRequestID = "x-amzn-RequestId"
 )
 
-// Outputs of the stack, by which people and programs find its parts.
+// Outputs of the stack that tell people and programs where its parts are.
 const (
 	OutputAPIURL       = "ApiUrl"
 	OutputEventsTable  = "EventsTableName"
 	OutputFunctionName = "FunctionName"
 )
 
-// Media types that the API takes and gives.
+// Media types that the API accepts and returns.
 const (
 	MediaTypeJSON    = "application/json"
 	MediaTypeText    = "text/plain"
@@ -58,20 +57,20 @@ const (
 	// EnvEventsTable names the DynamoDB table that holds the events.
 	EnvEventsTable = "EVENTS_TABLE"
 
-	// EnvCORSOrigins lists, separated by commas, the web origins that may read
+	// EnvCORSOrigins is a comma-separated list of the web origins that may read
 	// answers. Empty or unset: none.
 	EnvCORSOrigins = "CORS_ORIGINS"
 )
 
-// CloudWatch metrics that every function writes and the dashboard shows. Each
-// request counts under exactly one of the first four.
+// CloudWatch metrics that every function writes and the dashboard shows. Each request
+// counts under exactly one of the first four metrics.
 const (
 	MetricNamespace         = "visitplannr"
 	MetricDimensionFunction = "FunctionName"
 
 	MetricAccepted     = "Accepted"
-	MetricReplayed     = "Replayed" // only of an endpoint that takes idempotency keys
+	MetricReplayed     = "Replayed" // only for an endpoint that takes idempotency keys
 	MetricRejected     = "Rejected"
 	MetricFailed       = "Failed"
-	MetricStoreLatency = "StoreLatency" // ms; only of an endpoint that uses the table
+	MetricStoreLatency = "StoreLatency" // ms; only for an endpoint that uses the table
 )

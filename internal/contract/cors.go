@@ -10,14 +10,14 @@ import (
 // corsMaxAge is how long a browser may remember the answer to a preflight.
 const corsMaxAge = time.Hour
 
-// corsRequestHeaders are those that a page may set: what a proposal and its
+// corsRequestHeaders are the headers that a page may set: those that a proposal and its
 // signature need.
 var corsRequestHeaders = []string{"Accept", "Content-Type", HeaderIdempotencyKey,
 	"Authorization", "X-Amz-Date", "X-Amz-Security-Token", "X-Amz-Content-Sha256"}
 
 // Preflight is the answer to a browser that asks whether a page may send a method
-// (https://fetch.spec.whatwg.org/#http-cors-protocol). Credentials of the browser
-// itself, such as cookies, are never allowed: requests are signed.
+// (https://fetch.spec.whatwg.org/#http-cors-protocol). The browser's own credentials,
+// such as cookies, are never allowed: requests are signed.
 type Preflight struct {
 	Headers, Methods []string
 	MaxAge           time.Duration
@@ -28,8 +28,9 @@ func PreflightOf(methods ...string) Preflight {
 	return Preflight{Headers: corsRequestHeaders, Methods: methods, MaxAge: corsMaxAge}
 }
 
-// Answer returns the headers for a page of an origin. As in API Gateway, a page
-// whose origin is not allowed reads the first that is, which is not its own.
+// Answer returns the headers for a page of an origin. As in API Gateway, a page whose
+// origin is not allowed gets the first allowed origin, so its browser refuses the
+// answer.
 func (p Preflight) Answer(allowed []string, origin string) map[string]string {
 	if !slices.Contains(allowed, origin) {
 		origin = allowed[0]
@@ -46,9 +47,9 @@ func (p Preflight) Answer(allowed []string, origin string) map[string]string {
 // GatewayCORSHeaders let a page of the allowed origins read the gateway's own
 // answers; the function's answers carry the headers that the function gives them.
 //
-// The gateway cannot choose among origins here, so when there are several any
-// page may read these answers. They are fixed texts of a public contract, and say
-// nothing about what is stored.
+// The gateway cannot choose among origins here, so with several allowed origins any
+// page may read these answers. They are fixed texts of a public contract and reveal
+// nothing that is stored.
 func GatewayCORSHeaders(allowed []string) map[string]string {
 	if len(allowed) == 0 {
 		return nil

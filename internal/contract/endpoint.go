@@ -7,33 +7,34 @@ import (
 	"strings"
 )
 
-// Endpoint is one operation of the API and all that follows from it: the stack's
-// function, route, grants, alarms and dashboard rows; the local gateway's route and
-// the local process; the sample event; and the API's description.
+// Endpoint is one operation of the API. Everything else is derived from it: the stack's
+// function, route, grants, alarms and dashboard rows; the local gateway's route and the
+// local process; the sample event; and the API's description.
 type Endpoint struct {
-	// Function is the folder below functions/ that answers. It also names the
-	// construct, the asset, the alarms and, in camel case, the OpenAPI operation.
+	// Function is the folder below functions/ that holds the function's code. It also
+	// names the construct, the asset, the alarms and, in camel case, the OpenAPI
+	// operation.
 	Function string
 
 	Method string
-	// Path may have parameters that stand for one element each: /streams/{name}.
+	// Path may have parameters, each for one path element: /streams/{name}.
 	Path    string
 	Summary string // one sentence
 
 	// Body is the JSON schema of the request's body; nil: a body is ignored.
 	Body *Schema
 
-	// TableActions are the IAM actions that the function may use on the events
-	// table, each alone. Without any the function is not even told of the table.
+	// TableActions are the single IAM actions that the function may use on the events
+	// table. Without any, the function does not get the table's name.
 	TableActions []string
 
-	// TakesKey says that HeaderIdempotencyKey makes a request safe to repeat. The
-	// method and the path are part of what a key is unique in, and keys never
-	// expire: to change them is to forget all keys.
+	// TakesKey says that HeaderIdempotencyKey makes a request safe to repeat. A key is
+	// unique per method and path and never expires, so changing the method or path
+	// forgets all keys.
 	TakesKey bool
 
-	// Text is the body of a success for a client that does not ask for JSON; empty:
-	// a success is always JSON. Answer is the schema of the JSON.
+	// Text is the body of a success for a client that does not ask for JSON; if empty,
+	// a success is always JSON. Answer is the schema of that JSON.
 	Text   string
 	Answer Schema
 }
@@ -55,28 +56,28 @@ func (e Endpoint) OperationID() string {
 	return strings.Join(words, "")
 }
 
-// UsesTable tells whether the function may do anything to the events table.
+// UsesTable reports whether the function may do anything to the events table.
 func (e Endpoint) UsesTable() bool { return len(e.TableActions) > 0 }
 
 // SamplePath returns the path with each parameter's name in place of the parameter.
 func (e Endpoint) SamplePath() string { return strings.NewReplacer("{", "", "}", "").Replace(e.Path) }
 
-// SampleBody returns a body that the endpoint accepts, made of the schema's
-// examples; empty if the endpoint takes none.
+// SampleBody returns a body that the endpoint accepts, built from the schema's
+// examples; it is empty if the endpoint takes no body.
 func (e Endpoint) SampleBody() string {
 	if e.Body == nil {
 		return ""
 	}
 	body, err := json.Marshal(e.Body.Sample())
 	if err != nil {
-		panic(err) // examples are strings, numbers and objects of them
+		panic(err) // examples are strings, numbers and objects
 	}
 	return string(body)
 }
 
-// Match returns the endpoint that a method and a path lead to, and the values of
-// the path's parameters. Like API Gateway it compares element by element, and
-// case counts.
+// Match returns the endpoint that a method and a path lead to, and the values of the
+// path's parameters. Like API Gateway, it compares element by element,
+// case-sensitively.
 func Match(endpoints []Endpoint, method, path string) (e Endpoint, parameters map[string]string, ok bool) {
 	for _, e := range endpoints {
 		if e.Method != method {
@@ -110,7 +111,7 @@ func (e Endpoint) matchPath(path string) (map[string]string, bool) {
 	return parameters, true
 }
 
-// bodyRules says what each endpoint's body must be.
+// bodyRules describes what each endpoint's body must be.
 func bodyRules(endpoints []Endpoint) string {
 	var sentences []string
 	for _, e := range endpoints {

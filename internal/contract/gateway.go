@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// GatewayResponse is an answer that API Gateway gives without asking the
-// function: its type in
+// GatewayResponse is an answer that API Gateway gives without calling the function: its
+// type in
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 // and the problem that replaces the gateway's own body.
 type GatewayResponse struct {
@@ -14,20 +14,20 @@ type GatewayResponse struct {
 	Problem ProblemType
 }
 
-// KeepsStatus tells that the gateway's own status must stay. The two defaults
-// stand for many statuses, and to set one would turn them all into it.
+// KeepsStatus reports whether the gateway's own status must stay. The two defaults
+// cover many statuses; setting a status would replace them all.
 func (g GatewayResponse) KeepsStatus() bool {
 	return g.Type == GatewayDefault4XX || g.Type == GatewayDefault5XX
 }
 
-// gatewayRequestID is what API Gateway puts the request's id in place of when it
-// renders a response template; no other part of ours is replaced. The variables
-// that it knows: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html
+// gatewayRequestID is the variable that API Gateway replaces by the request's id in a
+// response template. Our templates use no other. All variables:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html
 const gatewayRequestID = "$context.requestId"
 
-// Template returns the response template that the stack configures for g: its
-// problem, with a variable in place of the request's id. A response that keeps
-// the gateway's status says no status in its body, because no variable holds it.
+// Template returns the response template that the stack configures for g: its problem,
+// with a variable for the request's id. If the response keeps the gateway's status, the
+// body has no status, because no variable holds it.
 func (g GatewayResponse) Template() string {
 	problem := g.Problem.Problem(gatewayRequestID, "")
 	if g.KeepsStatus() {
@@ -35,12 +35,12 @@ func (g GatewayResponse) Template() string {
 	}
 	template, err := json.Marshal(problem)
 	if err != nil {
-		panic(err) // a problem holds nothing that cannot be encoded
+		panic(err) // a problem can always be encoded
 	}
 	return string(template)
 }
 
-// Render returns the body that API Gateway makes of g's template for a request.
+// Render returns the body that API Gateway makes from g's template for a request.
 func (g GatewayResponse) Render(requestID string) string {
 	return strings.ReplaceAll(g.Template(), gatewayRequestID, requestID)
 }
@@ -59,7 +59,7 @@ const (
 	GatewayDefault5XX         = "DEFAULT_5XX"
 )
 
-// GatewayResponses lists every type that a REST API can give.
+// GatewayResponses lists every type of response that a REST API can give.
 func GatewayResponses() []GatewayResponse {
 	return []GatewayResponse{
 		{GatewayAccessDenied, ProblemForbidden},
@@ -82,7 +82,7 @@ func GatewayResponses() []GatewayResponse {
 		{"UNSUPPORTED_MEDIA_TYPE", ProblemUnsupportedMediaType},
 		{"WAF_FILTERED", ProblemForbidden},
 		{GatewayDefault4XX, ProblemInvalidRequest},
-		// A function that crashed is among these; what it stored, it stored.
+		// This includes a function that crashed, which may have stored the event.
 		{GatewayDefault5XX, ProblemUnavailable},
 	}
 }

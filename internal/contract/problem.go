@@ -16,15 +16,15 @@ type Problem struct {
 	Errors   []FieldError `json:"errors,omitempty"`
 }
 
-// FieldError is one thing that is wrong with a body, and where.
+// FieldError is one error in a body, and its place.
 type FieldError struct {
 	// Pointer is a JSON pointer in its URI fragment form (RFC 6901, section 6).
 	Pointer string `json:"pointer"`
 	Detail  string `json:"detail"`
 }
 
-// ProblemType is one kind of failure. A client may match on Type; Detail is for
-// people, and is the text used where nobody has a more exact one.
+// ProblemType is one kind of failure. A client may match on Type. Detail is for people,
+// and is used unless there is a more exact text.
 type ProblemType struct {
 	Type       string
 	Title      string
@@ -33,11 +33,11 @@ type ProblemType struct {
 	RetryAfter int // seconds for the Retry-After header; 0: no such header
 }
 
-// retryAfter is how long a client should wait before it tries again, in seconds:
-// long enough for a throttled partition's burst to refill, short for a person.
+// retryAfter is how many seconds a client should wait before it tries again: long
+// enough for a throttled partition's burst to refill, short enough for a person.
 const retryAfter = 2
 
-// The kinds of failure. Each status appears with the meaning that README.md gives.
+// The kinds of failure. README.md explains each status.
 var (
 	ProblemInvalidBody = problemType("invalid-body", "Invalid body", http.StatusBadRequest,
 		"The body breaks a rule. "+bodyRules(Endpoints()))
@@ -88,8 +88,8 @@ func (t ProblemType) retry() ProblemType {
 	return t
 }
 
-// Problem returns the body for one occurrence of the type: the request id makes
-// its instance, and detail, unless empty, replaces the type's own.
+// Problem returns the body for one occurrence of the type. Its instance is made from
+// the request id; detail, unless empty, replaces the type's own.
 func (t ProblemType) Problem(requestID, detail string, errors ...FieldError) Problem {
 	if detail == "" {
 		detail = t.Detail
@@ -104,9 +104,9 @@ func (t ProblemType) Problem(requestID, detail string, errors ...FieldError) Pro
 	}
 }
 
-// Instance is the URI that identifies one occurrence of a problem, made of the
-// request id that API Gateway gives (a UUID) and that the logs carry. Without a
-// request id there is no instance.
+// Instance is the URI that identifies one occurrence of a problem. It is made from the
+// request id (a UUID) that API Gateway assigns and the logs carry. Without a request id
+// there is no instance.
 func Instance(requestID string) string {
 	if requestID == "" {
 		return ""

@@ -35,7 +35,7 @@ const (
 	PointerLongitude = PointerRoot + "/geolocation/longitude"
 )
 
-// What each value of a proposal must be: the detail of a problem that names it,
+// The rule of each value of a proposal. It is the detail in a problem about that value,
 // and its description in the schema.
 var (
 	RuleName = fmt.Sprintf(
@@ -46,11 +46,11 @@ var (
 
 // proposalSchema is the body of ProposeDestination.
 //
-// It refuses nothing that the function accepts. What JSON Schema cannot say
-// exactly is left to the function: the name's length counts after trimming, so a
-// maxLength here would refuse a short name with a long margin; duplicate members
-// are gone before a validator sees them; and a pattern against control characters
-// would mean different things to different engines' regular expressions.
+// It refuses nothing that the function accepts. The function checks what JSON Schema
+// cannot express exactly: the name's length counts after trimming, so a maxLength here
+// would refuse a short name in much white space; duplicate members are gone before a
+// validator sees them; and regular expression engines differ on a pattern against
+// control characters.
 func proposalSchema() Schema {
 	return Object("A proposal of a destination.", map[string]Schema{
 		"name": {Type: TypeString, Description: RuleName, MinLength: new(1), Example: "Brockholes", DocPattern: namePattern},
@@ -63,9 +63,9 @@ func proposalSchema() Schema {
 	})
 }
 
-// namePattern is RuleName, less the length, as far as the regular expressions of
-// ECMA 262 and RE2 agree: it refuses no name that the function accepts, and leaves some
-// white space beyond ASCII, C1 controls and U+FFFD to the function.
+// namePattern is RuleName without the length, as far as the regular expressions of ECMA
+// 262 and RE2 agree. It refuses no name that the function accepts. It leaves some white
+// space beyond ASCII, C1 controls and U+FFFD to the function.
 const namePattern = `^\s*[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\s*$`
 
 func degrees(rule string, minimum, maximum, example float64) Schema {

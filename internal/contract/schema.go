@@ -22,19 +22,19 @@ type Schema struct {
 	Minimum              *float64          `json:"minimum,omitempty"`
 	Maximum              *float64          `json:"maximum,omitempty"`
 
-	// These say of answers and headers what request bodies leave to the function.
+	// These describe answers and headers; for request bodies the function checks them.
 	Const   string   `json:"const,omitempty"`
 	Enum    []string `json:"enum,omitempty"`
 	Format  string   `json:"format,omitempty"`
 	Pattern string   `json:"pattern,omitempty"`
 	Items   *Schema  `json:"items,omitempty"`
 
-	// DocPattern is a pattern for the API's description alone: the gateway's engine of
-	// regular expressions is not the description's.
+	// DocPattern is a pattern for the API's description alone, because the gateway uses
+	// another regular expression engine.
 	DocPattern string `json:"-"`
 
-	// Example is a valid value of a leaf. No two leaves of a body share one, so
-	// that a test finds each in what is stored.
+	// Example is a valid value of a leaf. No two leaves of a body have the same
+	// example, so a test can find each in what is stored.
 	Example any `json:"-"`
 }
 
@@ -49,8 +49,8 @@ const (
 // to the whole body.
 const PointerRoot = "#"
 
-// Leaves yields each value of the schema that is not an object, with its pointer,
-// in the order of the pointers.
+// Leaves yields each value of the schema that is not an object, with its pointer, in
+// order of pointers.
 func (s Schema) Leaves() iter.Seq2[string, Schema] {
 	return func(yield func(string, Schema) bool) { s.leaves(PointerRoot, yield) }
 }
@@ -67,7 +67,7 @@ func (s Schema) leaves(pointer string, yield func(string, Schema) bool) bool {
 	return true
 }
 
-// Rule says in words what a value must be, member by member: "an object with
+// Rule describes in words what a value must be, member by member: "an object with
 // exactly the members a (must be …) and, optionally, b (must be …)".
 func (s Schema) Rule() string {
 	if s.Type != TypeObject {
@@ -124,8 +124,8 @@ func (s Schema) Sample() any {
 	return members
 }
 
-// Object is an object with exactly these members, of which all but the optional
-// ones must be there: a misspelt member is an error, never dropped data.
+// Object is an object with exactly these members. All but the optional ones are
+// required. A misspelt member is an error, so data is never dropped.
 func Object(description string, properties map[string]Schema, optional ...string) Schema {
 	required := slices.DeleteFunc(slices.Sorted(maps.Keys(properties)), func(name string) bool {
 		return slices.Contains(optional, name)

@@ -1,5 +1,5 @@
-// Package decimal makes the numbers of JSON documents fit for the standard
-// library's parsers.
+// Package decimal rewrites JSON numbers so that the standard library parses them
+// correctly.
 package decimal
 
 import (
@@ -9,26 +9,26 @@ import (
 )
 
 const (
-	// beyond is a power of ten that no float64 reaches, upwards or downwards.
+	// beyond is a power of ten that no float64 reaches, in either direction.
 	beyond = 400
 
-	// enough digits decide how a number rounds: halfway between two float64 there
-	// is none of more than 767. All that matters of further ones is whether there
-	// are any.
+	// enough digits decide how a number rounds: no number halfway between two float64
+	// values has more than 767. Beyond that it only matters whether any digit is not
+	// zero.
 	enough = 800
 )
 
 // Normalize returns a short spelling of a JSON number (RFC 8259, section 6): an
-// optional minus, 0.digits without superfluous zeros, and an exponent. It rounds
-// to the same float64 as the number does, and compares in the same way with every
-// number that has at most 800 digits. What is closer to zero than any float64
-// becomes 0, and what is farther away becomes 1e400 or -1e400. What is no JSON
-// number is returned as it is.
+// optional minus, 0.digits without superfluous zeros, and an exponent. It rounds to the
+// same float64 as the number, and compares the same with every number of at most 800
+// digits. A number closer to zero than any float64 becomes 0; a larger one than any
+// float64 becomes 1e400 or -1e400. Text that is not a JSON number is returned
+// unchanged.
 //
-// It is needed because strconv.ParseFloat misreads some long numbers without an
-// error: it counts at most 800 digits in front of the exponent, and 5 digits of
-// the exponent (https://go.dev/issue/42436). math/big reads all, but takes
-// seconds for a million digits, and gigabytes for 1e999999999.
+// It is needed because strconv.ParseFloat misreads some long numbers without an error:
+// it reads at most 800 digits before the exponent, and 5 digits of the exponent
+// (https://go.dev/issue/42436). math/big reads all, but takes seconds for a million
+// digits and gigabytes for 1e999999999.
 func Normalize(number string) string {
 	sign, whole, fraction, exponent, ok := split(number)
 	if !ok {
@@ -39,7 +39,7 @@ func Normalize(number string) string {
 	exponent += len(whole) - (len(all) - len(digits))
 	digits = strings.TrimRight(digits, "0")
 	if len(digits) > enough {
-		digits = digits[:enough] + "1" // what is cut off is not zero
+		digits = digits[:enough] + "1" // the digits cut off are not all zero
 	}
 	switch {
 	case digits == "" || exponent < -beyond:
@@ -56,11 +56,11 @@ func split(number string) (sign, whole, fraction string, exponent int, ok bool) 
 	if i := strings.IndexAny(number, "eE"); i >= 0 {
 		mantissa = number[:i]
 		var err error
-		// Out of range, Atoi returns the farthest int.
+		// Out of range, Atoi returns the largest or smallest int.
 		if exponent, err = strconv.Atoi(number[i+1:]); err != nil && !errors.Is(err, strconv.ErrRange) {
 			return "", "", "", 0, false
 		}
-		// What is cut here is far beyond what the digits of a body can make up for.
+		// The digits of a body cannot outweigh an exponent clamped here.
 		exponent = max(-1<<30, min(exponent, 1<<30))
 	}
 	if rest, negative := strings.CutPrefix(mantissa, "-"); negative {

@@ -1,6 +1,5 @@
-// Package destination is the domain: what a proposal of a destination is, what
-// the event says that records it, and the rule that a retried proposal is the
-// same proposal.
+// Package destination is the domain: what a proposal of a destination is, what the
+// event that records it says, and when a retried proposal is the same proposal.
 package destination
 
 import (
@@ -16,8 +15,8 @@ import (
 	"visitplannr/internal/decimal"
 )
 
-// Errors of the constructors. Each one's text is the rule that was broken, fit
-// to be shown to the editor.
+// Errors of the constructors. The text of each is the rule that was broken, to be shown
+// to the editor.
 var (
 	ErrName      = errors.New(contract.RuleName)
 	ErrLatitude  = errors.New(contract.RuleLatitude)
@@ -29,10 +28,10 @@ type Name struct {
 	text string
 }
 
-// NewName returns the name in text, without the white space around it, or
-// ErrName. Length counts Unicode code points; text must be valid UTF-8. U+FFFD is
-// refused because it stands where something before us replaced broken text, and
-// a broken name must not become an event.
+// NewName returns the name in text without surrounding white space, or ErrName. Its
+// length is counted in Unicode code points; text must be valid UTF-8. U+FFFD is refused
+// because it means that something earlier replaced broken text, and a broken name must
+// not become an event.
 func NewName(text string) (Name, error) {
 	text = strings.TrimSpace(text)
 	if length := utf8.RuneCountInString(text); length < 1 || length > contract.NameMaxCharacters {
@@ -54,8 +53,8 @@ type Latitude struct {
 	degrees float64
 }
 
-// ParseLatitude returns the latitude that the JSON number writes, or
-// ErrLatitude when it is out of range, however little.
+// ParseLatitude returns the latitude in a JSON number, or ErrLatitude if the exact
+// number is out of range.
 func ParseLatitude(number string) (Latitude, error) {
 	degrees, ok := parseDegrees(number, contract.LatitudeMin, contract.LatitudeMax)
 	if !ok {
@@ -72,8 +71,8 @@ type Longitude struct {
 	degrees float64
 }
 
-// ParseLongitude returns the longitude that the JSON number writes, or
-// ErrLongitude when it is out of range, however little.
+// ParseLongitude returns the longitude in a JSON number, or ErrLongitude if the exact
+// number is out of range.
 func ParseLongitude(number string) (Longitude, error) {
 	degrees, ok := parseDegrees(number, contract.LongitudeMin, contract.LongitudeMax)
 	if !ok {
@@ -85,9 +84,8 @@ func ParseLongitude(number string) (Longitude, error) {
 // Degrees returns the angle.
 func (l Longitude) Degrees() float64 { return l.degrees }
 
-// negligible is an angle of about a tenth of a nanometre on the ground. Smaller
-// ones are stored as zero: they mean nothing, and DynamoDB refuses numbers below
-// 1E-130.
+// negligible is an angle of about a tenth of a nanometre on the ground. Smaller ones
+// are stored as zero: they carry no meaning, and DynamoDB refuses numbers below 1E-130.
 const negligible = 1e-15
 
 // parseDegrees returns the nearest float64 to a JSON number, and whether the
@@ -102,7 +100,7 @@ func parseDegrees(number string, minimum, maximum float64) (float64, bool) {
 		return 0, false
 	}
 	if degrees == minimum || degrees == maximum {
-		// 90.00000000000000000001 rounds to 90 and is still too much.
+		// 90.00000000000000000001 rounds to 90 and is still out of range.
 		exact, ok := new(big.Rat).SetString(number)
 		if !ok || exact.Cmp(new(big.Rat).SetFloat64(minimum)) < 0 || exact.Cmp(new(big.Rat).SetFloat64(maximum)) > 0 {
 			return 0, false

@@ -9,16 +9,16 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// Identity of the event that records a proposal. docs/events.md says how to change
-// what the event holds: events are stored for ever, and so is every version of them.
+// Identity of the event that records a proposal. docs/events.md says how to change its
+// content: events of every version are stored forever.
 const (
 	Category              = "destination" // of the stream
 	EventProposed         = "destinationProposed"
-	ProposedSchemaVersion = 1 // what is written now
+	ProposedSchemaVersion = 1 // the version written now
 )
 
-// proposed is the Data of a destinationProposed event in its present version. Two
-// of them are equal when they say the same.
+// proposed is the Data of a destinationProposed event in the current version. Two
+// values are equal if they say the same.
 type proposed struct {
 	Name        string      `json:"name"`
 	Geolocation geolocation `json:"geolocation"`
@@ -33,16 +33,16 @@ func (p Proposal) data() proposed {
 	return proposed{p.Name.text, geolocation{p.Latitude.degrees, p.Longitude.degrees}}
 }
 
-// upcasters[i] turns Data of version i+1 into Data of version i+2, so that there is
-// one for each version but the present one.
+// upcasters[i] turns Data of version i+1 into Data of version i+2. There is one for
+// each version except the current one.
 var upcasters = []func(json.RawMessage) (json.RawMessage, error){}
 
-// ErrLaterVersion says that a later version of this program wrote the event, and
-// that this one must not guess what it means.
+// ErrLaterVersion says that a later version of this program wrote the event. This
+// version must not guess what it means.
 var ErrLaterVersion = errors.New("event written by a later version")
 
-// decode returns what a stored event says, in the present version. Its errors wrap
-// ErrLaterVersion, or eventstore.ErrInvalid when the event is no proposal at all.
+// decode returns what a stored event says, in the current version. Its errors wrap
+// ErrLaterVersion, or eventstore.ErrInvalid if the event is not a proposal.
 func decode(e eventstore.Event) (proposed, error) {
 	if e.Type != EventProposed {
 		return proposed{}, fmt.Errorf("%w: %s of stream %s is not %s", eventstore.ErrInvalid, e.Type, e.StreamName, EventProposed)

@@ -10,11 +10,11 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// EventStore is what proposing needs of a store.
+// EventStore is what proposing needs from a store.
 type EventStore interface {
-	// Open stores the opening event of a stream, once. When the stream exists
-	// it returns an *eventstore.StreamExistsError and changes nothing; its other
-	// errors are those of package eventstore.
+	// Open stores the opening event of a stream, once. If the stream exists, it returns
+	// an *eventstore.StreamExistsError and changes nothing. Other errors are those of
+	// package eventstore.
 	Open(ctx context.Context, opening eventstore.Event) error
 }
 
@@ -22,11 +22,11 @@ type EventStore interface {
 type Command struct {
 	Proposal  Proposal
 	RequestID string                     // becomes the event's CausationId; must not be empty
-	Key       *eventstore.IdempotencyKey // nil: every command is a proposal of its own
+	Key       *eventstore.IdempotencyKey // nil: every command is a new proposal
 }
 
-// Outcome is the event that records a command, and whether an earlier command
-// with the same key had recorded it already.
+// Outcome is the event that records a command, and whether an earlier command with the
+// same key had already recorded it.
 type Outcome struct {
 	Event    eventstore.Event
 	Replayed bool
@@ -42,14 +42,14 @@ type Proposer struct {
 	NewID func() (eventstore.ID, error)
 }
 
-// Propose stores the command's event and returns it. When it returns no error
-// the event is durably stored, exactly once.
+// Propose stores the command's event and returns it. If it returns no error, the event
+// is durably stored exactly once.
 //
-// A command with a key that was used before for the same proposal returns the
-// event stored then, whichever version of this program stored it; for a different
-// one it fails with ErrKeyReused, and with ErrLaterVersion when only a later version
-// can tell. All other errors are those of the store: after one that is eventstore.Retryable the
-// event may be stored or not, and only a key makes it safe to try again.
+// If the command's key was used before for the same proposal, Propose returns the event
+// stored then, whichever version of this program stored it. For a different proposal it
+// fails with ErrKeyReused; if only a later version can compare them, with
+// ErrLaterVersion. All other errors are the store's: after an eventstore.Retryable
+// error the event may or may not be stored, and only a key makes it safe to try again.
 func (p *Proposer) Propose(ctx context.Context, cmd Command) (Outcome, error) {
 	id, err := p.id(cmd.Key)
 	if err != nil {
@@ -85,8 +85,8 @@ func (p *Proposer) Propose(ctx context.Context, cmd Command) (Outcome, error) {
 	default:
 		return Outcome{}, fmt.Errorf("%w: %s", ErrKeyReused, stored.StreamName)
 	}
-	// An event that this very command wrote is no replay: the store's client
-	// wrote it, lost the reply, and tried again.
+	// An event that this command wrote is not a replay: the store's client wrote it,
+	// lost the reply, and tried again.
 	own := stored.CausationID == event.CausationID && stored.Timestamp == event.Timestamp
 	return Outcome{Event: stored, Replayed: !own}, nil
 }

@@ -1,6 +1,6 @@
-// Package eventstore says what an event is: its identity, its stream, the names
-// of its attributes as they are stored, and the errors that a store may give.
-// It knows no database; package dynamo beneath it does.
+// Package eventstore defines events: their identity, their streams, the names of their
+// stored attributes, and the errors of a store. It knows no database; its subpackage
+// dynamo does.
 package eventstore
 
 import (
@@ -23,7 +23,7 @@ const (
 	AttrData          = "Data"
 )
 
-// Event is one immutable fact of a stream.
+// Event is one immutable fact in a stream.
 type Event struct {
 	StreamName    StreamName
 	ID            ID
@@ -35,11 +35,11 @@ type Event struct {
 	Data          json.RawMessage
 }
 
-// Opening returns the event that opens a stream of its own. It shares its id
-// with its stream, so one conditional put of it means "this stream is created
-// exactly once", with neither a second table nor a lock.
+// Opening returns the event that opens a new stream. It has the stream's id, so a
+// single conditional put creates the stream exactly once, without a second table or a
+// lock.
 //
-// It returns an error that wraps ErrInvalid when a part is missing or malformed.
+// It returns an error that wraps ErrInvalid if a part is missing or malformed.
 func Opening(category string, id ID, eventType string, schemaVersion int, at time.Time, causationID string, data json.RawMessage) (Event, error) {
 	stream, err := NewStreamName(category, id)
 	if err != nil {
@@ -83,16 +83,16 @@ func (e Event) Validate() error {
 	return nil
 }
 
-// MarshalJSON writes the event with its attributes' names, as the table shows it.
+// MarshalJSON writes the event under its attributes' names in the table.
 func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		StreamName    string
-		EventId       string //nolint:revive // the attribute's own name
+		EventId       string // as the attribute is named
 		EventType     string
 		SchemaVersion int
 		Timestamp     string
-		CorrelationId string //nolint:revive
-		CausationId   string //nolint:revive
+		CorrelationId string
+		CausationId   string
 		Data          json.RawMessage
 	}{
 		e.StreamName.String(), e.ID.String(), e.Type, e.SchemaVersion, e.Timestamp.String(),
@@ -100,8 +100,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// Errors that a store gives, to be matched with errors.Is. Each is wrapped with
-// its cause.
+// Errors of a store, to be matched with errors.Is. Each is wrapped with its cause.
 var (
 	// ErrInvalid: the event or the name is not well formed.
 	ErrInvalid = errors.New("malformed")
@@ -110,7 +109,7 @@ var (
 	// *StreamExistsError, which holds the event that opened it.
 	ErrStreamExists = errors.New("stream exists")
 
-	// ErrThrottled: the store had no capacity left, also after retries.
+	// ErrThrottled: the store had no capacity left, even after retries.
 	ErrThrottled = errors.New("store throttled")
 
 	// ErrTimeout: the store did not answer in time. A write may have happened.
@@ -120,14 +119,14 @@ var (
 	// happened.
 	ErrUnavailable = errors.New("store unavailable")
 
-	// ErrRefused: the store calls the request malformed. No retry can mend it.
+	// ErrRefused: the store says the request is malformed. Retrying does not help.
 	ErrRefused = errors.New("store refused the request")
 
-	// ErrNoTable: the table is not there. No retry can mend it.
+	// ErrNoTable: the table does not exist. Retrying does not help.
 	ErrNoTable = errors.New("no such table")
 
-	// ErrForbidden: the store does not let this caller do that. No retry can
-	// mend it.
+	// ErrForbidden: the store does not allow this caller to do that. Retrying does not
+	// help.
 	ErrForbidden = errors.New("store forbids the request")
 )
 

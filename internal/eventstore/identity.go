@@ -14,9 +14,9 @@ type ID struct {
 	uuid uuid.UUID
 }
 
-// NewID returns a fresh UUIDv7. Later ids sort after earlier ones as text, which
-// orders a stream's events without a counter. It fails only when the system has
-// no randomness to give.
+// NewID returns a new UUIDv7. Later ids sort after earlier ones as text, which orders a
+// stream's events without a counter. It fails only if the system cannot supply
+// randomness.
 func NewID() (ID, error) {
 	u, err := uuid.NewV7()
 	if err != nil {
@@ -25,14 +25,14 @@ func NewID() (ID, error) {
 	return ID{u}, nil
 }
 
-// DeriveID returns the id that stands for parts, always the same for the same
-// parts: a UUIDv8 (RFC 9562, section 5.8) cut from their SHA-256. The 48 bits
-// where a UUIDv7 has its time are zero, so a derived id sorts before every
-// UUIDv7, as a stream's first event must; the other 74 free bits are the hash's.
+// DeriveID returns an id for parts, always the same for the same parts: a UUIDv8 (RFC
+// 9562, section 5.8) cut from their SHA-256. The 48 bits where a UUIDv7 has its time
+// are zero, so a derived id sorts before every UUIDv7, as a stream's first event must;
+// the other 74 free bits are the hash's.
 func DeriveID(parts ...string) ID {
 	h := sha256.New()
 	for _, part := range parts {
-		// The length in front keeps ("a","bc") and ("ab","c") apart.
+		// The length prefix keeps ("a","bc") and ("ab","c") apart.
 		var length [8]byte
 		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
 		h.Write(length[:])
@@ -46,20 +46,20 @@ func DeriveID(parts ...string) ID {
 	return ID{u}
 }
 
-// IdempotencyKey is a client's name for one request, in the scope where it has to
-// be unique: keys of two callers, or for two routes, never meet.
+// IdempotencyKey is a client's name for one request, with the scope in which it is
+// unique: keys of different callers or routes never collide.
 type IdempotencyKey struct {
 	Caller string
 	Route  string
 	Key    string
 }
 
-// ID returns the id that stands for the key, always the same.
+// ID returns the id for the key, always the same.
 func (k IdempotencyKey) ID() ID { return DeriveID(k.Caller, k.Route, k.Key) }
 
 // ParseID returns the ID written as s, which must be a lower-case UUID in its
 // 36-character form and not the nil UUID. Other forms give an error that wraps
-// ErrInvalid: one id must have one spelling, or keys would differ.
+// ErrInvalid: an id must have only one spelling, or the table's keys would differ.
 func ParseID(s string) (ID, error) {
 	u, err := uuid.Parse(s)
 	if err != nil || u.String() != s || u == uuid.Nil {

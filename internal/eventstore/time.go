@@ -13,12 +13,11 @@ type Time struct {
 	t time.Time
 }
 
-// NewTime returns t in UTC, cut to the millisecond.
+// NewTime returns t in UTC, truncated to the millisecond.
 func NewTime(t time.Time) Time { return Time{t.UTC().Truncate(time.Millisecond)} }
 
-// ParseTime is the inverse of String. Its errors wrap ErrInvalid. Other
-// spellings, of which time.Parse takes some (9:00:00,000), are errors: they would
-// not sort as text.
+// ParseTime is the inverse of String. Its errors wrap ErrInvalid. Other spellings, some
+// of which time.Parse accepts (9:00:00,000), are errors: they would not sort as text.
 func ParseTime(s string) (Time, error) {
 	t, err := time.Parse(timeLayout, s)
 	if err != nil || t.Format(timeLayout) != s {

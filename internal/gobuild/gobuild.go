@@ -1,6 +1,6 @@
-// Package gobuild builds the Lambda functions of this module: one place for the
-// flags that make a build reproducible, used by the stack for the asset that is
-// deployed, by the local run and by the benchmarks.
+// Package gobuild builds the Lambda functions of this module. It is the one place for
+// the flags that make a build reproducible; the stack, the local run and the benchmarks
+// use it.
 package gobuild
 
 import (
@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-// Bootstrap is the file name that the provided.al2023 runtime starts
+// Bootstrap is the name of the executable that the provided.al2023 runtime starts
 // (https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html).
 const Bootstrap = "bootstrap"
 
@@ -25,9 +25,9 @@ const Bootstrap = "bootstrap"
 type Target struct {
 	GOOS, GOARCH string
 
-	// Pinned builds with exactly the tool chain that go.mod names, so that the
-	// same commit gives the same bytes on every machine. The go command fetches
-	// that tool chain when the machine has another one.
+	// Pinned builds with exactly the toolchain that go.mod names, so that a commit
+	// gives the same bytes on every machine. The go command downloads that toolchain if
+	// the machine has another one.
 	Pinned bool
 }
 
@@ -37,9 +37,9 @@ var Lambda = Target{GOOS: "linux", GOARCH: "arm64", Pinned: true}
 // Host is this machine, for benchmarks of what is deployed.
 func Host() Target { return Target{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH} }
 
-// tags leave out what a function on provided.al2023 never runs: the RPC of the
-// runtime before it, and HTTP/2, which neither the Runtime API nor DynamoDB
-// speaks and which is 5 % of the archive.
+// tags exclude what a function on provided.al2023 never runs: the RPC of the older
+// go1.x runtime, and HTTP/2, which is 5 % of the archive and which neither the Runtime
+// API nor DynamoDB speaks.
 const tags = "lambda.norpc,nethttpomithttp2"
 
 // CompileError says that the sources do not build.
@@ -52,9 +52,9 @@ func (e *CompileError) Error() string {
 	return fmt.Sprintf("go build %s failed:\n%s", e.Package, e.Output)
 }
 
-// Package builds the main package at the slash-separated path pkg below the
-// module's root into the file out, with the flags of a deployed function. Flags
-// and experiments of the caller's environment do not reach the build.
+// Package builds the main package at the slash-separated path pkg below the module's
+// root into the file out, with the flags of a deployed function. Flags and experiments
+// in the caller's environment do not affect the build.
 //
 // Its error is a *CompileError when the sources do not build.
 func Package(ctx context.Context, root, pkg, out string, target Target) error {
@@ -62,7 +62,7 @@ func Package(ctx context.Context, root, pkg, out string, target Target) error {
 		"CGO_ENABLED=0",
 		"GOOS=" + target.GOOS,
 		"GOARCH=" + target.GOARCH,
-		"GOFLAGS=-mod=readonly", // replaces the caller's, also those of 'go env -w'
+		"GOFLAGS=-mod=readonly", // overrides the caller's, including 'go env -w'
 		"GOEXPERIMENT=",
 		"GOARM64=v8.0",
 		"GOAMD64=v1",
@@ -78,7 +78,7 @@ func Package(ctx context.Context, root, pkg, out string, target Target) error {
 	return build(ctx, root, pkg, env, "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags", tags, "-o", out)
 }
 
-// build runs go build for pkg with more flags and variables.
+// build runs go build for pkg with additional flags and variables.
 func build(ctx context.Context, root, pkg string, env []string, flags ...string) error {
 	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, flags, []string{"./" + pkg})...)
 	cmd.Dir = root
@@ -98,8 +98,8 @@ func build(ctx context.Context, root, pkg string, env []string, flags ...string)
 	return nil
 }
 
-// FunctionPackage returns the path of the function's main package. A function's
-// folder name is its build target, its asset and its construct id.
+// FunctionPackage returns the path of the function's main package. A function's folder
+// name is also the name of its build target, asset and construct.
 func FunctionPackage(function string) string { return "functions/" + function }
 
 // Function builds functions/<function> into <dir>/bootstrap and returns that
@@ -109,10 +109,10 @@ func Function(ctx context.Context, root, function, dir string, target Target) (s
 	return out, Package(ctx, root, FunctionPackage(function), out, target)
 }
 
-// Local builds functions/<function> into <dir>/bootstrap for a run on this machine
-// and returns that path. It takes the flags of go run, whose build cache it shares:
-// with those of Function a first start would take 16 s longer. debug keeps what a
-// debugger wants in the packages of this module.
+// Local builds functions/<function> into <dir>/bootstrap for a run on this machine and
+// returns that path. It uses the flags of go run and so shares its build cache: with
+// Function's flags a first start would take 16 s longer. debug keeps what a debugger
+// needs in this module's packages.
 //
 // Its error is a *CompileError when the sources do not build.
 func Local(ctx context.Context, root, function, dir string, debug bool) (string, error) {

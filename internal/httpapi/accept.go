@@ -8,10 +8,10 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// wantsJSON negotiates between the two forms of a success (RFC 9110, section
-// 12.5.1). Text is the default; JSON is given to a client that names it and
-// does not prefer text. A client that accepts neither gets text, as the same
-// section allows: the proposal is stored, and a 406 would say otherwise.
+// wantsJSON negotiates between the two forms of a success (RFC 9110, section 12.5.1).
+// Text is the default; a client gets JSON if it names JSON and does not prefer text. A
+// client that accepts neither gets text, as the same section allows: the proposal is
+// stored, and a 406 would deny that.
 func (r *Request) wantsJSON() bool {
 	accept := r.header("Accept")
 	json, named := quality(accept, contract.MediaTypeJSON)
@@ -19,8 +19,8 @@ func (r *Request) wantsJSON() bool {
 	return json > 0 && (json > text || json == text && named)
 }
 
-// quality returns the weight that an Accept header gives to a media type: that
-// of its most specific range. named reports whether that range is the type
+// quality returns the weight that an Accept header gives to a media type, taken from
+// the most specific matching range. named reports whether that range is the type
 // itself. Malformed ranges weigh nothing.
 func quality(accept, mediaType string) (weight float64, named bool) {
 	family, _, _ := strings.Cut(mediaType, "/")

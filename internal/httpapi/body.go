@@ -13,10 +13,10 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// Leaf reads the value at pointer of the request's body, such as
-// "#/geolocation/latitude", with a constructor of the domain. A value that is not
-// there, or that parse refuses, is T's zero value, and the request is refused
-// before its command is carried out; parse's error is what the client reads.
+// Leaf parses the value at pointer in the request's body, such as
+// "#/geolocation/latitude", with a constructor of the domain. If the value is missing
+// or parse refuses it, Leaf returns T's zero value and the request is refused before
+// its command is carried out; the client reads parse's error.
 func Leaf[T any](r *Request, pointer string, parse func(string) (T, error)) T {
 	var zero T
 	r.body.read[pointer] = true
@@ -32,9 +32,9 @@ func Leaf[T any](r *Request, pointer string, parse func(string) (T, error)) T {
 	return value
 }
 
-// finish returns why the request must not be carried out: a *refusal that names
-// everything that is wrong with its body, each with its place; or an error of ours,
-// when the endpoint's schema and what the operation read of it differ.
+// finish returns why the request must not be carried out: a *refusal that lists all
+// errors in its body with their places, or an internal error if the operation did not
+// read exactly the leaves of the endpoint's schema.
 func (r *Request) finish() error {
 	if r.endpoint.Body == nil {
 		return nil
@@ -64,7 +64,7 @@ func summary(problems int) string {
 	return fmt.Sprintf("The body has %d problems; see errors.", problems)
 }
 
-// malformed says where a body stops being JSON, without the parser's own words.
+// malformed says where a body stops being JSON, without quoting the parser.
 func malformed(body []byte, err error) string {
 	var syntax *jsontext.SyntacticError
 	switch {
@@ -80,12 +80,12 @@ func malformed(body []byte, err error) string {
 	}
 }
 
-// parser walks a body along a schema. It collects the texts of strings and numbers
-// by their pointer, and every departure from the schema.
+// parser walks a body along a schema. It collects the text of each string and number by
+// pointer, and every departure from the schema.
 //
-// It reads tokens instead of decoding into a struct: encoding/json would drop
-// unknown and duplicate members and replace broken UTF-8 and lone surrogates,
-// and what a client wrote must be stored as written or refused.
+// It reads tokens instead of decoding into a struct: encoding/json would drop unknown
+// and duplicate members and replace broken UTF-8 and lone surrogates, but what a client
+// wrote must be stored as written or refused.
 type parser struct {
 	decoder  *jsontext.Decoder
 	leaves   map[string]string
@@ -93,14 +93,15 @@ type parser struct {
 	problems []contract.FieldError
 }
 
-// parse reads a body. Its error is a *refusal: the body is no JSON at all.
+// parse reads a body. Its error is a *refusal, which means that the body is not JSON.
 func (p *parser) parse(schema contract.Schema, body []byte) error {
 	p.leaves, p.read = map[string]string{}, map[string]bool{}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return &refusal{kind: contract.ProblemInvalidBody,
 			detail: "The body is empty. " + contract.ProblemInvalidBody.Detail}
 	}
-	// Duplicates are found here, so that they are reported with the rest.
+	// Duplicates are checked by this parser, so that they are reported with other
+	// errors.
 	p.decoder = jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))
 	if err := p.document(schema, body); err != nil {
 		return &refusal{kind: contract.ProblemInvalidBody, detail: malformed(body, err)}
@@ -123,7 +124,7 @@ func (p *parser) document(schema contract.Schema, body []byte) error {
 		return err
 	}
 	end := int(p.decoder.InputOffset())
-	if _, err := p.decoder.ReadToken(); err != io.EOF {
+	if _, err := p.decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		if err == nil { // there is more JSON
 			behind := bytes.TrimLeft(body[end:], " \t\r\n")
 			err = &jsontext.SyntacticError{ByteOffset: int64(len(body) - len(behind))}
@@ -158,8 +159,8 @@ func (p *parser) value(schema contract.Schema, pointer string) error {
 	return nil
 }
 
-// mustBe says what a value of the wrong type should have been. A rule that names
-// its type says more than the type.
+// mustBe says what a value of the wrong type should have been. A rule that names the
+// type is more helpful than the type alone.
 func mustBe(schema contract.Schema) string {
 	switch schema.Type {
 	case contract.TypeObject:
@@ -209,8 +210,8 @@ func (p *parser) object(schema contract.Schema, pointer string) error {
 	return err
 }
 
-// escapePointer writes a member's name as a reference token of a JSON pointer in
-// a URI fragment (RFC 6901, sections 3 and 6), cut where nobody would read on.
+// escapePointer writes a member's name as a reference token of a JSON pointer in a URI
+// fragment (RFC 6901, sections 3 and 6), truncated if it is very long.
 func escapePointer(name string) string {
 	name = strings.ToValidUTF8(shorten(name), "")
 	var escaped strings.Builder

@@ -1,7 +1,7 @@
-// Package httpapi is the border between the REST proxy integration and what an
-// endpoint does: it turns a proxy event into a command, the result into an answer,
-// and every failure into a problem. Errors are logged here, once, and nowhere else.
-// It knows no endpoint; what one of them does is in the packages beneath it.
+// Package httpapi connects the REST proxy integration to what an endpoint does: it
+// turns a proxy event into a command, the result into an answer, and every failure into
+// a problem. It logs each error once; no other package logs errors. It knows no
+// endpoint; each endpoint's operation is in a subpackage.
 package httpapi
 
 import (
@@ -26,26 +26,26 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// Operation is what an endpoint does, apart from HTTP. C is its command.
+// Operation is what an endpoint does, without HTTP. C is its command.
 type Operation[C any] struct {
-	// Decode reads the command from the request, before anything is done. It must
-	// read every leaf of the endpoint's body with Leaf: one that it forgets is a
-	// failure of every request, so that no member is ever dropped silently.
+	// Decode reads the command from the request. It must read every leaf of the
+	// endpoint's body with Leaf: if it forgets one, every request fails, so no member
+	// is ever dropped silently.
 	Decode func(*Request) C
 
 	// Do carries the command out. Its context ends early enough for an answer.
 	Do func(context.Context, C) (Answer, error)
 
-	// Problems tells what Do's own errors mean, found with errors.Is. The errors of
+	// Problems maps Do's own errors, matched with errors.Is, to problems. The errors of
 	// package eventstore need not be listed.
 	Problems map[error]contract.ProblemType
 }
 
 // Answer is a success.
 type Answer struct {
-	JSON     any         // for a client that prefers JSON, or where the endpoint has no text
-	Replayed bool        // an earlier request with the same key was answered so
-	Log      []slog.Attr // what the log should say of it
+	JSON     any         // for a client that prefers JSON, or if the endpoint has no text
+	Replayed bool        // the answer repeats that to an earlier request with the same key
+	Log      []slog.Attr // attributes for the log
 }
 
 // Handler answers one endpoint. It is safe for concurrent use.
@@ -59,16 +59,16 @@ type Handler struct {
 	warm     atomic.Bool
 }
 
-// Config is a Handler's surroundings.
+// Config connects a Handler to its environment.
 type Config struct {
-	Output       io.Writer        // gets the logs and metrics, one JSON line each
+	Output       io.Writer        // receives logs and metrics, one JSON line each
 	Now          func() time.Time // nil: time.Now
 	FunctionName string           // dimension of the metrics
 	LogLevel     string           // the least level of a log line, as AWS_LAMBDA_LOG_LEVEL names it; "": INFO
 	CORSOrigins  []string         // web origins that may read answers
 }
 
-// FromEnvironment returns the surroundings of a function in Lambda.
+// FromEnvironment returns the configuration of a function in Lambda.
 func FromEnvironment(getenv func(string) string) Config {
 	return Config{
 		Output:       os.Stdout,
@@ -104,9 +104,9 @@ func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) 
 	}
 }
 
-// Handle answers one proxy event. It never returns an error: Lambda would log
-// that outside the log format and API Gateway would answer it with a body of its
-// own. Every failure, a panic included, becomes a problem.
+// Handle answers one proxy event. It never returns an error: Lambda would log it
+// outside the log format, and API Gateway would answer with a body of its own. Every
+// failure, including a panic, becomes a problem.
 func (h *Handler) Handle(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	began := time.Now()
 	request := newRequest(ctx, h.endpoint, event)
@@ -133,11 +133,11 @@ type result struct {
 	kind         contract.ProblemType
 	cause        error         // for the log
 	stack        []byte        // of a panic, for the log
-	storeLatency time.Duration // 0: the store was not asked
+	storeLatency time.Duration // 0: the store was not called
 }
 
-// answer does the work and turns a panic into a result, so that the next
-// request finds a working function.
+// answer does the work. It turns a panic into a result, so that the function can take
+// the next request.
 func (h *Handler) answer(ctx context.Context, r *Request) (res result) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
@@ -159,8 +159,7 @@ func (h *Handler) answer(ctx context.Context, r *Request) (res result) {
 	return res
 }
 
-// answerReserve is the part of the invocation's time that is kept for answering
-// when the store does not.
+// answerReserve is the time kept for sending an answer when the store does not respond.
 const answerReserve = 500 * time.Millisecond
 
 // beforeDeadline returns a context that ends early enough for a problem to be
@@ -173,7 +172,7 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-answerReserve))
 }
 
-// failed gives an error its problem. This is the one table from errors to
+// failed returns the problem for an error. This is the only table from errors to
 // statuses; an operation adds its own errors to it.
 func (h *Handler) failed(r *Request, err error) result {
 	var (
@@ -227,7 +226,7 @@ func (h *Handler) response(r *Request, res result) events.APIGatewayProxyRespons
 	return response
 }
 
-// toJSON encodes a problem, or an answer, which an operation makes of what can be
+// toJSON encodes a problem or an answer. Operations return only answers that can be
 // encoded.
 func toJSON(body any) string {
 	encoded, err := json.Marshal(body)

@@ -15,20 +15,19 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// Attributes of log lines, for CloudWatch Logs Insights.
+// Attributes of log lines, for queries in CloudWatch Logs Insights.
 const (
 	logRequestID       = "requestId"       // of the API request, as the client sees it
 	logLambdaRequestID = "lambdaRequestId" // of the invocation
 	logColdStart       = "coldStart"       // true on the first line of an environment
 )
 
-// NewLogger returns a logger that writes one JSON line a fact, with the names
-// that Lambda's own JSON log format uses for time, level and message:
+// NewLogger returns a logger that writes one JSON line per record, with the names that
+// Lambda's own JSON log format uses for time, level and message:
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
 //
-// The Lambda library's own handler does not serve: it writes to os.Stdout alone, says
-// nanoseconds and the local time, and puts the invocation's id where the request's
-// belongs.
+// The Lambda library's own handler does not fit: it writes only to os.Stdout, logs
+// nanoseconds and local time, and puts the invocation's id where the request's belongs.
 func NewLogger(output io.Writer) *slog.Logger { return newLogger(output, slog.LevelInfo) }
 
 func newLogger(output io.Writer, level slog.Level) *slog.Logger {
@@ -49,8 +48,9 @@ func newLogger(output io.Writer, level slog.Level) *slog.Logger {
 	}))
 }
 
-// logLevel is the level of one of Lambda's names: INFO, Lambda's default, if it is
-// none of them. https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+// logLevel returns the level with this Lambda name, or INFO, Lambda's default, for any
+// other name.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 func logLevel(name string) slog.Level {
 	switch name {
 	case "TRACE":
@@ -68,7 +68,7 @@ func logLevel(name string) slog.Level {
 	}
 }
 
-// lineWriter keeps lines of concurrent requests whole.
+// lineWriter keeps concurrent requests from mixing their lines.
 type lineWriter struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -121,25 +121,25 @@ func milliseconds(d time.Duration) float64 {
 
 const redacted = "[redacted]"
 
-// loggedHeaders are the headers whose values cannot be secrets. The list is of
-// what may be shown, not of what must be hidden, because a client may send a
-// token under any name.
+// loggedHeaders are the headers whose values cannot be secrets. It lists what may be
+// shown instead of what must be hidden, because a client may send a token under any
+// name.
 var loggedHeaders = []string{
 	"Accept", "Accept-Encoding", "Accept-Language", "Cloudfront-Forwarded-Proto", "Cloudfront-Viewer-Country",
 	"Content-Length", "Content-Type", "Host", "Origin", "User-Agent", "Via", "X-Amz-Date",
 	"X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto",
 }
 
-// Bounds of what one line repeats of a request, so that no client writes a long log:
-// names of headers or parameters, values of one of them, and bytes of a name or value.
+// Limits on what a log line repeats of a request, so that a client cannot flood the
+// log: names of headers or parameters, values per name, and bytes per name or value.
 const (
 	maxLoggedNames  = 50
 	maxLoggedValues = 5
 	maxLoggedBytes  = 500
 )
 
-// redact returns what the log shows of an event. It is made of the parts that are
-// known to be harmless; whatever else an event brings shows its name alone.
+// redact returns what the log shows of an event: the values known to be harmless, and
+// only the names of other headers and parameters.
 func redact(r *Request) []slog.Attr {
 	event := r.event
 	seen := []slog.Attr{
@@ -168,8 +168,8 @@ func redact(r *Request) []slog.Attr {
 	return append(seen, slog.String("body", cut(event.Body, contract.BodyMaxBytes)), slog.Bool("isBase64Encoded", event.IsBase64Encoded))
 }
 
-// logged returns the names, and the values of those that may be shown, as far as the
-// bounds allow. What it leaves out it counts under the name "…".
+// logged returns the names, with the values of those that may be shown, within the
+// limits. It counts what it leaves out under the name "…".
 func logged(all map[string][]string, shown []string) map[string][]string {
 	names := slices.Concat(shown, slices.Sorted(maps.Keys(all))) // those with values first
 	seen := map[string][]string{}
@@ -199,7 +199,8 @@ func logged(all map[string][]string, shown []string) map[string][]string {
 	return seen
 }
 
-// cut returns the beginning of a text, up to so many bytes, without a broken character.
+// cut returns at most that many bytes from the start of text, without splitting a
+// character.
 func cut(text string, most int) string {
 	if len(text) <= most {
 		return text

@@ -11,7 +11,7 @@ import (
 
 // metrics writes CloudWatch metrics as log lines in the embedded metric format:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-// It costs no call, no permission and no waiting.
+// This needs no API call, no permission and no waiting.
 type metrics struct {
 	output   io.Writer
 	function string
@@ -52,7 +52,7 @@ func (m metrics) write(requestID string, res result) {
 	if err != nil {
 		panic(err) // strings and numbers always encode
 	}
-	// Nobody can be told when standard output is gone.
+	// If standard output is gone, there is nowhere to report it.
 	_, _ = m.output.Write(append(encoded, '\n'))
 }
 

@@ -19,7 +19,7 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// Request is what a client asks of an endpoint.
+// Request is a client's request to an endpoint.
 type Request struct {
 	ID         string                     // as the client sees it
 	Key        *eventstore.IdempotencyKey // nil: there is none
@@ -37,8 +37,8 @@ func newRequest(ctx context.Context, endpoint contract.Endpoint, event events.AP
 	if invocation, ok := lambdacontext.FromContext(ctx); ok {
 		r.invocation = invocation.AwsRequestID
 	}
-	// An event that came past the gateway has the invocation's id, or failing that a
-	// fresh one.
+	// An event that did not come from the gateway gets the invocation's id or, without
+	// one, a new id.
 	if r.ID = cmp.Or(event.RequestContext.RequestID, r.invocation); r.ID == "" {
 		r.ID = uuid.NewString()
 	}
@@ -46,8 +46,8 @@ func newRequest(ctx context.Context, endpoint contract.Endpoint, event events.AP
 	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
 		single.Add(name, event.Headers[name])
 	}
-	// A header may come in several spellings of its name, of which none may hide
-	// another; sorted, since the order of a map must not decide anything.
+	// A header's name may come in several spellings, and none may hide another. They
+	// are sorted, because a map's order must not decide anything.
 	for _, name := range slices.Sorted(maps.Keys(event.MultiValueHeaders)) {
 		for _, value := range event.MultiValueHeaders[name] {
 			r.values.Add(name, value)
@@ -62,12 +62,12 @@ func newRequest(ctx context.Context, endpoint contract.Endpoint, event events.AP
 	return r
 }
 
-// header returns a header's values as one, as RFC 9110, section 5.2, joins them.
+// header returns a header's values joined into one, as RFC 9110, section 5.2, defines.
 func (r *Request) header(name string) string {
 	return strings.Join(r.values.Values(name), ", ")
 }
 
-// refusal says that the request is at fault, and how.
+// refusal says what is wrong with the request.
 type refusal struct {
 	kind   contract.ProblemType
 	detail string // empty: the kind's own
@@ -85,9 +85,9 @@ func (e *refusal) Error() string {
 	return text
 }
 
-// read takes in the parts of the request that the endpoint cares for. Its errors
-// are of type *refusal; what is wrong with single values of a body is kept for
-// finish, so that all of it is reported at once.
+// read reads the parts of the request that the endpoint uses. Its errors are of type
+// *refusal. Errors in single values of a body are left to finish, which reports them
+// all at once.
 func (r *Request) read() error {
 	if r.endpoint.Body != nil && !r.isJSON() {
 		return &refusal{kind: contract.ProblemUnsupportedMediaType,
@@ -126,9 +126,9 @@ func decodeBody(event events.APIGatewayProxyRequest) ([]byte, error) {
 	return base64.StdEncoding.DecodeString(event.Body)
 }
 
-// isJSON reports whether the body is declared as JSON. No declaration counts as
-// one: API consoles send none. Parameters, such as a charset, change nothing:
-// JSON is UTF-8 (RFC 8259, section 8.1).
+// isJSON reports whether the body is declared as JSON. A missing declaration counts as
+// JSON: API consoles send none. Parameters such as a charset are ignored: JSON is UTF-8
+// (RFC 8259, section 8.1).
 func (r *Request) isJSON() bool {
 	declared := r.header("Content-Type")
 	if declared == "" {
@@ -144,11 +144,11 @@ func isIdentity(coding string) bool {
 	return coding == "" || strings.EqualFold(coding, "identity")
 }
 
-// anonymous is the caller of an API that is open to all. Its clients share one
-// scope of keys, which is why the documentation asks for random ones.
+// anonymous is the caller of an open API. All its clients share one scope of keys, so
+// the documentation asks for random keys.
 const anonymous = "anonymous"
 
-// readKey sets the request's key in its scope, if there is one.
+// readKey sets the request's key and its scope, if there is a key.
 func (r *Request) readKey() error {
 	values := r.values.Values(contract.HeaderIdempotencyKey)
 	if len(values) == 0 {
@@ -211,7 +211,7 @@ func unquote(value string) (string, bool) {
 	return "", false
 }
 
-// shorten bounds what a problem repeats of the client's words.
+// shorten limits how much of a client's text a problem repeats.
 func shorten(s string) string {
 	const most = 100
 	if len(s) <= most {

@@ -2,8 +2,8 @@ package openapi
 
 import "visitplannr/internal/contract"
 
-// The parts of an OpenAPI 3.1 document that this one needs, as
-// https://spec.openapis.org/oas/v3.1.1.html names and orders them.
+// The parts of an OpenAPI 3.1 document that this API needs, with the names and the
+// order of https://spec.openapis.org/oas/v3.1.1.html.
 type (
 	document struct {
 		OpenAPI    string                `json:"openapi"`

@@ -1,6 +1,6 @@
-// Package openapi describes the API in OpenAPI 3.1, made of the same values that
-// the gateway and the functions are made of. docs/openapi.yaml holds the result; a
-// test writes it anew.
+// Package openapi describes the API in OpenAPI 3.1. It derives the description from the
+// same values as the gateway and the functions. docs/openapi.yaml holds the result; a
+// test keeps it up to date.
 package openapi
 
 import (
@@ -20,7 +20,7 @@ import (
 // headerRetryAfter is defined by RFC 9110, section 10.2.3.
 const headerRetryAfter = "Retry-After"
 
-// exampleRequestID is the request of all examples.
+// exampleRequestID is the request id in all examples.
 const exampleRequestID = "6c4a1f3e-2b7d-4e0c-9a58-d1f0b3c2e4a6"
 
 // YAML returns the description of the endpoints, as docs/openapi.yaml holds it.
@@ -31,8 +31,8 @@ func YAML(endpoints []contract.Endpoint) ([]byte, error) {
 	if err := encoder.Encode(describe(endpoints)); err != nil {
 		return nil, fmt.Errorf("encode description: %w", err)
 	}
-	// JSON is YAML. Reading it as nodes keeps the order of members, and the nodes
-	// only have to lose the style of JSON.
+	// JSON is valid YAML. Reading it as nodes keeps the order of members; only the
+	// nodes' JSON style has to be removed.
 	var root yaml.Node
 	if err := yaml.Unmarshal(text.Bytes(), &root); err != nil {
 		return nil, fmt.Errorf("read description: %w", err)
@@ -90,7 +90,7 @@ func describe(endpoints []contract.Endpoint) document {
 				},
 			},
 		},
-		// The empty requirement stands for a local run and a stack with open access.
+		// The empty requirement covers the local run and a stack with access=open.
 		Security: []map[string][]string{{securitySigV4: {}}, {}},
 		Paths:    paths,
 		Components: components{
@@ -173,7 +173,7 @@ func keyParameter() parameter {
 	}
 }
 
-// responses lists success and every problem that the endpoint can have, by status.
+// responses lists success and every problem that the endpoint can return, by status.
 func responses(e contract.Endpoint) map[string]response {
 	success := response{
 		Description: "Done.",
@@ -218,7 +218,7 @@ func responses(e contract.Endpoint) map[string]response {
 	return all
 }
 
-// canHave tells whether a request to the endpoint can have the problem.
+// canHave reports whether a request to the endpoint can get the problem.
 func canHave(e contract.Endpoint, problem contract.ProblemType) bool {
 	switch problem.Type {
 	case contract.ProblemInvalidBody.Type, contract.ProblemUnsupportedMediaType.Type:
@@ -234,7 +234,8 @@ func withoutStatus(problem contract.ProblemType) contract.ProblemType {
 	return problem
 }
 
-// problemResponse is an answer that is one of some problems, with an example of each.
+// problemResponse describes an answer that is one of several problems, with an example
+// of each.
 func problemResponse(description string, problems ...contract.ProblemType) response {
 	headers := []string{contract.HeaderRequestID}
 	examples := map[string]example{}
@@ -264,7 +265,7 @@ func twoErrors(body contract.Schema) example {
 	return example{}
 }
 
-// slug is the part of a problem's type that differs from the others'.
+// slug returns the part of a problem's type that is its own.
 func slug(problem contract.ProblemType) string {
 	return problem.Type[strings.LastIndexByte(problem.Type, ':')+1:]
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Template is a CloudFormation template, as far as a review looks into it.
+// Template is the part of a CloudFormation template that a review reads.
 type Template struct {
 	Resources map[string]map[string]any
 }
@@ -35,7 +35,7 @@ func (t Template) kind(id string) string {
 type Change struct {
 	ID     string // of the resource
 	Type   string // of the resource
-	Path   string // of the value, such as Properties.Timeout; "" for the whole resource
+	Path   string // to the value, such as Properties.Timeout; "" for the whole resource
 	Before any    // nil: there was none
 	After  any    // nil: there is none
 }
@@ -43,8 +43,8 @@ type Change struct {
 func (c Change) isNew() bool  { return c.Path == "" && c.Before == nil }
 func (c Change) isGone() bool { return c.Path == "" && c.After == nil }
 
-// String returns the change as one line. That of a new resource says what it lets
-// anybody do, and what it exposes.
+// String returns the change as one line. For a new resource the line says what it
+// permits and exposes.
 func (c Change) String() string {
 	where := c.Type + " " + c.ID
 	switch {
@@ -87,10 +87,10 @@ func without(list, other []any) []any {
 	})
 }
 
-// Changes lists what differs between two templates, by resource and then by
-// path. Lists of the same length are compared element by element; others are one
-// value each, and so are a statement of a policy and what a function such as Ref
-// computes. A resource that is new or gone is one change.
+// Changes lists what differs between two templates, by resource and then by path. Lists
+// of the same length are compared element by element. Lists of different lengths,
+// policy statements and functions such as Ref are compared as a whole. A new or removed
+// resource is one change.
 func Changes(before, after Template) []Change {
 	var changes []Change
 	ids := slices.Collect(maps.Keys(before.Resources))
@@ -148,15 +148,15 @@ func compare(before, after any, path string, differ func(path string, before, af
 	}
 }
 
-// alike returns two lists when they have the same length.
+// alike returns two values as lists if they are lists of the same length.
 func alike(before, after any) (b, a []any, ok bool) {
 	b, bIsList := before.([]any)
 	a, aIsList := after.([]any)
 	return b, a, bIsList && aIsList && len(b) == len(a)
 }
 
-// atomic tells what is only understood as a whole: a CloudFormation function, such
-// as Ref or Fn::GetAtt, and a statement of a policy.
+// atomic reports whether a value only makes sense as a whole: a CloudFormation function
+// such as Ref or Fn::GetAtt, or a policy statement.
 func atomic(m map[string]any) bool {
 	if _, isStatement := m["Effect"]; isStatement {
 		return true
@@ -167,7 +167,7 @@ func atomic(m map[string]any) bool {
 	return false
 }
 
-// concern is a kind of change that a reviewer must not overlook.
+// concern is a kind of change that a reviewer must not miss.
 type concern struct {
 	title string
 	types *regexp.Regexp // of resources
@@ -175,8 +175,7 @@ type concern struct {
 	ofNew bool           // whether a value of a new resource counts too
 }
 
-// concerns are in the order in which a reviewer should worry. A change belongs to
-// the first that takes it.
+// concerns are ordered by gravity. A change belongs to the first that matches.
 var concerns = []concern{
 	{title: "Who may do what", types: regexp.MustCompile(`^AWS::(IAM|Lambda::(Permission|LayerVersionPermission|Url)|S3::BucketPolicy|SNS::TopicPolicy|SQS::QueuePolicy)`), ofNew: true},
 	{title: "Who may do what", types: anything, ofNew: true,
@@ -186,7 +185,7 @@ var concerns = []concern{
 		paths: regexp.MustCompile(`(AuthorizationType|AuthorizerId|ApiKeyRequired|^Properties\.HttpMethod$|RequestValidatorId|RequestModels|EndpointConfiguration|Access-Control-|CORS_ORIGINS)`)},
 	{title: "Who may call the API, and with what", types: regexp.MustCompile(`^AWS::ApiGateway::(Model|Method)$`),
 		paths: regexp.MustCompile(`^(Properties\.Schema\b.*|)$`)},
-	{title: "What happens to stored data", types: anything, ofNew: true, // a stream, and who reads one
+	{title: "What happens to stored data", types: anything, ofNew: true, // a stream and its readers
 		paths: regexp.MustCompile(`(StreamSpecification|EventSourceArn|SelfManagedEventSource)`)},
 	{title: "What happens to stored data", types: regexp.MustCompile(`^AWS::Lambda::EventSourceMapping$`)},
 	{title: "What happens to stored data", types: anything,
@@ -206,11 +205,11 @@ var concerns = []concern{
 var (
 	anything = regexp.MustCompile(``)
 
-	// harmless says nothing that the line of its resource does not.
+	// harmless matches values that add nothing to the line of their resource.
 	harmless = regexp.MustCompile(`^(Type|Metadata.*|DependsOn.*)$|PolicyDocument\.Version$|PolicyName$|[dD]escription$`)
 )
 
-// concern returns which of the concerns the change belongs to, or -1.
+// concern returns the index of the concern that the change belongs to, or -1.
 func (c Change) concern(partOfNew bool) int {
 	if harmless.MatchString(c.Path) {
 		return -1
@@ -226,9 +225,9 @@ type Group struct {
 	Changes []Change
 }
 
-// Concerns returns the changes that bear on security or safety, the gravest
-// first. What is left is for the ordinary diff to show. A new resource stands where
-// the gravest of its values does.
+// Concerns returns the changes that affect security or safety, gravest first. The
+// ordinary diff shows the others. A new resource is placed by the gravest of its
+// values.
 func Concerns(changes []Change) []Group {
 	of := map[string][]Change{}
 	for _, c := range changes {

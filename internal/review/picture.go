@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// pictureLimit is how many nodes a picture has at most: nobody reads more.
+// pictureLimit is the most nodes in a picture: a larger one is unreadable.
 const pictureLimit = 25
 
-// picture draws what changes and what that touches directly, as a flowchart for
-// mermaid (https://mermaid.js.org/syntax/flowchart.html). An arrow goes from a
-// resource to one that it refers to. The stages share one picture.
+// picture draws what changes and its direct neighbours as a flowchart for mermaid
+// (https://mermaid.js.org/syntax/flowchart.html). An arrow goes from a resource to one
+// that it refers to. The stages share one picture.
 func picture(stacks []stackDiff) string {
 	type node struct {
 		id, kind string
@@ -96,7 +96,7 @@ func picture(stacks []stackDiff) string {
 `
 }
 
-// unsafe is what cannot stand in a label of mermaid as it is.
+// unsafe matches what mermaid does not allow in a label.
 var unsafe = regexp.MustCompile(`[^A-Za-z0-9:<>/ .-]`)
 
 // references returns the logical IDs that a value refers to.

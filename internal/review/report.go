@@ -6,25 +6,25 @@ import (
 	"unicode/utf8"
 )
 
-// Report is what a reviewer reads. What stages have in common stands in it once.
+// Report is what a reviewer reads. It says once what several stages share.
 type Report struct {
 	headline []section
 	concerns []section
 	all      []section // what cdk diff shows
-	picture  string    // for mermaid; empty where no resource changes
+	picture  string    // for mermaid; empty if no resource changes
 	base     string
 }
 
-// A line is something to read under a title, or without one.
+// A line is a line of the report, under a title or without one.
 type line struct{ title, text string }
 
-// A section is what exactly these stages have in common.
+// A section is what exactly these stages share.
 type section struct {
 	stages string
 	lines  []line
 }
 
-// breaksTitle stands above what breaks the API's contract.
+// breaksTitle is the heading of what breaks the API's contract.
 const breaksTitle = "!! What can break clients of the API"
 
 func newReport(stacks []stackDiff, breaks []line, base string) *Report {
@@ -35,14 +35,14 @@ func newReport(stacks []stackDiff, breaks []line, base string) *Report {
 		picture:  picture(stacks),
 		base:     base,
 	}
-	// What is lost comes before everything else, whichever stage loses it.
+	// Losses come before everything else, in whichever stage.
 	slices.SortStableFunc(r.concerns, func(a, b section) int {
 		return min(len(a.lines[0].title), 1) - min(len(b.lines[0].title), 1)
 	})
 	return r
 }
 
-// sections sorts what each stage has by which others have it too.
+// sections groups lines by the stages that share them.
 func sections(stacks []stackDiff, of func(stackDiff) []line) []section {
 	stages := map[line][]string{}
 	var order []line
@@ -110,9 +110,8 @@ func (r *Report) Text() string {
 // commentLimit is how many characters a comment on GitHub holds.
 const commentLimit = 65_536
 
-// Markdown returns the report as a comment on a pull request, within GitHub's
-// limit. Its first line is the same in every report, so that the comment can be
-// found and replaced.
+// Markdown returns the report as a comment on a pull request, within GitHub's limit.
+// The first line is always the same, so that the comment can be found and replaced.
 func (r *Report) Markdown() string {
 	out := "<!-- visitplannr diff -->\n### What this changes in the deployed stacks\n\n"
 	for _, h := range r.headline {
@@ -129,23 +128,23 @@ func (r *Report) Markdown() string {
 	}
 	if len(r.all) > 0 {
 		out += "\n<details><summary>" + allTitle + "</summary>\n\n"
-		const spare = 1000 // for what is around the text
+		const spare = 1000 // for the text around it
 		out += fence("", r.cut(text(r.all), commentLimit-spare-utf8.RuneCountInString(out))) + "\n</details>\n"
 	}
 	return out
 }
 
-// cut shortens a text to a limit of characters, and the advice where the rest is.
+// cut shortens a text to a limit of characters and says where to find the rest.
 func (r *Report) cut(text string, limit int) string {
 	runes := []rune(text)
 	if len(runes) <= limit {
 		return text
 	}
 	return string(runes[:limit]) +
-		"\n… A comment holds no more. For the whole, run: go run ./cmd/visitplannr diff " + r.base + "\n"
+		"\n… (cut to fit a comment). For all of it, run: go run ./cmd/visitplannr diff " + r.base + "\n"
 }
 
-// fence makes a code block of a text, which may hold code blocks itself.
+// fence makes a code block of a text, which may itself contain code blocks.
 func fence(language, text string) string {
 	mark := "```"
 	for strings.Contains(text, mark) {

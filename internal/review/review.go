@@ -1,7 +1,6 @@
-// Package review shows what a change of the sources does to the deployed stack,
-// before anybody deploys it: it synthesizes two states of the repository and
-// compares their templates, and what they promise to clients of the API. It needs
-// neither an AWS account nor the network.
+// Package review shows what a change of the sources does to the deployed stacks before
+// it is deployed. It synthesizes two states of the repository and compares their
+// templates and their descriptions of the API. It needs no AWS account and no network.
 package review
 
 import (
@@ -22,14 +21,14 @@ import (
 // Options say what to compare.
 type Options struct {
 	Root    string   // the module's directory; its work tree is the new state
-	Base    string   // what git calls the old state: a branch, a tag, a commit
-	Stages  []string // each is a stack of its own
+	Base    string   // the old state: a branch, tag or commit
+	Stages  []string // each has its own stack
 	Context []string // further context for both states, as KEY=VALUE
 }
 
-// Diff compares the two states. It reports the first thing that could not be done.
-// ErrNoApp says that the old state has no CDK app yet. When it returns, the work
-// tree of git that it needed is gone.
+// Diff compares the two states. It returns the first error; ErrNoApp says that the old
+// state has no CDK app yet. Before it returns, it removes the git work tree that it
+// created.
 func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 	cdk, err := findCDK(o.Root)
 	if err != nil {
@@ -49,7 +48,7 @@ func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, err
 	}
 	defer func() {
-		// Also after Ctrl-C: git would remember the work tree.
+		// Even after Ctrl-C, or git would keep a record of the work tree.
 		_, removed := git(context.WithoutCancel(ctx), o.Root, "worktree", "remove", "--force", base)
 		err = errors.Join(err, removed)
 	}()
@@ -57,8 +56,8 @@ func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 		return nil, fmt.Errorf("%w: %s (%.12s) has no cdk.json", ErrNoApp, o.Base, commit)
 	}
 
-	// The two states are independent, so they are synthesized side by side; the
-	// stages of one state share its build directory.
+	// The two states are independent and are synthesized in parallel. The stages of one
+	// state share a build directory, so they are synthesized in turn.
 	old := states{cdk, base, filepath.Join(scratch, "old"), o}
 	work := states{cdk, o.Root, filepath.Join(scratch, "new"), o}
 	var synthesis sync.WaitGroup
@@ -89,8 +88,8 @@ func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 	return newReport(stacks, breaks, o.Base), nil
 }
 
-// contractBreaks names what can break a client of the API, by its description in
-// both states. A state without one promises nothing.
+// contractBreaks lists what can break a client, by comparing the API's descriptions in
+// both states. A state without a description promises nothing.
 func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]line, error) {
 	const file = "docs/openapi.yaml"
 	var files, texts [2]string
@@ -145,8 +144,8 @@ func (s states) synth(ctx context.Context) error {
 	return nil
 }
 
-// run runs the CDK's command line in the state's directory, without credentials:
-// with some it would ask AWS which account they belong to.
+// run runs the CDK's command line in the state's directory. It hides credentials, with
+// which the CDK would ask AWS for their account.
 func (s states) run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, s.cdk, args...)
 	cmd.Dir = s.dir
@@ -162,7 +161,7 @@ func (s states) run(ctx context.Context, args ...string) (string, error) {
 type synthesized struct {
 	template  Template
 	text      []byte
-	protected bool // against deletion of the stack; not in the template
+	protected bool // termination protection, which is not in the template
 }
 
 func read(assembly, stack string) (synthesized, error) {
@@ -202,7 +201,7 @@ func findCDK(root string) (string, error) {
 func resolve(ctx context.Context, root, base string) (string, error) {
 	commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", base+"^{commit}")
 	if err != nil {
-		return "", fmt.Errorf("%q is no commit, branch or tag of this repository", base)
+		return "", fmt.Errorf("%q is not a commit, branch or tag of this repository", base)
 	}
 	return commit, nil
 }

@@ -248,7 +248,7 @@ func TestDiff(t *testing.T) {
 	t.Run("a base that is no commit is named", func(t *testing.T) {
 		dir, _ := repository(t)
 		for _, base := range []string{"nonsense", "--help", ""} {
-			if _, err := diff(t, dir, base); err == nil || !strings.Contains(err.Error(), `"`+base+`" is no commit`) {
+			if _, err := diff(t, dir, base); err == nil || !strings.Contains(err.Error(), `"`+base+`" is not a commit`) {
 				t.Errorf("base %q: got %v, want it named", base, err)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// status is what becomes of a resource, the gravest last.
+// status is what happens to a resource, gravest last.
 type status int
 
 const (
@@ -32,12 +32,12 @@ type stackDiff struct {
 	stage         string
 	before, after Template
 	changes       []Change
-	all           []line            // what cdk diff shows; none: nothing differs
-	status        map[string]status // by logical ID, of what does not stay as it is
+	all           []line            // what cdk diff shows; empty: no difference
+	status        map[string]status // by logical ID, of resources that change
 	because       map[string]string // by logical ID, the properties that make CloudFormation replace it
 }
 
-// compareStacks compares a stage of two states that are synthesized.
+// compareStacks compares a stage in two synthesized states.
 func compareStacks(ctx context.Context, old, work states, stage string) (d stackDiff, err error) {
 	stack := "visitplannr-" + stage
 	before, err := read(old.assembly(stage), stack)
@@ -77,8 +77,8 @@ func compareStacks(ctx context.Context, old, work states, stage string) (d stack
 	return d, nil
 }
 
-// reissued are made anew by the CDK whenever what they hold changes. That is how
-// they are used, and not worth a reviewer's attention.
+// reissued are the types that the CDK replaces whenever their content changes. That is
+// intended and needs no attention.
 var reissued = regexp.MustCompile(`^AWS::(ApiGateway::Deployment|Lambda::Version)$`)
 
 var (
@@ -86,9 +86,9 @@ var (
 	cause     = regexp.MustCompile(`(?m)^ .─ \[.\] (\S+) \((?:requires|may cause) replacement\)$`)
 )
 
-// readCDK takes the output of cdk diff apart, by resource, and learns which are
-// replaced: the CDK's command line holds CloudFormation's specification, which says
-// what cannot be changed in place.
+// readCDK splits the output of cdk diff by resource and reads which are replaced. The
+// CDK's command line contains CloudFormation's specification, which says what cannot be
+// changed in place.
 func (d *stackDiff) readCDK(output string) {
 	title, fresh := "", true
 	for text := range strings.SplitSeq(output, "\n") {
@@ -125,7 +125,7 @@ func (d *stackDiff) readCDK(output string) {
 	}
 }
 
-// headline counts what becomes of the resources.
+// headline counts what happens to the resources.
 func (d stackDiff) headline() string {
 	var count [replaced + 1]int
 	for _, s := range d.status {
@@ -146,21 +146,21 @@ func (d stackDiff) headline() string {
 	return "no changes"
 }
 
-// held is what is lost with a resource that holds something.
+// held is what is lost with each type of resource that holds data.
 var held = []struct {
 	types *regexp.Regexp
 	what  string
 }{
 	{regexp.MustCompile(`^AWS::DynamoDB::(Global)?Table$`), "its events"},
 	{regexp.MustCompile(`^AWS::Logs::LogGroup$`), "its log entries"},
-	{regexp.MustCompile(`^AWS::(S3::Bucket|SQS::Queue|Kinesis::Stream|Backup::BackupVault|EFS::FileSystem|RDS::DB(Instance|Cluster)|SecretsManager::Secret|KMS::Key)$`), "what it holds"},
+	{regexp.MustCompile(`^AWS::(S3::Bucket|SQS::Queue|Kinesis::Stream|Backup::BackupVault|EFS::FileSystem|RDS::DB(Instance|Cluster)|SecretsManager::Secret|KMS::Key)$`), "its contents"},
 }
 
-// addressed are known to clients by a URL that ends with them.
+// addressed are types whose URL clients use; the URL ends with the resource.
 var addressed = regexp.MustCompile(`^AWS::(ApiGateway::RestApi|ApiGatewayV2::Api|Lambda::Url)$`)
 
-// loss says that a resource is replaced or gone, and what is lost with it; "" for
-// one that stays, or goes without a loss.
+// loss says that a resource is replaced or removed, and what is lost with it. It is ""
+// for a resource that stays or whose removal loses nothing.
 func (d stackDiff) loss(id string) string {
 	before, after := d.before.Resources[id], d.after.Resources[id]
 	kind := d.before.kind(id)
@@ -187,7 +187,7 @@ func (d stackDiff) loss(id string) string {
 		}
 	}
 	if addressed.MatchString(kind) {
-		return text + ": its URL ends, and clients need another"
+		return text + ": its URL stops working, and clients need a new one"
 	}
 	if d.status[id] == gone {
 		return ""
@@ -195,14 +195,14 @@ func (d stackDiff) loss(id string) string {
 	return text
 }
 
-// keeps tells the policies that keep a resource or what it holds. Without one, what
-// is replaced or gone is deleted
+// keeps reports whether a policy keeps a resource or its contents. Without such a
+// policy a replaced or removed resource is deleted
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html).
 func keeps(policy any) bool {
 	return policy == "Retain" || policy == "RetainExceptOnCreate" || policy == "Snapshot"
 }
 
-// lines returns what a reviewer must not overlook, the gravest first.
+// lines returns what a reviewer must not miss, gravest first.
 func (d stackDiff) lines(breaks []line) []line {
 	var lines []line
 	told := map[string]bool{}
@@ -212,7 +212,7 @@ func (d stackDiff) lines(breaks []line) []line {
 			lines = append(lines, line{"", text})
 		}
 	}
-	slices.SortStableFunc(lines, func(a, b line) int { // those that hold something first
+	slices.SortStableFunc(lines, func(a, b line) int { // those that hold data first
 		return strings.Count(b.text, ": ") - strings.Count(a.text, ": ")
 	})
 	lines = append(lines, breaks...)

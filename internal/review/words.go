@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// short returns a value of a template as a reviewer reads it, in one line: a
-// statement of a policy as a sentence, a function such as Fn::GetAtt as what it
-// stands for. A long one is cut.
+// short returns a template's value in one readable line: a policy statement as a
+// sentence, a function such as Fn::GetAtt as what it refers to. A long value is cut.
 func short(v any) string {
 	const enough = 400
 	text := []rune(words(v, true))
@@ -20,7 +19,7 @@ func short(v any) string {
 	return string(text)
 }
 
-// words returns a value with its strings in quotes or without.
+// words returns a value, with or without quotes around strings.
 func words(v any, quoted bool) string {
 	switch v := v.(type) {
 	case nil:
@@ -46,7 +45,7 @@ func words(v any, quoted bool) string {
 		}
 		return "{" + strings.Join(members, ", ") + "}"
 	}
-	text, err := json.Marshal(v) // escapes what would break the line
+	text, err := json.Marshal(v) // escapes line breaks
 	if err != nil {
 		return fmt.Sprintf("%q", fmt.Sprint(v))
 	}
@@ -57,7 +56,7 @@ func words(v any, quoted bool) string {
 	return line
 }
 
-// joined returns the elements of a list as one text.
+// joined returns the elements of a list as text.
 func joined(list any, separator string, quoted bool) string {
 	elements, _ := list.([]any)
 	var texts []string

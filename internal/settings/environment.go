@@ -7,9 +7,9 @@ import (
 	"visitplannr/internal/gobuild"
 )
 
-// Environment returns the variables of an endpoint's function, by name: what the
-// function reads, and what the Go runtime in it reads. table names the events table.
-// The stack and the local run set just these.
+// Environment returns the variables of an endpoint's function, by name: those that the
+// function reads and those that its Go runtime reads. table names the events table. The
+// stack and the local run both set exactly these.
 func (c Config) Environment(e contract.Endpoint, table string) map[string]string {
 	env := map[string]string{}
 	if e.UsesTable() {

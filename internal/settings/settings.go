@@ -1,7 +1,6 @@
-// Package settings holds the settings of a stage, one row each: key, meaning, what
-// is allowed, the default of each stage, and what it does on a developer's machine.
-// The stack and the local run read them from the same rows, so that the local run
-// can be any stage.
+// Package settings defines the settings of a stage, one row each: key, meaning, allowed
+// values, the default in each stage, and the effect on a developer's machine. The stack
+// and the local run use the same rows, so the local run can be any stage.
 package settings
 
 import (
@@ -13,28 +12,28 @@ import (
 	"strings"
 )
 
-// Stage is one deployment of the whole system, with settings of its own.
+// Stage is one deployment of the whole system, with its own settings.
 type Stage string
 
-// The stages. Each is a stack of its own, so both may live in one account.
+// The stages. Each is a separate stack, so both can live in one account.
 const (
 	Dev  Stage = "dev"
 	Prod Stage = "prod"
 )
 
 // StackName is the name of the stage's stack. It is unique in an account and region,
-// and so are the names that are made of it.
+// and so are the names derived from it.
 func (s Stage) StackName() string { return "visitplannr-" + string(s) }
 
-// BootstrapVersion is the least version of the CDK's bootstrap stack with which a stage
-// can be deployed: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
+// BootstrapVersion is the lowest version of the CDK's bootstrap stack that can deploy a
+// stage: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
 const BootstrapVersion = 6
 
 // Access says who may call the API.
 type Access string
 
-// IAM asks for a signature (AWS Signature Version 4) of somebody who may invoke
-// the API; Open takes a request from anybody.
+// IAM requires a signature (AWS Signature Version 4) by a principal that may invoke the
+// API; Open accepts a request from anybody.
 const (
 	IAM  Access = "iam"
 	Open Access = "open"
@@ -43,8 +42,8 @@ const (
 // Validation says who judges a request's body first.
 type Validation string
 
-// ByGateway refuses a malformed body before the function runs, which costs
-// nothing; ByFunction leaves it to the function, whose problem names every error.
+// ByGateway refuses a malformed body without running the function, which costs nothing;
+// ByFunction leaves it to the function, whose problem names every error.
 const (
 	ByGateway  Validation = "gateway"
 	ByFunction Validation = "function"
@@ -53,14 +52,14 @@ const (
 // Capacity says how the table is billed.
 type Capacity string
 
-// Provisioned scales between two bounds and costs by the hour; OnDemand costs by
-// the request. docs/cost.md says where they cross.
+// Provisioned scales between two bounds and is paid by the hour; OnDemand is paid by
+// the request. docs/cost.md says which is cheaper when.
 const (
 	Provisioned Capacity = "provisioned"
 	OnDemand    Capacity = "on-demand"
 )
 
-// Removal says what becomes of stored data when the stack is deleted.
+// Removal says what happens to stored data when the stack is deleted.
 type Removal string
 
 // Destroy deletes the data with the stack; Retain leaves it in the account.
@@ -69,11 +68,11 @@ const (
 	Retain  Removal = "retain"
 )
 
-// Delivery says how a new version of a function comes into use.
+// Delivery says how a new version of a function is released.
 type Delivery string
 
-// Direct replaces the code at once (and lets hotswap work); Canary gives the new
-// version a share of the requests first, and takes it back when an alarm rings.
+// Direct replaces the code at once (and allows hotswap); Canary first sends the new
+// version a share of the requests, and rolls it back if an alarm rings.
 const (
 	Direct Delivery = "direct"
 	Canary Delivery = "canary"
@@ -82,8 +81,7 @@ const (
 // Architecture is the processor that a function runs on, as Lambda names it.
 type Architecture string
 
-// ARM64 costs less for the same work; X86 is for hosts and emulators that have no
-// other.
+// ARM64 costs less for the same work; X86 is for hosts and emulators without it.
 const (
 	ARM64 Architecture = "arm64"
 	X86   Architecture = "x86_64"
@@ -97,8 +95,8 @@ func (a Architecture) GOARCH() string {
 	return "arm64"
 }
 
-// Config holds every setting of a stage. The rows in table.go say what each means,
-// and docs/configuration.md is written from them.
+// Config holds every setting of a stage. The rows in table.go say what each means;
+// docs/configuration.md is generated from them.
 type Config struct {
 	Stage               Stage
 	Access              Access
@@ -107,7 +105,7 @@ type Config struct {
 	ThrottleRate        float64 // requests a second; Unlimited only in the local run
 	ThrottleBurst       int     // requests
 	AccessLogs          bool
-	EventsTable         string // that is there already; empty: the stack makes one
+	EventsTable         string // an existing one; empty: the stack creates one
 	Capacity            Capacity
 	CapacityMin         int // read and write units
 	CapacityMax         int // read and write units
@@ -118,18 +116,17 @@ type Config struct {
 	MemoryMiB           int
 	ReservedConcurrency int // 0: none reserved
 	LogRetentionDays    int
-	AlarmEmail          string // empty: nobody is told, and the synthesis says so; Nobody: nobody should be
+	AlarmEmail          string // empty: nobody is notified, and synthesis warns; Nobody: without the warning
 	Delivery            Delivery
 }
 
-// Unlimited is the ThrottleRate of a local run that nobody asked to throttle. No
-// stage can have it.
+// Unlimited is the default ThrottleRate of a local run. No stage can have it.
 const Unlimited = 0
 
-// Nobody is the AlarmEmail of a stage whose alarms need not be heard.
+// Nobody is the AlarmEmail of a stage whose alarms notify nobody, on purpose.
 const Nobody = "nobody"
 
-// ConfigError says which setting is wrong, and what it may be.
+// ConfigError says which setting is wrong and what is allowed.
 type ConfigError struct {
 	Key     string
 	Value   string
@@ -138,26 +135,25 @@ type ConfigError struct {
 
 func (e *ConfigError) Error() string {
 	if e.Allowed == "" {
-		return fmt.Sprintf("setting %q is %q, but there is no such setting: leave it out, or choose among %s (see docs/configuration.md)",
+		return fmt.Sprintf("setting %q is %q, but there is no such setting: remove it, or choose one of %s (see docs/configuration.md)",
 			e.Key, e.Value, strings.Join(keys(), ", "))
 	}
 	return fmt.Sprintf("setting %q is %q, which is not allowed: it must be %s (set it with -c %s=…; see docs/configuration.md)",
 		e.Key, e.Value, e.Allowed, e.Key)
 }
 
-// Load reads a stage's settings from the context of a CDK app: the values of -c on
-// the command line and of "context" in cdk.json. What the context does not set has
-// the stage's default; the stage itself is dev by default.
+// Load reads a stage's settings from the context of a CDK app: the values of -c on the
+// command line and of "context" in cdk.json. What the context does not set has the
+// stage's default; the default stage is dev.
 //
-// It reports every wrong setting at once, as a joined list of *ConfigError. A key
-// that is neither ours nor the CDK's own is wrong too: a misspelt setting must
-// not be silently without effect.
+// It reports all wrong settings at once, as a joined list of *ConfigError. A key that
+// is neither ours nor the CDK's is an error too, so that a misspelt setting is not
+// silently ignored.
 func Load(context map[string]any) (Config, error) { return load(context, false) }
 
-// LoadLocal reads the settings of a local run from the values of -c. They mean what
-// they mean to Load. Where they do not name a stage, the run is that of a developer
-// who wants no obstacles: dev with access=open and throttleRate=unlimited, a value
-// that only a local run takes.
+// LoadLocal reads the settings of a local run from the values of -c, which mean the
+// same as for Load. Without a stage the run is dev with access=open and
+// throttleRate=unlimited, a value that only a local run accepts.
 func LoadLocal(given map[string]string) (Config, error) {
 	context := map[string]any{}
 	if _, named := given[stageSetting.Key]; !named {
@@ -174,7 +170,7 @@ func load(context map[string]any, local bool) (Config, error) {
 	var errs []error
 	if value, given := context[stageSetting.Key]; given {
 		if err := stageSetting.set(&c, value, local); err != nil {
-			// The other defaults hang off the stage, so nothing else can be judged.
+			// The other defaults depend on the stage, so nothing else can be checked.
 			return Config{}, err
 		}
 	}
@@ -201,7 +197,7 @@ func load(context map[string]any, local bool) (Config, error) {
 	return c, nil
 }
 
-// contradictions returns what is wrong between settings that are right alone.
+// contradictions returns errors between settings that are valid on their own.
 func (c Config) contradictions() []error {
 	var errs []error
 	if c.CapacityMin > c.CapacityMax {
@@ -210,17 +206,17 @@ func (c Config) contradictions() []error {
 	}
 	if c.ReservedConcurrency > 0 && c.ReservedConcurrency < c.ThrottleBurst {
 		errs = append(errs, &ConfigError{"reservedConcurrency", strconv.Itoa(c.ReservedConcurrency),
-			fmt.Sprintf("0 or at least throttleBurst, %d, or a burst that the API admits would be refused by Lambda, which editors see as a 500", c.ThrottleBurst)})
+			fmt.Sprintf("0 or at least throttleBurst, %d: otherwise Lambda refuses part of a burst that the API admits, and editors get a 500", c.ThrottleBurst)})
 	}
 	if c.DeletionProtection && c.Removal == Destroy {
 		errs = append(errs, &ConfigError{"removal", string(c.Removal),
-			string(Retain) + " while deletionProtection is true, or deleting the stack would fail half way"})
+			string(Retain) + " while deletionProtection is true: otherwise deleting the stack fails halfway"})
 	}
 	return errs
 }
 
-// ownedByCDK tells the context keys that the CDK's command line, its feature
-// flags and its look-ups write: all have a colon in them, but for those listed.
+// ownedByCDK reports whether the CDK's command line, feature flags or lookups write the
+// context key: all of theirs contain a colon, except those listed.
 func ownedByCDK(key string) bool {
 	return strings.Contains(key, ":") || slices.Contains([]string{"cli-telemetry", "acknowledged-issue-numbers"}, key)
 }

@@ -15,42 +15,42 @@ type Setting struct {
 	Key     string
 	Meaning string
 	Allowed string
-	Dev     string // the default in stage dev, written as -c would give it
+	Dev     string // the default in stage dev, written as for -c
 	Prod    string // the default in stage prod
 	Local   string // what it does in the local run, or why it does nothing there: "no: …", "not yet: …"
 
 	parse func(c *Config, text string, local bool) bool
 }
 
-// HasLocalEffect tells whether the local run heeds the setting.
+// HasLocalEffect reports whether the setting changes the local run.
 func (s Setting) HasLocalEffect() bool {
 	return !strings.HasPrefix(s.Local, "no: ") && !strings.HasPrefix(s.Local, "not yet: ")
 }
 
-// stageSetting comes before the others: their defaults hang off it.
+// stageSetting comes first: the defaults of the others depend on it.
 var stageSetting = choice("stage", "Which stage to synthesize: stack `visitplannr-<stage>`.",
-	"dev", "dev", "gives all other settings their defaults", func(c *Config) *Stage { return &c.Stage }, Dev, Prod)
+	"dev", "dev", "sets the defaults of all other settings", func(c *Config) *Stage { return &c.Stage }, Dev, Prod)
 
 const (
 	noTable = "no: the embedded engine has no capacity, no backups and no protection"
 	noCloud = "no: only AWS has it"
 )
 
-// settings lists every other setting. The order is that of the documentation.
+// settings lists every other setting, in the order of the documentation.
 var settings = []Setting{
-	choice("access", "Who may call the API: those whose signed request IAM allows, or anybody.",
-		"iam", "iam", "the same, for the principals that the start names", func(c *Config) *Access { return &c.Access }, IAM, Open),
-	choice("validation", "Who judges a body first: the gateway (a malformed one never starts the function) or the function (its problem names every error).",
+	choice("access", "Who may call the API: principals whose signed request IAM allows, or anybody.",
+		"iam", "iam", "the same, for the principals printed at the start", func(c *Config) *Access { return &c.Access }, IAM, Open),
+	choice("validation", "Who checks a body first: the gateway (a malformed body never starts the function) or the function (its problem names every error).",
 		"function", "function", "the same", func(c *Config) *Validation { return &c.Validation }, ByGateway, ByFunction),
 	{"corsOrigins", "Web origins whose pages may call the API, separated by commas.",
 		"a list of origins such as https://example.org, or empty for none", "", "", "the same", parseOrigins},
-	{"throttleRate", "Requests a second that the API takes, over all callers.",
-		"a number from 0.1 to 10000", "10", "50", "the same; only there it can be `unlimited`", parseRate},
-	whole("throttleBurst", "Requests that may come at once before the rate counts.",
+	{"throttleRate", "Requests per second that the API accepts from all callers together.",
+		"a number from 0.1 to 10000", "10", "50", "the same; only here it can be `unlimited`", parseRate},
+	whole("throttleBurst", "Requests that may arrive at once before the rate applies.",
 		"20", "100", "the same", func(c *Config) *int { return &c.ThrottleBurst }, 1, 5_000),
 	flag("accessLogs", "Whether the API logs each request. The account needs API Gateway's log role first: see docs/runbook.md.",
 		"true", "true", "no: the local gateway logs what it refuses", func(c *Config) *bool { return &c.AccessLogs }),
-	{"eventsTable", "Name of a table that is there already and holds the events, such as a restored one. The stack then makes none, and leaves its capacity and protection as they are.",
+	{"eventsTable", "Name of an existing table that holds the events, such as a restored one. The stack then creates no table and leaves this one's capacity and protection as they are.",
 		"a table's name, or empty", "", "", "no: `-table` names it", parseTable},
 	choice("capacity", "How the table is billed: by provisioned capacity that scales itself, or by request.",
 		"provisioned", "on-demand", noTable, func(c *Config) *Capacity { return &c.Capacity }, Provisioned, OnDemand),
@@ -62,23 +62,23 @@ var settings = []Setting{
 		"false", "true", noTable, func(c *Config) *bool { return &c.PointInTimeRecovery }),
 	flag("deletionProtection", "Whether the table and the stack refuse to be deleted.",
 		"false", "true", noTable, func(c *Config) *bool { return &c.DeletionProtection }),
-	choice("removal", "What becomes of the table and the logs when the stack is deleted.",
+	choice("removal", "What happens to the table and the logs when the stack is deleted.",
 		"destroy", "retain", noCloud, func(c *Config) *Removal { return &c.Removal }, Destroy, Retain),
 	choice("architecture", "The processor of a function.",
 		"arm64", "arm64", "no: functions are built for this machine", func(c *Config) *Architecture { return &c.Architecture }, ARM64, X86),
-	whole("memoryMiB", "Memory of a function, in MiB; its share of CPU follows.",
-		"256", "512", "the Go runtime in the function is told, nothing limits it", func(c *Config) *int { return &c.MemoryMiB }, 128, 10_240),
-	whole("reservedConcurrency", "Concurrent executions kept for, and allowed to, each function; 0 reserves none.",
+	whole("memoryMiB", "Memory of a function, in MiB; its share of CPU grows with it.",
+		"256", "512", "tunes the Go runtime in the function; memory is not limited", func(c *Config) *int { return &c.MemoryMiB }, 128, 10_240),
+	whole("reservedConcurrency", "Concurrent executions reserved for each function, which are also its maximum; 0 reserves none.",
 		"0", "100", "no: requests wait for one of `-concurrency` processes", func(c *Config) *int { return &c.ReservedConcurrency }, 0, 1_000),
 	oneOfNumbers("logRetentionDays", "How long logs are kept, in days.",
 		"14", "365", noCloud, func(c *Config) *int { return &c.LogRetentionDays }, retentionDays...),
-	{"alarmEmail", "Who is told when an alarm rings. The address has to confirm once.",
+	{"alarmEmail", "Address that alarms notify. Its owner must confirm it once.",
 		"an e-mail address, `nobody`, or empty for nobody and a warning", "", "", noCloud, parseEmail},
-	choice("delivery", "How a new version of a function comes into use: at once, or with a canary that alarms roll back.",
-		"direct", "canary", "no: a build that starts serves at once", func(c *Config) *Delivery { return &c.Delivery }, Direct, Canary),
+	choice("delivery", "How a new version of a function is released: at once, or as a canary that alarms roll back.",
+		"direct", "canary", "no: a new build serves as soon as it starts", func(c *Config) *Delivery { return &c.Delivery }, Direct, Canary),
 }
 
-// retentionDays are those that CloudWatch Logs takes
+// retentionDays are the periods that CloudWatch Logs accepts
 // (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html).
 var retentionDays = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
 
@@ -144,7 +144,7 @@ func oneOfNumbers(key, meaning, dev, prod, local string, field func(*Config) *in
 	}}
 }
 
-// unlimited is the throttleRate that only a local run takes.
+// unlimited is the throttleRate that only a local run accepts.
 const unlimited = "unlimited"
 
 func parseRate(c *Config, t string, local bool) bool {
@@ -154,12 +154,12 @@ func parseRate(c *Config, t string, local bool) bool {
 	}
 	rate, err := strconv.ParseFloat(t, 64)
 	c.ThrottleRate = rate
-	return err == nil && 0.1 <= rate && rate <= 10_000 // which NaN is not
+	return err == nil && 0.1 <= rate && rate <= 10_000 // excludes NaN
 }
 
-// parseOrigins takes exactly what a browser sends as Origin (RFC 6454, section
-// 6.1): scheme, host, port, and nothing after. The wildcard is no origin: who
-// wants it should say so with access=open and a reason.
+// parseOrigins accepts exactly what a browser sends as Origin (RFC 6454, section 6.1):
+// scheme, host and port, and nothing more. The wildcard is not an origin and is
+// refused.
 func parseOrigins(c *Config, t string, _ bool) bool {
 	c.CORSOrigins = nil
 	if t == "" {

@@ -1,7 +1,7 @@
-// Package corpus holds request bodies, good, bad and borderline, each with what
-// must become of it. The tests of all who judge a body read it: the gateway's
-// schema, the function, the local gateway in front of the function, and the
-// fuzzers. Only tests import it.
+// Package corpus holds good, bad and borderline request bodies, each with its expected
+// result. It is used to test everything that judges a body: the gateway's schema, the
+// function, and the local gateway in front of the function. It also seeds the fuzzers.
+// Only tests import it.
 package corpus
 
 import (
@@ -14,50 +14,50 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// Verdict is what becomes of a body.
+// Verdict is the expected result for a body.
 type Verdict string
 
-// The verdicts. There is none for a body that the gateway refuses and the
-// function would accept: that must not be.
+// The verdicts. There is none for a body that the gateway refuses and the function
+// accepts: that must not happen.
 const (
-	// Accepted by the gateway's schema and by the function.
+	// Accepted means by the gateway's schema and by the function.
 	Accepted Verdict = "accepted"
 
-	// RefusedByGateway and by the function, should the body come past the gateway.
+	// RefusedByGateway means by the gateway, and by the function if the body reaches
+	// it.
 	RefusedByGateway Verdict = "refused by gateway and function"
 
-	// RefusedByFunction alone: JSON Schema cannot say it, or a JSON parser hides
-	// it from the validator.
+	// RefusedByFunction means by the function alone: JSON Schema cannot express the
+	// rule, or a JSON parser hides the fault from the validator.
 	RefusedByFunction Verdict = "refused by function only"
 )
 
-// Body is one request body and what must become of it.
+// Body is one request body and its expected result.
 //
-// Where the gateway is named, the gateway of this repository is meant. How the
-// parser of API Gateway itself reads a malformed document is not documented;
-// whatever it lets through, the function refuses.
+// "Gateway" means this repository's local gateway. AWS does not document how API
+// Gateway parses a malformed document; the function refuses whatever it lets through.
 type Body struct {
 	Title   string // unique
 	Bytes   string
 	Verdict Verdict
 
-	Stored Proposal // of one that is accepted
+	Stored Proposal // if accepted
 
-	// Of one that is refused: the function's problem, and the pointers of its
-	// errors in order. A body that is no JSON has none.
+	// If refused: the function's problem, and the pointers of its errors in order. A
+	// body that is not JSON has no pointers.
 	Problem  contract.ProblemType
 	Pointers []string
 }
 
-// Proposal is what the event says after a body was accepted.
+// Proposal is what the event says once a body is accepted.
 type Proposal struct {
 	Name      string
 	Latitude  float64
 	Longitude float64
 }
 
-// text holds the bodies, a line each. A body is a string; or {"base64": …} where it is
-// not UTF-8; or a list of strings and of {"text": …, "times": …} where it is long.
+// text holds the bodies, one per line. A body is a string; or {"base64": …} if it is
+// not UTF-8; or a list of strings and {"text": …, "times": …} if it is long.
 //
 //go:embed bodies.json
 var text []byte
@@ -86,7 +86,7 @@ func Bodies() []Body {
 	return bodies
 }
 
-// spell returns the bytes of a body in one of its forms.
+// spell returns the bytes of a body written in any of these forms.
 func spell(body json.RawMessage) string {
 	var (
 		plain   string

@@ -41,13 +41,13 @@ const (
 	maxBackoff     = time.Second
 )
 
-// NewClient returns a client made from environment variables alone, as they are
-// in Lambda: AWS_REGION, the credentials, and AWS_ENDPOINT_URL_DYNAMODB (or
-// AWS_ENDPOINT_URL) for another engine than AWS. The SDK's config package would
-// read the same and more, for 2 MB of binary and a millisecond of every cold
-// start. getenv is os.Getenv outside tests.
+// NewClient returns a client configured by environment variables alone, as Lambda sets
+// them: AWS_REGION, the credentials, and AWS_ENDPOINT_URL_DYNAMODB (or
+// AWS_ENDPOINT_URL) for an engine other than AWS. The SDK's config package would read
+// these and more, but adds 2 MB of binary and a millisecond to every cold start. getenv
+// is os.Getenv outside tests.
 //
-// It fails when there is no region.
+// It fails without a region or credentials.
 func NewClient(getenv func(string) string) (*dynamodb.Client, error) {
 	region := getenv(envRegion)
 	if region == "" {
@@ -70,7 +70,7 @@ func NewClient(getenv func(string) string) (*dynamodb.Client, error) {
 	return dynamodb.New(options), nil
 }
 
-// Connect returns a client for another endpoint than AWS's own for the region.
+// Connect returns a client for an endpoint other than AWS's own for the region.
 func Connect(endpoint, region string, credentials aws.Credentials) *dynamodb.Client {
 	options := Options(region, static(credentials))
 	options.BaseEndpoint = &endpoint
@@ -81,9 +81,9 @@ func static(credentials aws.Credentials) aws.CredentialsProvider {
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil })
 }
 
-// Options returns what every client of a store has in common: retries with short
-// pauses, within the time that the caller's context leaves, and an HTTP client
-// that keeps connections.
+// Options returns the options that all clients of a store share: retries with short
+// pauses, within the time that the caller's context leaves, and an HTTP client that
+// keeps connections.
 func Options(region string, credentials aws.CredentialsProvider) dynamodb.Options {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // all go to one host
@@ -100,18 +100,18 @@ func Options(region string, credentials aws.CredentialsProvider) dynamodb.Option
 	}
 }
 
-// inMemory is an HTTP client whose answers are in memory, whole. One that is cut is
-// then a failed attempt like any other, and the SDK closes a request only when
-// net/http is done with it: closed while a quick server's answer is read, it would
-// cost the connection, one in twenty on a local engine.
+// inMemory is an HTTP client that reads answers into memory before it returns them. A
+// truncated answer is then a failed attempt like any other. And the SDK closes a
+// request only after net/http has finished with it: closing it while a fast server's
+// answer is being read costs the connection, one time in twenty on a local engine.
 //
-// It is no http.Client, because that follows redirects: DynamoDB makes none, and a
+// It does not use http.Client, which follows redirects: DynamoDB sends none, and a
 // signed request should not follow any.
 type inMemory struct {
 	transport http.RoundTripper
 }
 
-// Do implements the SDK's HTTPClient. It fails when the whole answer is not there
+// Do implements the SDK's HTTPClient. It fails if the whole answer does not arrive
 // within attemptTimeout.
 func (c inMemory) Do(request *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(request.Context(), attemptTimeout)
@@ -135,10 +135,9 @@ func (c inMemory) Do(request *http.Request) (*http.Response, error) {
 // (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html).
 const mediaType = "application/x-amz-json-1.0"
 
-// checkSpeaks returns an error unless a success comes from something that speaks
-// DynamoDB's protocol. The SDK takes an empty body, and any JSON object, for the
-// answer to a write: a proxy or a login page on the way would make a success of a
-// write that never happened.
+// checkSpeaks returns an error unless a successful answer is in DynamoDB's protocol.
+// The SDK accepts an empty body, or any JSON object, as the answer to a write: a proxy
+// or login page on the way would turn a write that never happened into a success.
 func checkSpeaks(header http.Header, content []byte) error {
 	if got, _, _ := mime.ParseMediaType(header.Get("Content-Type")); got != mediaType {
 		return fmt.Errorf("the answer is %q, not DynamoDB's %s", header.Get("Content-Type"), mediaType)
@@ -165,22 +164,22 @@ func readWhole(body io.ReadCloser) ([]byte, error) {
 	return content, nil
 }
 
-// unreadable makes an answer that is not DynamoDB's, or ends too early without
-// saying so, be asked for again. Whether the request was done is then unknown, as
-// after a lost connection, and every request of a store may be repeated.
+// unreadable makes the SDK retry after an answer that is not DynamoDB's or ends too
+// early. It is then unknown whether the request was carried out, as after a lost
+// connection; every request of a store may be repeated.
 func unreadable(err error) aws.Ternary {
 	var answer *smithy.DeserializationError
 	return aws.BoolTernary(errors.As(err, &answer))
 }
 
-// retryer is the SDK's, which forgets why it tried again when the caller's time
-// runs out before the next answer. The log should tell that.
+// retryer adds one thing to the SDK's: it remembers why it last retried, so that the
+// log can say so when the caller's time runs out before the next answer.
 type retryer struct {
 	*retry.Standard
 }
 
-// GetRetryToken is called with the failure of each attempt that may be repeated.
-// One that failed because the call has ended is no reason of its own.
+// GetRetryToken is called with the failure of each attempt that may be repeated. A
+// failure because the call has ended is not a reason.
 func (r retryer) GetRetryToken(ctx context.Context, failure error) (func(error) error, error) {
 	if last, ok := ctx.Value(lastFailure{}).(*error); ok && ctx.Err() == nil {
 		*last = failure
@@ -191,13 +190,13 @@ func (r retryer) GetRetryToken(ctx context.Context, failure error) (func(error) 
 // lastFailure is the context key under which a call keeps its *error.
 type lastFailure struct{}
 
-// remembering returns a context for one call, in which its retries leave their
-// reason for retryReason.
+// remembering returns a context for one call, in which retries store their reason for
+// retryReason.
 func remembering(ctx context.Context) context.Context {
 	return context.WithValue(ctx, lastFailure{}, new(error))
 }
 
-// retryReason returns why the call of a context was last tried again, or nil.
+// retryReason returns why the call with this context was last retried, or nil.
 func retryReason(ctx context.Context) error {
 	if last, ok := ctx.Value(lastFailure{}).(*error); ok {
 		return *last
@@ -205,16 +204,16 @@ func retryReason(ctx context.Context) error {
 	return nil
 }
 
-// backoff doubles with each attempt and is jittered over its upper half, so
-// clients that were throttled together do not come back together.
+// backoff doubles with each attempt and is jittered over its upper half, so that
+// clients throttled together do not retry together.
 func backoff(attempt int, _ error) (time.Duration, error) {
 	pause := min(firstBackoff<<min(attempt, 10), maxBackoff)
 	return pause/2 + rand.N(pause/2), nil
 }
 
-// Warm opens a connection to the client's endpoint, so that the first write does
-// not wait for DNS, TCP and TLS. It asks for the endpoint's health page, which
-// needs no permission, and is worth trying only: a store works without it.
+// Warm opens a connection to the client's endpoint, so that the first write does not
+// wait for DNS, TCP and TLS. It requests the endpoint's health page, which needs no
+// permission. A failure can be ignored: a store works without it.
 func Warm(ctx context.Context, client *dynamodb.Client) error {
 	options := client.Options()
 	url := "https://dynamodb." + options.Region + ".amazonaws.com/"
@@ -232,9 +231,9 @@ func Warm(ctx context.Context, client *dynamodb.Client) error {
 	return response.Body.Close()
 }
 
-// Rehearsal returns a store that does all that s does, but sends nothing: every
-// write succeeds and nothing is stored. Its first use prepares what the first use
-// of s would otherwise have to.
+// Rehearsal returns a store that does everything that s does but sends nothing: every
+// write succeeds and nothing is stored. Using it does the one-time work that the first
+// use of s would otherwise do.
 func (s *Store) Rehearsal() *Store {
 	options := s.client.Options()
 	options.HTTPClient = nowhere{}

@@ -13,10 +13,9 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// translate gives a driver's error its meaning in eventstore's terms, and keeps
-// it as the cause. It reads types and error codes, never message texts. When the
-// caller's time ran out between two attempts, the failure of the first gives the
-// meaning. nil stays nil.
+// translate wraps a driver's error in the matching error of package eventstore. It
+// reads types and error codes, never message texts. If the caller's time ran out
+// between two attempts, the failure of the first decides. nil stays nil.
 func (s *Store) translate(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
@@ -40,8 +39,8 @@ func (e concealed) Error() string {
 
 func (e concealed) Unwrap() error { return e.err }
 
-// conceal keeps the function's session token out of the log: AWS explains a wrong
-// signature with the canonical request that it expected.
+// conceal keeps the function's session token out of the log: AWS's message about a
+// wrong signature quotes the canonical request that it expected.
 func conceal(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && api.ErrorCode() == "InvalidSignatureException" {
@@ -60,19 +59,19 @@ func meaning(err error) error {
 	case errors.As(err, &api) && meaningOfCode(api.ErrorCode()) != nil:
 		return meaningOfCode(api.ErrorCode())
 	case errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError:
-		return eventstore.ErrUnavailable // also without a code, from what stands between us and the store
+		return eventstore.ErrUnavailable // even without a code: a proxy may have answered
 	case errors.As(err, &api):
 		return eventstore.ErrRefused
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return eventstore.ErrTimeout
 	default:
-		return eventstore.ErrUnavailable // no answer, or none that could be read
+		return eventstore.ErrUnavailable // no answer, or an unreadable one
 	}
 }
 
-// meaningOfCode knows DynamoDB's error codes and those that all services of AWS
-// share, and gives nil for others. The SDK has Go types for some of them, which
-// depends on the operation and on the SDK's version; the code is always there.
+// meaningOfCode knows DynamoDB's error codes and those that all AWS services share, and
+// returns nil for others. Whether the SDK has a Go type for an error depends on the
+// operation and the SDK's version; the code is always present.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html

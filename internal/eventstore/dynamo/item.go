@@ -113,8 +113,8 @@ func (d *decoder) json(attribute string) json.RawMessage {
 	return data
 }
 
-// encodeJSON turns a JSON text into the attribute value of the same shape.
-// Numbers keep their digits.
+// encodeJSON turns JSON text into the attribute value of the same shape. Numbers keep
+// their digits.
 func encodeJSON(data json.RawMessage) (types.AttributeValue, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
@@ -145,13 +145,13 @@ func attributeValue(value any) types.AttributeValue {
 			members[name] = attributeValue(member)
 		}
 		return &types.AttributeValueMemberM{Value: members}
-	default: // encoding/json gives nothing else but nil
+	default: // encoding/json returns no other type except nil
 		return &types.AttributeValueMemberNULL{Value: true}
 	}
 }
 
-// jsonValue is the inverse of attributeValue. Binary and set values, which no
-// event holds, are errors.
+// jsonValue is the inverse of attributeValue. Binary and set values are errors: no
+// event holds them.
 func jsonValue(value types.AttributeValue) (any, error) {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:

@@ -1,7 +1,7 @@
-// Package dynamo keeps events in a DynamoDB table: the item's shape, the
-// conditional write that opens a stream, the reads, and the translation of
-// DynamoDB's errors into those of package eventstore. It is the only adapter;
-// local engines are reached through it over HTTP, just as AWS is.
+// Package dynamo keeps events in a DynamoDB table: the item's shape, the conditional
+// write that opens a stream, the reads, and the translation of DynamoDB's errors into
+// those of package eventstore. It is the only adapter; it reaches local engines over
+// HTTP, just like AWS.
 package dynamo
 
 import (
@@ -31,11 +31,11 @@ func New(client *dynamodb.Client, table string) *Store {
 // conditionNew lets a put happen only when no item has its key.
 const conditionNew = "attribute_not_exists(" + eventstore.AttrStreamName + ")"
 
-// Open stores the event that opens a stream, once. When the stream exists it
-// returns an *eventstore.StreamExistsError with the event that opened it and
-// changes nothing. That event may be this one, if a reply was lost on the way.
-// Other errors are those of package eventstore, ErrInvalid among them for an event
-// that does not share its stream's id: its key would be free in any case.
+// Open stores the event that opens a stream, once. If the stream exists, it returns an
+// *eventstore.StreamExistsError with the event that opened it and changes nothing. That
+// event may be this one, if a reply was lost. Other errors are those of package
+// eventstore. ErrInvalid includes an event without its stream's id: its key would
+// always be free.
 func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 	if opening.ID != opening.StreamName.ID() {
 		return fmt.Errorf("%w: event %s does not open stream %s", eventstore.ErrInvalid, opening.ID, opening.StreamName)
@@ -57,8 +57,8 @@ func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 	}
 	existing := refused.Item
 	if len(existing) == 0 {
-		// Not every engine returns the item that is in the way. AWS does, so the
-		// function needs no permission to read.
+		// Not every engine returns the existing item. AWS does, so the function needs
+		// no permission to read.
 		if existing, err = s.get(ctx, item); err != nil {
 			return err
 		}
@@ -130,14 +130,14 @@ func (s *Store) All(ctx context.Context) iter.Seq2[eventstore.Event, error] {
 	})
 }
 
-// pager is what a query's and a scan's paginator have in common. It reads once,
-// from the first page to the last.
+// pager is the common part of the SDK's query and scan paginators. It reads once, from
+// the first page to the last.
 type pager struct {
 	more func() bool
 	next func() ([]map[string]types.AttributeValue, error)
 }
 
-// events yields what a fresh pager reads, each time it is ranged over.
+// events yields what a new pager reads, each time it is ranged over.
 func (s *Store) events(ctx context.Context, op string, open func(context.Context) pager) iter.Seq2[eventstore.Event, error] {
 	return func(yield func(eventstore.Event, error) bool) {
 		ctx := remembering(ctx)

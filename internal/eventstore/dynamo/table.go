@@ -12,15 +12,14 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-// Local engines need up to half a second to make a table.
+// Local engines need up to half a second to create a table.
 const (
 	tablePoll    = 20 * time.Millisecond
 	tableTimeout = 30 * time.Second
 )
 
-// CreateTable creates the store's table on a local engine, keyed as the stack
-// keys the deployed one, and reports whether it was there already. Deployed
-// tables are the stack's work.
+// CreateTable creates the store's table on a local engine, with the deployed table's
+// key, and reports whether it already existed. The stack creates deployed tables.
 func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
 	ctx = remembering(ctx)
 	out, err := s.client.CreateTable(ctx, &dynamodb.CreateTableInput{

@@ -1,5 +1,5 @@
-// Package propose is what POST /destination does: it reads a proposal from a
-// request, has the domain record it, and makes the receipt.
+// Package propose implements POST /destination: it reads a proposal from a request, has
+// the domain record it, and returns the receipt.
 package propose
 
 import (

@@ -6,9 +6,9 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// preflight answers a browser that asks whether a page may call one of the API's
-// paths, as the stack's OPTIONS methods do: unsigned, and without a function. It
-// reports whether the request was that.
+// preflight answers a browser that asks whether a page may call one of the API's paths.
+// Like the stack's OPTIONS methods it needs no signature and no function. It reports
+// whether the request was such a question.
 func (g *Gateway) preflight(w http.ResponseWriter, r *http.Request, id string) bool {
 	var methods []string
 	for _, e := range g.endpoints {

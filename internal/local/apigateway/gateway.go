@@ -44,11 +44,12 @@ const (
 	// MaxBodyBytes is the largest request that a REST API takes.
 	MaxBodyBytes = 10 << 20
 
-	// maxHeaderBytes bounds the request line and the values of all headers. What
-	// API Gateway answers above it AWS does not say; here it is a 431.
+	// maxHeaderBytes bounds the request line and the values of all headers. AWS does
+	// not document what API Gateway answers above it; here it is a 431.
 	maxHeaderBytes = 10_240
-	// maxEventBytes is the largest event that Lambda takes, and the gateway answers
-	// 413 for it: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+	// maxEventBytes is the largest event that Lambda accepts; above it the gateway
+	// answers 413:
+	// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 	maxEventBytes = 6 << 20
 
 	// IntegrationTimeout is how long a REST API waits for a function.
@@ -60,7 +61,7 @@ const Stage = "local"
 
 // Config is what a Gateway needs.
 type Config struct {
-	// Endpoints are the routes, and Functions what answers them, by name.
+	// Endpoints are the routes; Functions answer them, by name.
 	Endpoints []contract.Endpoint
 	Functions map[string]Invoker
 
@@ -68,11 +69,11 @@ type Config struct {
 	// function sees them, as the deployed gateway does with validation=gateway.
 	ValidateBodies bool
 
-	// Principals may sign requests. nil: the API is open, and takes unsigned ones.
+	// Principals may sign requests. nil: the API is open and accepts unsigned requests.
 	Principals []Principal
 
-	// ThrottleRate is how many requests a second the stage takes, over all callers,
-	// after ThrottleBurst at once; 0: any number.
+	// ThrottleRate is how many requests per second the stage accepts from all callers
+	// together, after a burst of ThrottleBurst; 0: unlimited.
 	ThrottleRate  float64
 	ThrottleBurst int
 
@@ -86,8 +87,8 @@ type Config struct {
 	// answer; 0: 20 seconds. Then its connection is closed.
 	Patience time.Duration
 
-	// Logger gets what API Gateway would write to its execution log: why the
-	// gateway itself refused or failed a request.
+	// Logger receives what API Gateway would write to its execution log: why the
+	// gateway itself refused a request or failed.
 	Logger *slog.Logger
 }
 
@@ -95,7 +96,7 @@ type Config struct {
 type Gateway struct {
 	endpoints []contract.Endpoint
 	functions map[string]Invoker
-	models    map[string]model // by function; none: bodies are left to it
+	models    map[string]model // by function; empty: functions check bodies
 	responses map[string]contract.GatewayResponse
 	config    Config
 	throttle  *rate.Limiter
@@ -139,7 +140,7 @@ func New(cfg Config) (*Gateway, error) {
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := uuid.NewString()
 	w.Header().Set(contract.HeaderRequestID, id)
-	// For this request alone: the server may also serve a stream that does not end.
+	// Per request, because the server may also serve an endless stream.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.timeout + g.patience))
 	w.Header().Set(headerExtendedID, extendedID(id))
 	if size := headerBytes(r); size > maxHeaderBytes {
@@ -186,7 +187,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, id, contract.GatewayRequestTooLarge, fmt.Errorf("the event has %d bytes, Lambda takes %d", len(event), maxEventBytes))
 		return
 	}
-	// Lambda finishes an invocation whose client has gone; so does the gateway.
+	// Like Lambda, finish an invocation even if its client has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.timeout)
 	defer cancel()
 	answer, err := g.functions[endpoint.Function].Invoke(ctx, event)
@@ -203,9 +204,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// validate checks a body against the model. As in API Gateway, a body of a
-// content type without a model is not checked, and none at all counts as JSON. An
-// encoded body is left to the function, which says what to do about it.
+// validate checks a body against the model. As in API Gateway, a body whose content
+// type has no model is not checked, and a missing content type counts as JSON. An
+// encoded body is left to the function, which explains what to do.
 func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) error {
 	m, ok := g.models[e.Function]
 	if !ok {
@@ -222,7 +223,7 @@ func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) er
 	return m.validate(body)
 }
 
-// refuse gives one of the gateway's own answers and logs why.
+// refuse sends one of the gateway's own answers and logs why.
 func (g *Gateway) refuse(w http.ResponseWriter, id, responseType string, cause error) {
 	g.answer(w, id, refusal{responseType: responseType, cause: cause})
 }
@@ -255,7 +256,7 @@ func (g *Gateway) answer(w http.ResponseWriter, id string, r refusal) {
 // of its path, the body and the request id:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format
 //
-// A body that is not UTF-8 is carried in base64, since JSON could not carry it.
+// A body that is not UTF-8 is encoded in base64, since JSON cannot hold it.
 func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request, body []byte, id string) events.APIGatewayProxyRequest {
 	now := time.Now().UTC()
 	trace := r.Header.Get("X-Amzn-Trace-Id")
@@ -304,7 +305,8 @@ func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request
 	return event
 }
 
-// last keeps the last value of each name, as the single-value maps of an event do.
+// last returns the last value of each name, as the single-value maps of an event hold
+// it.
 func last(multi map[string][]string) map[string]string {
 	single := make(map[string]string, len(multi))
 	for name, values := range multi {
@@ -318,8 +320,8 @@ func hex24() string {
 	return fmt.Sprintf("%x", id[:12])
 }
 
-// write turns the function's answer into an HTTP response. It writes nothing
-// when the answer is not one:
+// write turns the function's answer into an HTTP response. If the answer is malformed,
+// it writes nothing and returns an error:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-output-format
 func write(w http.ResponseWriter, answer []byte) error {
 	var response events.APIGatewayProxyResponse
@@ -347,8 +349,8 @@ func write(w http.ResponseWriter, answer []byte) error {
 	return nil
 }
 
-// answerHeaders merges the two forms in which a function may give headers, and
-// declares JSON where the function declares nothing, as API Gateway does.
+// answerHeaders merges the two forms in which a function may return headers. Like API
+// Gateway it declares JSON if the function declares nothing.
 func answerHeaders(response events.APIGatewayProxyResponse) http.Header {
 	merged := http.Header{}
 	for name, values := range response.MultiValueHeaders {

@@ -9,7 +9,7 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// refusal says which of its own answers the gateway gives, and why.
+// refusal says which of its own answers the gateway sends, and why.
 type refusal struct {
 	responseType string // one of contract.GatewayResponses
 	errorType    string // what clients see in x-amzn-ErrorType; empty: that of the response type
@@ -30,10 +30,10 @@ var errorTypes = map[string]string{
 	contract.GatewayThrottled:          "TooManyRequestsException",
 }
 
-// headerExtendedID carries the request's other id, which AWS's support asks for.
+// headerExtendedID carries the request's other id, which AWS Support asks for.
 const headerExtendedID = "x-amz-apigw-id"
 
-// extendedID makes one that looks like API Gateway's of a request's id.
+// extendedID derives one from a request's id that looks like API Gateway's.
 func extendedID(id string) string {
 	parsed, err := uuid.Parse(id)
 	if err != nil {

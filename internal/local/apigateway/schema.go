@@ -13,7 +13,7 @@ import (
 	"visitplannr/internal/decimal"
 )
 
-// compile makes a validator of the contract's schema, in the draft that API
+// compile returns a validator for the contract's schema, in the draft that API
 // Gateway's models use.
 func compile(schema contract.Schema) (*jsonschema.Schema, error) {
 	text, err := json.Marshal(schema)
@@ -37,7 +37,7 @@ func compile(schema contract.Schema) (*jsonschema.Schema, error) {
 	return compiled, nil
 }
 
-// model is an endpoint's schema, in the contract's words and the validator's.
+// model is an endpoint's schema, as the contract's type and the validator's.
 type model struct {
 	contract contract.Schema
 	compiled *jsonschema.Schema
@@ -60,9 +60,9 @@ func (m model) validate(body []byte) error {
 	return nil
 }
 
-// departs returns the first thing in a body that its schema does not know. The
-// validator would list all of them: for a body of 5 MB in seconds and megabytes. What
-// departs lets pass it still has to judge.
+// departs returns an error at the first place where a body departs from its schema's
+// members and types. The validator would list all such places, which takes seconds and
+// megabytes for a body of 5 MB. It still checks everything else.
 func departs(schema contract.Schema, decoder *jsontext.Decoder) error {
 	want := map[string]jsontext.Kind{contract.TypeObject: jsontext.KindBeginObject,
 		contract.TypeString: jsontext.KindString, contract.TypeNumber: jsontext.KindNumber}[schema.Type]
@@ -92,8 +92,8 @@ func departs(schema contract.Schema, decoder *jsontext.Decoder) error {
 	return err
 }
 
-// tame spells numbers so that the validator, which computes exact values, does
-// it quickly: that of 1e-999999 takes it milliseconds, that of 1e1000001 a crash.
+// tame rewrites numbers for the validator, which computes exact values: 1e-999999 would
+// take it milliseconds, and 1e1000001 would crash it.
 func tame(value any) any {
 	switch v := value.(type) {
 	case json.Number:

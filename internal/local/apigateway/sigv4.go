@@ -18,7 +18,7 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// Principal is somebody who can sign requests to the API.
+// Principal is a user who can sign requests to the API.
 type Principal struct {
 	AccessKeyID     string
 	SecretAccessKey string
@@ -26,7 +26,7 @@ type Principal struct {
 	Allowed         bool   // whether a policy lets them invoke the API
 }
 
-// identify says in a proxy event who the caller is. An API that is open has none.
+// identify sets the caller in a proxy event. An open API has none.
 func (p Principal) identify(identity *events.APIGatewayRequestIdentity) {
 	if p == (Principal{}) {
 		return
@@ -35,23 +35,23 @@ func (p Principal) identify(identity *events.APIGatewayRequestIdentity) {
 		identity.AccountID = parts[4]
 	}
 	identity.AccessKey, identity.UserArn = p.AccessKeyID, p.ARN
-	// AWS gives the user's unique id, which begins with AIDA, in both.
+	// AWS sets both to the user's unique id, which begins with AIDA.
 	identity.Caller = strings.Replace(p.AccessKeyID, "AKIA", "AIDA", 1)
 	identity.User = identity.Caller
 }
 
-// maxSkew is how far the time of a signature may be from the gateway's
+// maxSkew is how far the time of a signature may differ from the gateway's
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html).
 const maxSkew = 5 * time.Minute
 
 // service is what signatures of requests to an API are scoped to.
 const service = "execute-api"
 
-// authorize finds who signed a request, by signing it again with the SDK's own
-// signer. It takes signatures in the Authorization header, of any region, and not
-// those in a query string.
+// authorize finds who signed a request by signing it again with the SDK's signer. It
+// accepts signatures in the Authorization header, for any region, but not in a query
+// string.
 //
-// Which gateway response an answer is follows
+// The gateway response of each answer follows
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html;
 // the error types are those that clients see in x-amzn-ErrorType.
 func authorize(principals []Principal, r *http.Request, body []byte, now time.Time) (Principal, *refusal) {
@@ -80,8 +80,7 @@ func authorize(principals []Principal, r *http.Request, body []byte, now time.Ti
 	if date := at.Format("20060102"); claim.date != date {
 		return invalid("InvalidSignatureException", "the scope's date is %q, X-Amz-Date's is %s", claim.date, date)
 	}
-	// A header that changes the meaning of the request must not be added to a
-	// signed one.
+	// Nobody may add a header that changes the meaning of a signed request.
 	for name := range r.Header {
 		lower := strings.ToLower(name)
 		if strings.HasPrefix(lower, "x-amz-") && !slices.Contains(claim.signedHeaders, lower) {
@@ -101,7 +100,7 @@ func authorize(principals []Principal, r *http.Request, body []byte, now time.Ti
 	return principals[i], nil
 }
 
-// claim is what an Authorization header says of its signature.
+// claim is what an Authorization header says about its signature.
 type claim struct {
 	accessKeyID, date, region, signature string
 	signedHeaders                        []string // lower-case names
@@ -130,7 +129,7 @@ func parseAuthorization(header string) (claim, error) {
 	return claim{scope[0], scope[1], scope[2], values["Signature"], signed}, nil
 }
 
-// signature returns what the principal's signature over the request must be.
+// signature returns the principal's correct signature for the request.
 func signature(p Principal, c claim, r *http.Request, body []byte, at time.Time) (string, error) {
 	again := r.Clone(r.Context())
 	again.Header = http.Header{}
@@ -139,7 +138,7 @@ func signature(p Principal, c claim, r *http.Request, body []byte, at time.Time)
 			again.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 		}
 	}
-	again.ContentLength = 0 // the signer signs a length that it knows
+	again.ContentLength = 0 // the signer signs the length if it is set
 	if slices.Contains(c.signedHeaders, "content-length") {
 		again.ContentLength = int64(len(body))
 	}

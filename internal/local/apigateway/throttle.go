@@ -11,10 +11,10 @@ import (
 
 var errRate = errors.New("rate exceeded")
 
-// newThrottle returns the token bucket of a stage: it holds burst requests, and
-// fills by so many a second
+// newThrottle returns the token bucket of a stage: it holds burst tokens and gains rate
+// tokens per second
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html).
-// A rate of 0 is no limit.
+// A rate of 0 means no limit.
 func newThrottle(perSecond float64, burst int) *rate.Limiter {
 	if perSecond == 0 {
 		return rate.NewLimiter(rate.Inf, 0)
@@ -22,8 +22,8 @@ func newThrottle(perSecond float64, burst int) *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(perSecond), burst)
 }
 
-// admit decides whether a request may go on: who sent it, then whether there are
-// too many. It returns the caller, who is nobody where the API is open.
+// admit decides whether a request may go on. It checks the signature first, then the
+// rate. It returns the caller, which is empty for an open API.
 func (g *Gateway) admit(r *http.Request, body []byte) (caller Principal, refused *refusal) {
 	if g.config.Principals != nil {
 		if caller, refused = authorize(g.config.Principals, r, body, g.now()); refused != nil {

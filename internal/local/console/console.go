@@ -1,7 +1,8 @@
-// Package console is the page of the local run: it proposes, and shows what is stored,
-// what is logged and how the pieces do, as it happens. It watches the API, the functions
-// and the embedded engine from outside, keeps the last of what it saw, and sends it to
-// the pages that are open. It keeps requests of other sites' pages away from all three.
+// Package console is the web page of the local run. The page sends proposals, and shows
+// live what is stored, what is logged and the state of each part. The package watches
+// the API, the functions and the embedded engine from outside, keeps the latest
+// messages, and sends them to open pages. It keeps requests from other sites' pages
+// away from all three.
 package console
 
 import (
@@ -27,10 +28,10 @@ import (
 
 //go:generate node coastline.mjs web/coastline.json
 
-// Prefix is where everything of the page is; the page itself is at / too.
+// Prefix is the path of all of the page's files; the page itself is also at /.
 const Prefix = "/_visitplannr/"
 
-// Bounds of what the page shows of the table at its start.
+// Limits on what the page shows of the table when it opens.
 const (
 	historyLength = 500 // events, the newest
 	historyTime   = 5 * time.Second
@@ -39,15 +40,16 @@ const (
 //go:embed web
 var embedded embed.FS
 
-// Config says what there is to show.
+// Config says what to show.
 type Config struct {
 	Endpoints   []contract.Endpoint
-	Title       string // the run's settings, for people
+	Title       string // the run's settings, to be shown
 	Table       string // the events table
 	Description []byte // of the API, in OpenAPI
 	CORSOrigins []string
 
-	// Addr is what the API was told to listen on: another name that it answers to.
+	// Addr is the address that the API listens on, which is one more name that it
+	// answers to.
 	Addr string
 
 	// Refused is told why a request was kept away. It must be set where any can come.
@@ -57,18 +59,18 @@ type Config struct {
 	All    func(context.Context) iter.Seq2[eventstore.Event, error]
 	Stream func(context.Context, eventstore.StreamName) iter.Seq2[eventstore.Event, error]
 
-	// Signers may sign for the form. None: the API is open.
+	// Signers can sign the form's requests. None: the API is open.
 	Signers []Signer
 }
 
-// Signer is a principal of the local run that the form can be signed by.
+// Signer is a principal of the local run that can sign the form's requests.
 type Signer struct {
 	Name string
-	Curl string // what curl needs to sign as this one
+	Curl string // curl's options to sign as this principal
 	Sign func(r *http.Request, body []byte) error
 }
 
-// Console watches one run. Its methods are safe for concurrent use.
+// Console watches one run. It is safe for concurrent use.
 type Console struct {
 	config Config
 	run    string // names this run in the ids of messages
@@ -84,8 +86,7 @@ type Console struct {
 	table     piece
 }
 
-// New returns a Console that has seen nothing yet. It needs no end unless a page is
-// open.
+// New returns a new Console. Close it if it serves pages.
 func New(config Config) *Console {
 	c := &Console{config: config, run: uuid.NewString(), done: make(chan struct{}), functions: map[string]*function{}}
 	c.close = sync.OnceFunc(func() { close(c.done) })
@@ -95,11 +96,12 @@ func New(config Config) *Console {
 	return c
 }
 
-// Close ends the streams to open pages, which would go on as long as those are open.
+// Close ends the streams to open pages, which would otherwise last as long as the
+// pages.
 func (c *Console) Close() { c.close() }
 
-// Handler serves the page, and hands to the API what a route of the contract or nothing
-// of the page's own answers.
+// Handler serves the page. It passes to the API the requests for routes of the
+// contract, and those that the page does not answer.
 func (c *Console) Handler(api http.Handler) http.Handler {
 	page := http.NewServeMux()
 	files, err := fs.Sub(embedded, "web")
@@ -131,8 +133,8 @@ func (c *Console) Handler(api http.Handler) http.Handler {
 			c.refuse(w, err)
 			return
 		}
-		// What a proposal says is never more than text; were it markup for once, it
-		// could neither run nor send anything.
+		// A proposal is only ever shown as text. If a bug made it markup, this policy
+		// would keep it from running or sending anything.
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
 			"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -143,7 +145,7 @@ func (c *Console) Handler(api http.Handler) http.Handler {
 	})
 }
 
-// serveRun tells the page what it is made from.
+// serveRun sends the page its description of the run.
 func (c *Console) serveRun(w http.ResponseWriter, _ *http.Request) {
 	samples, signers := map[string]any{}, map[string]string{}
 	for _, e := range c.config.Endpoints {
@@ -159,8 +161,8 @@ func (c *Console) serveRun(w http.ResponseWriter, _ *http.Request) {
 		"keyHeader": contract.HeaderIdempotencyKey, "idHeader": contract.HeaderRequestID})
 }
 
-// serveItems answers the items of the stream that the query names or, without one,
-// the newest of the table, oldest first, as DynamoDB writes them.
+// serveItems sends the items of the stream named in the query or, without one, the
+// newest of the table, oldest first, in DynamoDB's JSON.
 func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), historyTime)
 	defer cancel()
@@ -176,7 +178,7 @@ func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 	var found []eventstore.Event
 	for event, err := range events {
 		if errors.Is(err, eventstore.ErrTimeout) || ctx.Err() != nil {
-			break // a table that is too large to be read is shown in part
+			break // if the table is too large to read, show part of it
 		}
 		if err != nil {
 			http.Error(w, "the table cannot be read: "+err.Error(), http.StatusServiceUnavailable)
@@ -213,7 +215,7 @@ func item(e eventstore.Event) any {
 	return attribute(attributes)["M"]
 }
 
-// attribute returns a value of JSON as a value of DynamoDB:
+// attribute converts a JSON value to a DynamoDB value:
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_AttributeValue.html
 func attribute(value any) map[string]any {
 	switch v := value.(type) {
@@ -240,8 +242,8 @@ func attribute(value any) map[string]any {
 	}
 }
 
-// serveSignature signs a request that the form is about to send, whose body it gets,
-// and answers the headers to send with it.
+// serveSignature signs a request that the form is about to send. It receives the body
+// and answers with the headers to add.
 func (c *Console) serveSignature(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxShown))

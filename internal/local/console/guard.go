@@ -12,8 +12,8 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// OnlyHere keeps from a handler what a page of another site could have sent by its
-// visitor's browser. addr is the address that the handler was told to listen on.
+// OnlyHere refuses requests that another site's page could have sent through its
+// visitor's browser. addr is the address that the handler listens on.
 func (c *Console) OnlyHere(addr string, next http.Handler) http.Handler {
 	ours := nameOf(addr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -25,7 +25,7 @@ func (c *Console) OnlyHere(addr string, next http.Handler) http.Handler {
 	})
 }
 
-// A name is the host of an address to listen on; empty: that of every interface.
+// A name is the host of an address to listen on; empty: every interface.
 type name string
 
 func nameOf(addr string) name {
@@ -36,11 +36,11 @@ func nameOf(addr string) name {
 	return name(strings.ToLower(host))
 }
 
-// check returns why a request may come from another site's page, nil where it cannot.
-// A browser says in Host which name the page's own site was asked under, even when that
-// site points its name at this machine; in Origin and Sec-Fetch-Site it says whose page
-// is asking (https://www.w3.org/TR/fetch-metadata/). Other clients send neither of these
-// two. Pages of the origins may ask.
+// check returns an error if a request may come from another site's page. A browser's
+// Host is the name under which it reached this machine, even if another site points its
+// name here; its Origin and Sec-Fetch-Site say whose page sends the request
+// (https://www.w3.org/TR/fetch-metadata/). Clients that are not browsers send neither
+// of these two. Pages of the given origins are allowed.
 func (n name) check(r *http.Request, origins ...string) error {
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	switch {
@@ -56,7 +56,7 @@ func (n name) check(r *http.Request, origins ...string) error {
 	return nil
 }
 
-// checkPage is check for the page itself, to which a link may stand anywhere.
+// checkPage is check for the page itself, to which any site may link.
 func (n name) checkPage(r *http.Request) error {
 	if r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Origin") == "" && n.answersTo(r.Host) {
 		return nil
@@ -64,9 +64,10 @@ func (n name) checkPage(r *http.Request) error {
 	return n.check(r)
 }
 
-// answersTo tells whether a Host header names this machine: as every machine names
-// itself, or as the address to listen on does. Where that is every interface's, any IP
-// address is one: no site's name stands behind it. No browser leaves the header out.
+// answersTo reports whether a Host header names this machine: as localhost or a
+// loopback address, or as in the address to listen on. If that is every interface, any
+// IP address is accepted, because it cannot be another site's name. Every browser sends
+// the header.
 func (n name) answersTo(header string) bool {
 	host, _, err := net.SplitHostPort(header)
 	if err != nil {

@@ -14,20 +14,20 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// function is what is known of one.
+// function is what is known about a function.
 type function struct {
 	piece
 	build Build
 }
 
-// Build is how far the build of a function is.
+// Build is the state of a function's build.
 type Build struct {
-	Serving time.Time // since when the code that serves does
-	Running bool      // a newer build is under way
+	Serving time.Time // when the serving code started to serve
+	Running bool      // a newer build is running
 	Error   string    // why the newest sources do not serve
 }
 
-// Build takes note of a change in the build of a function.
+// Build records a change in the build of a function.
 func (c *Console) Build(name string, change func(*Build)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -44,7 +44,7 @@ type Request struct {
 	Ms                         float64
 }
 
-// API watches the requests that an API answers.
+// API returns a handler that records the requests that an API answers.
 func (c *Console) API(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -56,7 +56,7 @@ func (c *Console) API(next http.Handler) http.Handler {
 	})
 }
 
-// watch lets a handler answer, and returns the status and the time it took.
+// watch calls a handler and returns the status of its answer and the time it took.
 func watch(next http.Handler, w http.ResponseWriter, r *http.Request) (int, time.Duration) {
 	began, answer := time.Now(), &watched{ResponseWriter: w}
 	next.ServeHTTP(answer, r)
@@ -74,12 +74,12 @@ func (w *watched) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Invoker runs a function, as package apigateway wants it.
+// Invoker runs a function; see package apigateway.
 type Invoker interface {
 	Invoke(ctx context.Context, event []byte) ([]byte, error)
 }
 
-// Function watches the invocations of a function of an endpoint.
+// Function returns an invoker that records the invocations of an endpoint's function.
 func (c *Console) Function(name string, next Invoker) Invoker { return invoker{c, name, next} }
 
 type invoker struct {
@@ -99,8 +99,8 @@ func (i invoker) Invoke(ctx context.Context, event []byte) ([]byte, error) {
 	return answer, err
 }
 
-// Engine watches what an engine of DynamoDB's protocol is asked to do to the events
-// table, and tells of each item that is put there, by whomever.
+// Engine returns a handler that records requests to a DynamoDB engine for the events
+// table, and each item put there by any client.
 func (c *Console) Engine(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -119,7 +119,7 @@ func (c *Console) Engine(next http.Handler) http.Handler {
 			Item      json.RawMessage
 		}
 		if err != nil || json.Unmarshal(body, &put) != nil || put.TableName != c.config.Table {
-			return // cut off, too large to be shown, no JSON, or another table
+			return // truncated, too large to show, not JSON, or another table
 		}
 		c.count(&c.table, strconv.Itoa(status), status, took)
 		if status == http.StatusOK {
@@ -128,8 +128,8 @@ func (c *Console) Engine(next http.Handler) http.Handler {
 	})
 }
 
-// Log returns a writer of whole lines of a source, as package lambda and a slog
-// handler write them.
+// Log returns a writer for a source's log. Each write must be whole lines, as package
+// lambda and slog handlers write them.
 func (c *Console) Log(source string) io.Writer { return logs{c, source} }
 
 type logs struct {
@@ -147,7 +147,8 @@ func (l logs) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// clip cuts a text to what is shown of it. What it cuts off it does not hold on to.
+// clip cuts a text to the length that is shown. It copies, so that the rest can be
+// freed.
 func clip(text string) string {
 	if len(text) > maxShown {
 		return strings.ToValidUTF8(strings.Clone(text[:maxShown]), "") + "…"

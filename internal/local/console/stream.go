@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	kept     = 2000                   // messages: those of some hundred requests
-	maxShown = 32 << 10               // bytes of one line or item; what is longer is cut or left out
+	kept     = 2000                   // messages: those of a few hundred requests
+	maxShown = 32 << 10               // bytes of a line or item; longer ones are cut or left out
 	pace     = 100 * time.Millisecond // between two flushes to a page
 	patience = 10 * time.Second       // with a page that does not read
 )
 
-// message is one thing that happened.
+// message is one event for the page.
 type message struct {
 	kind string // of the server-sent event
 	data any
 }
 
-// tell keeps a message and wakes the streams. It costs little while no page is open:
-// nothing is encoded before it is sent.
+// tell keeps a message and wakes the streams. It is cheap while no page is open:
+// messages are encoded only when they are sent.
 func (c *Console) tell(kind string, data any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,8 +42,8 @@ func (c *Console) wake() {
 	}
 }
 
-// since returns the messages after a number that are still kept, the number of the
-// last, and what to wait on for more.
+// since returns the kept messages after a number, the number of the last one, and a
+// channel that is closed when there are more.
 func (c *Console) since(number int) (messages []message, last int, more <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,13 +56,13 @@ func (c *Console) since(number int) (messages []message, last int, more <-chan s
 	return messages, c.last, c.changed
 }
 
-// serveStream sends messages as server-sent events, the state of the pieces after
-// them, until the page is closed. A page that was cut off, or that was out of sight and
-// says after which message, goes on where it was:
+// serveStream sends messages as server-sent events, each batch followed by the state of
+// all parts, until the page is closed. A page that reconnects names the last message
+// that it got and continues there:
 // https://html.spec.whatwg.org/multipage/server-sent-events.html
 func (c *Console) serveStream(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // the server's bound of a request would end the stream
+	_ = control.SetReadDeadline(time.Time{}) // the server's deadline for a request would end the stream
 	w.Header().Set("Content-Type", "text/event-stream")
 	run, number, _ := strings.Cut(cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after")), "/")
 	seen := 0
@@ -103,10 +103,10 @@ func event(w http.ResponseWriter, kind, id string, data any) {
 	if id != "" {
 		fmt.Fprintf(w, "id: %s\n", id)
 	}
-	fmt.Fprintf(w, "event: %s\ndata: %s\n\n", kind, encoded) // a page that has gone is noticed by the flush
+	fmt.Fprintf(w, "event: %s\ndata: %s\n\n", kind, encoded) // the flush notices a page that has gone
 }
 
-// piece is what a part of the system did in this run.
+// piece counts what a part of the system did in this run.
 type piece struct {
 	Count, ClientErrors, ServerErrors int
 	Last                              string // how the latest went
@@ -136,7 +136,7 @@ func (p piece) snapshot() piece {
 	return p
 }
 
-// state is what the picture of the pieces shows.
+// state is what the page's picture of the parts shows.
 func (c *Console) state() any {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -12,9 +12,8 @@ import (
 	"unicode"
 )
 
-// Text returns a writer of log lines for people. Of what the functions and the gateway
-// say of a request in JSON it makes one aligned line; metrics it leaves out, and what is
-// not of a request it shows as it is.
+// Text returns a writer that makes log lines readable. It turns the JSON lines about a
+// request into one aligned line, drops metrics, and passes other lines through.
 func Text(out io.Writer) io.Writer { return &text{out: out, routes: map[string]string{}} }
 
 type text struct {
@@ -24,7 +23,7 @@ type text struct {
 	routes map[string]string // of requests that are under way, by id
 }
 
-// maxRoutes bounds what requests can leave behind whose end nobody logs.
+// maxRoutes limits the memory for requests whose end is never logged.
 const maxRoutes = 1000
 
 func (t *text) Write(lines []byte) (int, error) {
@@ -52,7 +51,7 @@ func (t *text) show(line string) string {
 	if given := take("requestId"); given != nil {
 		id = fmt.Sprint(given)
 	}
-	if event, ok := event.(map[string]any); ok { // the request, whose outcome comes in another line
+	if event, ok := event.(map[string]any); ok { // the start of a request; its outcome is in another line
 		if len(t.routes) >= maxRoutes {
 			clear(t.routes)
 		}
@@ -71,7 +70,7 @@ func (t *text) show(line string) string {
 		if took, ok := take("durationMs").(float64); ok {
 			shown += fmt.Sprintf("  %.1f ms", took)
 		}
-		delete(said, "correlationId") // the stream's name says it
+		delete(said, "correlationId") // the stream's name contains it
 	}
 	shown += fmt.Sprintf("  %v", message)
 	for _, name := range slices.Sorted(maps.Keys(said)) {
@@ -84,7 +83,7 @@ func (t *text) show(line string) string {
 	return shown
 }
 
-// printable keeps a terminal from obeying what a request says.
+// printable removes control characters, so that a request cannot control the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

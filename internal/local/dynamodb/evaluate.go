@@ -9,7 +9,8 @@ import (
 	"unicode/utf16"
 )
 
-// holds reports whether an item meets a condition. No condition is met by all.
+// holds reports whether an item meets a condition. Every item meets a missing
+// condition.
 func (n *node) holds(it item) bool {
 	if n == nil {
 		return true
@@ -70,7 +71,7 @@ func (n *node) holds(it item) bool {
 	}
 }
 
-// resolve returns the value of an operand, if there is one.
+// resolve returns the value of an operand, if it has one.
 func (n *node) resolve(it item) (value, bool) {
 	switch n.op {
 	case "value":
@@ -82,7 +83,7 @@ func (n *node) resolve(it item) (value, bool) {
 	size := len(v.list) + len(v.members)
 	switch v.kind {
 	case "S":
-		size = len(utf16.Encode([]rune(v.text))) // as Java counts
+		size = len(utf16.Encode([]rune(v.text))) // in UTF-16 units, as Java counts
 	case "B":
 		size = len(v.text)
 	case "N", "BOOL", "NULL":
@@ -100,7 +101,7 @@ func (v value) contains(w value) bool {
 	}
 }
 
-// get returns what stands at a path.
+// get returns the value at a path.
 func (it item) get(p path) (value, bool) {
 	v, ok := it[p[0].name]
 	for _, s := range p[1:] {
@@ -123,7 +124,7 @@ func (v value) step(s step) (value, bool) {
 	return v.list[s.index], true
 }
 
-// project returns of an item what stands at the paths.
+// project returns the parts of an item at the paths.
 func (it item) project(paths []path) item {
 	root := value{kind: "M", members: it}.project(paths)
 	if root.members == nil {
@@ -132,7 +133,7 @@ func (it item) project(paths []path) item {
 	return root.members
 }
 
-// project returns of a map or a list what stands at the paths, which begin in it.
+// project returns the parts of a map or list at the paths, which begin in it.
 func (v value) project(paths []path) value {
 	part := value{kind: v.kind}
 	rest := map[step][]path{}
@@ -167,11 +168,10 @@ var (
 	errUpdatePath  = invalid("The document path provided in the update expression is invalid for update")
 )
 
-// apply returns the item after the actions. All of them see the item as it was.
+// apply returns the item after the actions. They all see the original item.
 func (it item) apply(actions []action) (item, error) {
-	// In this order the elements of a list that lie behind its end are appended in
-	// the order of their indexes, and what is removed moves nothing that is still to
-	// be removed.
+	// In this order, elements beyond a list's end are appended in order of their
+	// indexes, and a removal does not move an element that is still to be removed.
 	order := func(a, b action) int {
 		byIndex := slices.CompareFunc(a.path, b.path, func(s, t step) int { return cmp.Compare(s.index, t.index) })
 		if a.section == "REMOVE" {
@@ -192,8 +192,8 @@ func (it item) apply(actions []action) (item, error) {
 	return root.members, nil
 }
 
-// result returns what the action puts at its path; a value of no kind removes what
-// is there.
+// result returns the value that the action puts at its path; a value of no kind removes
+// the old one.
 func (a action) result(it item) (value, error) {
 	switch a.section {
 	case "SET":
@@ -227,7 +227,7 @@ func (a action) result(it item) (value, error) {
 	return set, nil
 }
 
-// compute returns the value of what SET sets a path to.
+// compute returns the value that SET gives to a path.
 func (n *node) compute(it item) (value, error) {
 	switch n.op {
 	case "value":
@@ -278,8 +278,8 @@ func plus(v, w value, minus bool) (value, error) {
 	return value{kind: "N", text: sum.String()}, err
 }
 
-// with returns a map or list with a value at a path in it; one of no kind removes
-// what is there, if anything. What v shares with others stays as it was.
+// with returns a copy of a map or list with a value at a path; a value of no kind
+// removes what is there. The original stays unchanged.
 func (v value) with(p path, w value) (value, error) {
 	s, removing := p[0], w.kind == ""
 	inner, ok := v.step(s)
@@ -311,7 +311,7 @@ func (v value) with(p path, w value) (value, error) {
 	return v, nil
 }
 
-// uses reports whether a condition looks at an attribute.
+// uses reports whether a condition reads an attribute.
 func (n *node) uses(name string) bool {
 	return n != nil && (n.op == "path" && n.path[0].name == name || slices.ContainsFunc(n.args, func(arg *node) bool { return arg.uses(name) }))
 }

@@ -24,14 +24,14 @@ type capacity struct {
 
 type units struct{ CapacityUnits amount }
 
-// An amount of capacity is written with its decimal: clients of some languages tell
+// A capacity is written with a decimal, because clients in some languages distinguish
 // 1.0 from 1.
 type amount float64
 
 // MarshalJSON implements json.Marshaler.
 func (a amount) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%.1f", float64(a)), nil }
 
-// consumed returns what the request is told of the capacity that it took.
+// consumed returns the consumed capacity that the request asked to see.
 func (in *request) consumed(table string, a amount) *capacity {
 	switch in.ReturnConsumedCapacity {
 	case "TOTAL":
@@ -45,7 +45,7 @@ func (in *request) consumed(table string, a amount) *capacity {
 
 func unitsOf(size, unit int) amount { return amount(max(1, (size+unit-1)/unit)) }
 
-// readUnits are half as many where the read need not be consistent.
+// readUnits returns a read's capacity units; an eventually consistent read takes half.
 func (in *request) readUnits(size int) amount {
 	if in.ConsistentRead {
 		return unitsOf(size, readUnit)
@@ -110,7 +110,7 @@ func (e *Engine) updateItem(in *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := updated.check(0); err != nil { // paths may have nested it too deeply
+		if err := updated.check(0); err != nil { // the update may have nested it too deeply
 			return nil, err
 		}
 		if updated.size() > maxItemSize {
@@ -120,7 +120,7 @@ func (e *Engine) updateItem(in *request) (any, error) {
 	})
 }
 
-// write replaces one item by what next makes of it, if the condition holds; nil is no
+// write replaces one item by the result of next, if the condition holds; nil means no
 // item. key holds the key attributes, from which keyOf makes the stored key.
 func (e *Engine) write(in *request, key item, keyOf func(*table, item) ([]byte, error), next func(item) (item, error)) (any, error) {
 	out := itemOutput{}
@@ -162,8 +162,8 @@ func (e *Engine) write(in *request, key item, keyOf func(*table, item) ([]byte, 
 	return out, nil
 }
 
-// returned returns what ReturnValues asks for. UPDATED_OLD and UPDATED_NEW show what
-// stood, or stands, at the paths of the update.
+// returned returns what ReturnValues asks for. UPDATED_OLD and UPDATED_NEW show the
+// values at the update's paths before and after it.
 func (in *request) returned(stored, replacement record, old, it item) jsontext.Value {
 	switch in.ReturnValues {
 	case "ALL_OLD":
@@ -196,7 +196,7 @@ const (
 
 var errBatchDuplicates = invalid("Provided list of item keys contains duplicates")
 
-// asked reads what a batch asks of a table.
+// asked reads a batch's requests for a table.
 func asked[T any](in *request, table string) (of T, err error) {
 	if err := json.Unmarshal(in.RequestItems[table], &of); err != nil {
 		return of, &fault{code: serialization, message: err.Error()}
@@ -281,7 +281,7 @@ type batchWrite struct {
 
 func (w batchWrite) check() error {
 	switch {
-	case w.PutRequest == nil == (w.DeleteRequest == nil): // DynamoDB says so of both and of none
+	case w.PutRequest == nil == (w.DeleteRequest == nil): // DynamoDB gives this error for both and for none
 		return invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
 	case w.DeleteRequest != nil:
 		return w.DeleteRequest.Key.check(0)
@@ -343,7 +343,7 @@ func (e *Engine) batchWriteItem(in *request) (any, error) {
 	return out, err
 }
 
-// placeAll finds where the writes of a batch go, and what they put there.
+// placeAll finds the places of a batch's writes, and what they put there.
 func (t *tx) placeAll(batch map[string][]batchWrite) (places []place, replacements []record, err error) {
 	for name, writes := range batch {
 		seen := map[string]bool{}

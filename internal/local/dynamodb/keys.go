@@ -31,9 +31,9 @@ func (v value) sortable() []byte {
 // hashLength is the length in bytes of the hash that a stored key begins with.
 const hashLength = 4
 
-// prefix returns what the stored keys of a partition begin with: a hash, so that
-// partitions come in no order that a program could come to rely on and each segment
-// of a scan is a range; then the partition's key with its length.
+// prefix returns the start of a partition's stored keys: a hash, then the partition's
+// key with its length. The hash keeps programs from relying on the order of partitions
+// and makes each segment of a scan a range.
 func (v value) prefix() []byte {
 	partition := v.sortable()
 	hash := sha256.Sum256(partition)
@@ -43,8 +43,8 @@ func (v value) prefix() []byte {
 	return append(b, partition...)
 }
 
-// storedKey returns where an item is stored, or what is wrong with its key
-// attributes. Other attributes do not matter.
+// storedKey returns the key under which an item is stored, or an error about its key
+// attributes. It ignores other attributes.
 func (t *table) storedKey(it item) ([]byte, error) {
 	for i, element := range t.KeySchema {
 		if err := checkKeySize(element.AttributeName, it[element.AttributeName], i); err != nil {
@@ -58,7 +58,7 @@ func (t *table) storedKey(it item) ([]byte, error) {
 	return key, nil
 }
 
-// keyOfItem returns where a new item is to be stored.
+// keyOfItem returns the key under which a new item is stored.
 func (t *table) keyOfItem(it item) ([]byte, error) {
 	for _, element := range t.KeySchema {
 		v, ok := it[element.AttributeName]
@@ -75,8 +75,8 @@ func (t *table) keyOfItem(it item) ([]byte, error) {
 
 var errKeySchema = invalid("The provided key element does not match the schema")
 
-// keyOf returns where the item with a key is stored. The key must have the key
-// attributes and no others.
+// keyOf returns the stored key for a request's key, which must have exactly the key
+// attributes.
 func (t *table) keyOf(key item) ([]byte, error) {
 	if !t.isKey(key) {
 		return nil, errKeySchema
@@ -147,7 +147,7 @@ func sorted(prefix []byte, operator string, operands []value) keyRange {
 	return r
 }
 
-// after returns the rest of the range behind a key, in the direction of reading.
+// after returns the rest of the range after a key, in the direction of reading.
 func (r keyRange) after(key []byte, forward bool) keyRange {
 	switch {
 	case forward && bytes.Compare(key, r.low) >= 0:
@@ -162,11 +162,11 @@ func (r keyRange) contains(key []byte) bool {
 	return bytes.Compare(key, r.low) >= 0 && (r.high == nil || bytes.Compare(key, r.high) < 0)
 }
 
-// successor returns the first key behind one.
+// successor returns the first key after k.
 func successor(key []byte) []byte { return append(slices.Clip(key), 0) }
 
-// pastPrefix returns the first key behind all that begin with a prefix; nil when
-// there is none.
+// pastPrefix returns the first key after all that begin with a prefix; nil if there is
+// none.
 func pastPrefix(prefix []byte) []byte {
 	end := slices.Clone(prefix)
 	for i := len(end) - 1; i >= 0; i-- {

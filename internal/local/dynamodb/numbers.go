@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// Limits of a number: its significant digits, and the powers of ten of its first
-// one.
+// Limits of a number: its significant digits, and the power of ten of its first digit.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 const (
 	maxDigits    = 38
@@ -25,8 +24,8 @@ type number struct {
 
 var numeral = regexp.MustCompile(`^([+-]?)([0-9]*)\.?([0-9]*)(?:[eE]([+-]?[0-9]+))?$`)
 
-// parseNumber reads a number as DynamoDB takes it, which is more than JSON does:
-// +1, .5 and 007 are numbers.
+// parseNumber reads a number as DynamoDB does. It accepts more than JSON: +1, .5 and
+// 007 are numbers.
 func parseNumber(text string) (number, error) {
 	if text == "" {
 		return number{}, invalid("The parameter cannot be converted to a numeric value")
@@ -36,7 +35,7 @@ func parseNumber(text string) (number, error) {
 		return number{}, invalid("The parameter cannot be converted to a numeric value: %s", text)
 	}
 	n, whole, all := number{negative: parts[1] == "-"}, parts[2], parts[2]+parts[3]
-	exponent, _ := strconv.Atoi(parts[4]) // no exponent is 0; out of range is the farthest int
+	exponent, _ := strconv.Atoi(parts[4]) // a missing exponent gives 0, one out of range the nearest int
 	exponent = max(-1<<30, min(exponent, 1<<30))
 	n.digits = strings.TrimLeft(all, "0")
 	n.exponent = len(whole) - (len(all) - len(n.digits)) + exponent
@@ -96,7 +95,7 @@ func (n number) sortable() []byte {
 	return b
 }
 
-// plus returns the sum, or what makes it none of DynamoDB's numbers.
+// plus returns the sum, or an error if DynamoDB cannot store it.
 func (n number) plus(m number) (number, error) {
 	scale := min(n.exponent-len(n.digits), m.exponent-len(m.digits))
 	sum := new(big.Int).Add(n.scaled(scale), m.scaled(scale))
@@ -105,7 +104,7 @@ func (n number) plus(m number) (number, error) {
 	return total.checked()
 }
 
-// scaled returns the number as so many times ten to the power of scale.
+// scaled returns the number as a multiple of ten to the power of scale.
 func (n number) scaled(scale int) *big.Int {
 	i := new(big.Int)
 	if n.digits != "" {

@@ -16,13 +16,13 @@ const maxExpression = 4096
 // A node is a part of a parsed expression.
 type node struct {
 	op    string  // "path", "value", an operator (AND, BETWEEN, <=, +, …) or a function
-	args  []*node // what it works on
+	args  []*node // its operands
 	path  path
 	value value
-	paren bool // it stands in parentheses
+	paren bool // it is in parentheses
 }
 
-// A path names an attribute or something inside of it.
+// A path names an attribute or a part of it.
 type path []step
 
 // A step is a member's name, or an index if that is not negative.
@@ -62,8 +62,8 @@ func (h *placeholders) unused() error {
 	return nil
 }
 
-// A parser reads one expression by recursive descent. After a syntax error it sees
-// the end of the expression everywhere, so that it ends at once.
+// A parser reads one expression by recursive descent. After a syntax error it acts as
+// if the expression had ended, so that it stops at once.
 //
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 type parser struct {
@@ -75,7 +75,7 @@ type parser struct {
 	functions map[string]function // that the expression can have
 
 	syntax string // the syntax error, which is reported first
-	fault  string // what else is wrong
+	fault  string // other errors
 }
 
 type token struct {
@@ -86,7 +86,7 @@ type token struct {
 var tokens = regexp.MustCompile(`[#:]?[A-Za-z_][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|[0-9]+|<>|<=|>=|\s+|(?s:.)`)
 
 // parse reads an expression with one of the parser's rules, unless text is nil. what
-// is the parameter that holds it.
+// names the request parameter that holds it.
 func parse[T any](h *placeholders, what string, text *string, rule func(*parser) T) (parsed T, err error) {
 	switch {
 	case text == nil:
@@ -126,7 +126,7 @@ func (p *parser) next() string {
 	return text
 }
 
-// accept takes the next token if it is this one; words in any case.
+// accept consumes the next token if it is this one, ignoring case.
 func (p *parser) accept(text string) bool {
 	if p.peek() == "" || !strings.EqualFold(p.peek(), text) {
 		return false
@@ -141,7 +141,7 @@ func (p *parser) expect(text string) {
 	}
 }
 
-// unexpected makes the next token the syntax error, with its neighbours.
+// unexpected reports the next token as the syntax error, with its neighbours.
 func (p *parser) unexpected() {
 	if p.syntax != "" {
 		return
@@ -154,14 +154,15 @@ func (p *parser) unexpected() {
 	p.at = len(p.tokens) - 1
 }
 
-// wrong notes what is wrong with an expression whose syntax is right.
+// wrong records an error in an expression whose syntax is valid.
 func (p *parser) wrong(format string, args ...any) {
 	if p.fault == "" {
 		p.fault = fmt.Sprintf(format, args...)
 	}
 }
 
-// reserved are the words, in capitals, that cannot stand for themselves as names.
+// reserved are the words, in capitals, that cannot be used as names without a
+// placeholder.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html
 var reserved = func() map[string]bool {
 	words := map[string]bool{}
@@ -244,7 +245,7 @@ func (p *parser) operand() *node {
 	return &node{op: "path", path: p.readPath()}
 }
 
-// list reads one operand or more, with commas between them.
+// list reads one or more operands, separated by commas.
 func (p *parser) list(operand func() *node) []*node {
 	nodes := []*node{operand()}
 	for p.accept(",") {
@@ -253,8 +254,8 @@ func (p *parser) list(operand func() *node) []*node {
 	return nodes
 }
 
-// A function has so many operands, of which the first may have to be a path, and
-// values of the request may have to be of certain types.
+// A function has a number of operands. The first may have to be a path, and values in
+// the request may have to be of certain types.
 type function struct {
 	operands int
 	path     bool
@@ -291,7 +292,7 @@ func (p *parser) checkTypes(n *node, allowed []string) {
 	}
 }
 
-// condition reads a condition. OR binds less than AND, and that less than NOT.
+// condition reads a condition. OR binds less tightly than AND, and AND less than NOT.
 func (p *parser) condition() *node {
 	n := p.conjunction()
 	for p.accept("OR") {
@@ -360,8 +361,8 @@ func (p *parser) misused(function string) {
 	p.wrong("The function is not allowed to be used this way in an expression; function: %s", function)
 }
 
-// checkOperands finds what is wrong with the operands of a comparison or function of
-// a condition, as far as that can be told without an item.
+// checkOperands checks the operands of a condition's comparison or function, as far as
+// possible without an item.
 func (p *parser) checkOperands(n *node) {
 	for _, arg := range n.args {
 		if arg.op != "path" && arg.op != "value" && arg.op != "size" {
@@ -399,8 +400,8 @@ func (p *parser) projection() []path {
 	return paths
 }
 
-// checkOverlap finds two paths of which one contains the other, or that take the
-// same thing for a map and for a list.
+// checkOverlap finds two paths that overlap, or that treat the same value as a map and
+// as a list.
 func (p *parser) checkOverlap(paths []path) {
 	for i, second := range paths {
 		for _, first := range paths[:i] {
@@ -425,7 +426,7 @@ func (p *parser) checkOverlap(paths []path) {
 type action struct {
 	section string // one of sections
 	path    path
-	operand *node // nil: of REMOVE
+	operand *node // nil for REMOVE
 }
 
 // sections of an update, in the order in which they are done.
@@ -464,7 +465,7 @@ func (p *parser) update() []action {
 	return actions
 }
 
-// sum reads what SET sets a path to.
+// sum reads the value that SET gives to a path.
 func (p *parser) sum() *node {
 	n := p.term()
 	if operator := p.peek(); operator == "+" || operator == "-" {
@@ -484,7 +485,7 @@ func (p *parser) term() *node {
 	return n
 }
 
-// typeNames are what DynamoDB calls some types in messages about ADD and DELETE.
+// typeNames are DynamoDB's names for some types in messages about ADD and DELETE.
 var typeNames = map[string]string{"S": "STRING", "N": "NUMBER", "B": "BINARY", "NULL": "NULL", "BOOL": "BOOLEAN", "L": "LIST", "M": "MAP"}
 
 // addend reads the value of an ADD or a DELETE.

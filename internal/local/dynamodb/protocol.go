@@ -19,49 +19,50 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The region and account that the engine says its tables are in. It takes requests
-// that were signed for any.
+// The region and account in the ARNs of the engine's tables. It accepts requests signed
+// for any other.
 const (
 	region  = "us-east-1"
 	account = "000000000000"
 )
 
-// maxRequest is DynamoDB's limit of a request, in bytes.
+// maxRequest is DynamoDB's limit on a request, in bytes.
 const maxRequest = 16 << 20
 
-// A Grant is what one set of credentials may do. All others may do everything.
+// A Grant is what one set of credentials may do. Credentials without a grant may do
+// everything.
 type Grant struct {
 	Role    string   // its ARN, for the text of the refusal
 	Table   string   // the name of the one table
 	Actions []string // names of operations, such as PutItem, without the prefix dynamodb:
 }
 
-// Options of an engine. The zero value is an empty engine in memory.
+// Options configure an engine. The zero value is an empty engine in memory.
 type Options struct {
-	// Path is the file that the tables are kept in; it is made if it is not there.
-	// "" keeps them in memory.
+	// Path is the file that holds the tables; it is created if it does not exist. ""
+	// keeps them in memory.
 	Path string
 
-	// Grants by access key id. The engine reads the id of a request and does not
+	// Grants by access key id. The engine reads a request's access key id but does not
 	// check its signature.
 	Grants map[string]Grant
 
-	// Around, unless nil, is put around the handler of a Server.
+	// Around, unless nil, wraps the handler of a Server.
 	Around func(http.Handler) http.Handler
 
 	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // of the engine's own failures; nil: slog.Default()
+	Logger *slog.Logger     // for the engine's own failures; nil: slog.Default()
 }
 
-// An Engine is a DynamoDB. It is an http.Handler of DynamoDB's protocol, and safe
-// for concurrent use.
+// An Engine is an http.Handler that speaks DynamoDB's protocol. It is safe for
+// concurrent use.
 type Engine struct {
 	*storage
 	options Options
 }
 
-// Open opens an engine. It fails, and changes nothing, when the file is damaged, in
-// use, or not of this version. Close has to follow.
+// Open opens an engine. If the file is damaged, in use, or of another version, Open
+// fails and changes nothing. The caller must call Close.
 func Open(o Options) (*Engine, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -76,15 +77,15 @@ func Open(o Options) (*Engine, error) {
 	return &Engine{s, o}, nil
 }
 
-// Close ends the engine after the writes that it has begun. Later requests are
-// answered with an error.
+// Close finishes the writes under way and closes the engine. Later requests get an
+// error.
 func (e *Engine) Close() error { return e.close() }
 
-// A fault is an answer that is an error of DynamoDB's.
+// A fault is an error answer of DynamoDB's.
 type fault struct {
 	code    string
 	message string
-	item    jsontext.Value // that a condition failed on, if it was asked for
+	item    jsontext.Value // on which a condition failed, if requested
 }
 
 func (f *fault) Error() string { return f.code + ": " + f.message }
@@ -124,7 +125,7 @@ func (f *fault) MarshalJSONTo(e *jsontext.Encoder) error {
 	}{namespace + f.code, f.message, f.item})
 }
 
-// statuses of faults that are not 400.
+// statuses of faults other than 400.
 var statuses = map[string]int{internalError: http.StatusInternalServerError, tooLarge: http.StatusRequestEntityTooLarge}
 
 // operations are those that the engine has.
@@ -177,7 +178,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // a client that has gone needs no answer
 }
 
-// answer does what the request asks for. A panic is an error.
+// answer carries out the request. It returns a panic as an error.
 func (e *Engine) answer(w http.ResponseWriter, r *http.Request) (_ any, err error) {
 	defer func() {
 		if recovered := recover(); recovered != nil {

@@ -8,15 +8,15 @@ import (
 // maxPage is how many bytes of items a query or a scan reads.
 const maxPage = 1 << 20
 
-// A keyCondition is what a query selects: a partition, and of that the items whose
-// sort key stands in a relation to values; operator "" selects all.
+// A keyCondition is what a query selects: the items of a partition whose sort key
+// compares with values by operator; operator "" selects all.
 type keyCondition struct {
 	partition value
 	operator  string
 	operands  []value
 }
 
-// mirrored are the comparators for when the value stands on the left.
+// mirrored maps each comparator to the one for swapped operands.
 var mirrored = map[string]string{"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 // keyCondition turns a condition into one on the table's key.
@@ -59,7 +59,7 @@ func (t *table) keyCondition(n *node) (k keyCondition, err error) {
 	return k, nil
 }
 
-// split takes a condition apart into the conditions on each attribute.
+// split splits a condition into conditions on single attributes.
 func split(n *node, conditions map[string]*node) error {
 	switch {
 	case n.op == "AND":
@@ -96,7 +96,7 @@ func startKeyError(err error) error {
 	return invalid("The provided starting key is invalid: %s", err.(*fault).message)
 }
 
-// checkSelect checks whether what is to be shown can be.
+// checkSelect checks Select against the other parameters.
 func (in *request) checkSelect() error {
 	switch {
 	case in.IndexName != nil:
@@ -156,8 +156,8 @@ type pageOutput struct {
 	ConsumedCapacity *capacity      `json:",omitzero"`
 }
 
-// page reads one page of a range of keys. outside is the error for a start key that
-// does not lie in the range.
+// page reads one page of a range of keys. outside is the error for a start key outside
+// the range.
 func (e *Engine) page(in *request, rangeOf func(*table) (keyRange, error), outside error) (any, error) {
 	if err := in.checkSelect(); err != nil {
 		return nil, err

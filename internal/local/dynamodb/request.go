@@ -10,10 +10,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A request is the input of any operation: each looks at its own members alone.
+// A request is the input of any operation; each operation reads only its own members.
 type request struct {
 	operation string
-	host      string // that it was sent to
+	host      string // from X-Amz-Target
 
 	TableName *string
 	Item, Key item
@@ -48,20 +48,20 @@ type request struct {
 	//lint:ignore SA5008 the option is newer than staticcheck
 	Others map[string]jsontext.Value `json:",embed"`
 
-	// What prepare makes of the expressions. A nil projection shows everything.
+	// The parsed expressions. A nil projection shows everything.
 	condition, filter, keyCondition *node
 	projection                      []path
 	update                          []action
 }
 
-// unsupported are members that ask for what the engine has not: the parameters from
-// before expressions, and properties of tables.
+// unsupported are members for features that the engine lacks: the legacy parameters
+// that expressions replaced, and some properties of tables.
 var unsupported = []string{
 	"AttributesToGet", "AttributeUpdates", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter",
 	"DeletionProtectionEnabled", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "Tags",
 }
 
-// nothing are the values of such members that ask for nothing.
+// nothing are the values with which such a member has no effect.
 var nothing = []string{"null", "false", "[]", "{}", `{"StreamEnabled":false}`}
 
 // tables returns the names of the tables that the request is about.
@@ -76,8 +76,8 @@ func (in *request) tables() []string {
 	return names
 }
 
-// constraints collects what is wrong with members one by one. DynamoDB reports all
-// of it at once, and before everything else.
+// constraints collects errors in single members. DynamoDB reports them all at once,
+// before any other error.
 type constraints []string
 
 func (c *constraints) add(member string, v any, constraint string, args ...any) {
@@ -109,7 +109,7 @@ func (c *constraints) between(member string, v *int, low, high int) {
 	}
 }
 
-// length checks how many there are of something.
+// length checks a member's length.
 func (c *constraints) length(member string, v any, length, low, high int) {
 	if length < low {
 		c.add(member, v, "have length greater than or equal to %d", low)
@@ -226,7 +226,7 @@ func (in *request) parse() error {
 	return h.unused()
 }
 
-// valued are the expressions with values that an operation has.
+// valued are DynamoDB's texts about an operation's missing expressions.
 var valued = map[string]string{
 	"PutItem": "ConditionExpression is null", "DeleteItem": "ConditionExpression is null",
 	"UpdateItem": "UpdateExpression is null and ConditionExpression is null",

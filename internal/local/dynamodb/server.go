@@ -1,8 +1,9 @@
-// Package dynamodb is the embedded DynamoDB of the local run: its JSON protocol over
-// HTTP, with its answers, limits and errors, on tables kept in a file by bbolt. It has
-// what this system, its tests and the usual table viewers call; transactions, PartiQL,
-// indexes, streams and the parameters from before expressions it refuses by name.
-// docs/engines.md tells how near to DynamoDB it is and how that is tested.
+// Package dynamodb is the embedded DynamoDB engine of the local run. It speaks
+// DynamoDB's JSON protocol over HTTP, with its answers, limits and errors, and keeps
+// tables in a bbolt file. It implements what this system, its tests and common table
+// viewers call. It refuses transactions, PartiQL, indexes, streams and the legacy
+// parameters by name. docs/engines.md says how close to DynamoDB it is and how that is
+// tested.
 package dynamodb
 
 import (
@@ -16,7 +17,7 @@ import (
 	"time"
 )
 
-// A Server is an engine that listens.
+// A Server is an engine that listens on an address.
 type Server struct {
 	engine   *Engine
 	listener net.Listener
@@ -24,12 +25,12 @@ type Server struct {
 
 	mu     sync.Mutex
 	closed bool
-	unused map[net.Conn]bool // connections that have not brought a request yet
+	unused map[net.Conn]bool // connections without a request yet
 }
 
-// Start opens an engine and lets it listen on the TCP address addr, such as
-// 127.0.0.1:8000, or port 0 for any free port. It fails when it cannot listen there,
-// and with the errors of Open.
+// Start opens an engine that listens on the TCP address addr, such as 127.0.0.1:8000;
+// port 0 picks a free port. It fails if it cannot listen there, and with the errors of
+// Open.
 func Start(addr string, o Options) (*Server, error) {
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -70,14 +71,14 @@ func (s *Server) track(connection net.Conn, state http.ConnState) {
 	}
 }
 
-// Close stops the engine after the requests that are under way, or when ctx ends.
+// Close stops the engine when the requests under way are done, or when ctx ends.
 func (s *Server) Close(ctx context.Context) error {
-	// A client with many requests opens connections that it may never use, and
-	// Shutdown would wait 5 seconds for them.
+	// A busy client opens connections that it may never use, and Shutdown would wait 5
+	// seconds for them.
 	s.mu.Lock()
 	s.closed = true
 	for connection := range s.unused {
-		_ = connection.Close() // nobody is told anything over it
+		_ = connection.Close() // it carries no answer
 	}
 	s.mu.Unlock()
 	err := s.server.Shutdown(ctx)

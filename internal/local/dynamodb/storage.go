@@ -17,20 +17,19 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// What a file holds: the bucket meta with its format, the bucket tables with the
-// table of each name, and for each table a bucket, named after its id, with its items
-// by stored key.
+// A file holds the bucket meta with the file's format, the bucket tables with each
+// table by name, and for each table a bucket, named after its id, with its items by
+// stored key.
 var (
 	bucketMeta   = []byte("meta")
 	bucketTables = []byte("tables")
 	keyFormat    = []byte("format")
 )
 
-// format is of the files that this engine reads and writes. Whoever changes what is
-// above changes it.
+// format is the format of the files. Change it with the layout above.
 const format = "visitplannr-dynamodb-1"
 
-// lockTimeout is how long another process may hold the file.
+// lockTimeout is how long to wait for another process to release the file.
 const lockTimeout = time.Second
 
 // storage keeps tables and items in one bbolt file.
@@ -46,15 +45,15 @@ type storage struct {
 	closing   sync.Once
 }
 
-// A write changes a transaction and is told what became of it.
+// A write changes a transaction and receives the result.
 type write struct {
 	apply func(*tx) error
 	done  chan error
 }
 
-// openStorage opens the file at path, and makes it if it is not there; "" is a file
-// that nobody else sees and that is gone with the process. A file that this engine
-// did not write, or one that is damaged, is an error and stays as it is.
+// openStorage opens the file at path, and creates it if it does not exist. "" opens a
+// private file that is gone when the process ends. A damaged file, or one that this
+// engine did not write, gives an error and stays unchanged.
 func openStorage(path string) (_ *storage, err error) {
 	s := &storage{writes: make(chan write), stop: make(chan struct{}), committed: make(chan struct{})}
 	if path == "" {
@@ -72,8 +71,8 @@ func openStorage(path string) (_ *storage, err error) {
 	return s, nil
 }
 
-// openInMemory opens a file of no name. Where a file that is open cannot lose its
-// name, as on Windows, it is removed at the end.
+// openInMemory opens a file without a name. Where an open file cannot be unlinked, as
+// on Windows, it is removed at the end.
 func (s *storage) openInMemory() (*bolt.DB, error) {
 	return bolt.Open("", 0o600, &bolt.Options{
 		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
@@ -87,12 +86,12 @@ func (s *storage) openInMemory() (*bolt.DB, error) {
 	})
 }
 
-// openFile opens a file that stays, after a look at whether all of it is there.
+// openFile opens a file that stays. It checks first that the file is complete.
 func openFile(path string) (_ *bolt.DB, err error) {
 	advice := "name another file, or move this one out of the way"
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // what the mapped file lacks
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a page beyond the end of the mapped file
 	defer func() {
-		if recovered := recover(); recovered != nil { // bbolt on pages that make no sense
+		if recovered := recover(); recovered != nil { // bbolt on corrupt pages
 			err = fmt.Errorf("database %s is damaged (%v): %s", path, recovered, advice)
 		}
 	}()
@@ -121,8 +120,8 @@ func openFile(path string) (_ *bolt.DB, err error) {
 	return db, nil
 }
 
-// readAll reads a bucket to its end. (bbolt's own check does so in a goroutine of its
-// own, where a page that makes no sense ends the process.)
+// readAll reads a whole bucket. (bbolt's own check runs in another goroutine, where a
+// corrupt page ends the process.)
 func readAll(name []byte, bucket *bolt.Bucket) error {
 	var last []byte
 	ofItems := !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketTables)
@@ -138,7 +137,7 @@ func readAll(name []byte, bucket *bolt.Bucket) error {
 	})
 }
 
-// load makes a new file ready, and makes sure that another one is ours.
+// load initializes a new file, and checks that an existing one is ours.
 func load(t *bolt.Tx) error {
 	first, _ := t.Cursor().First()
 	meta := t.Bucket(bucketMeta)
@@ -158,7 +157,7 @@ func load(t *bolt.Tx) error {
 	return nil
 }
 
-// close ends the storage after the writes that wait.
+// close finishes the waiting writes and closes the storage.
 func (s *storage) close() error {
 	s.closing.Do(func() { close(s.stop) })
 	<-s.committed
@@ -169,13 +168,13 @@ func (s *storage) close() error {
 	return err
 }
 
-// errClosed is of writes that come too late.
+// errClosed is the result of writes after close.
 var errClosed = errors.New("the engine is closed")
 
-// update lets apply change the tables, and returns once that is committed, or when
-// apply fails. A *fault leaves everything as it was, so apply must return it before
-// its first change; any other error is the storage's, and fails the writes that
-// share the transaction.
+// update lets apply change the tables, and returns when that is committed or apply
+// fails. apply must return a *fault before its first change, because a *fault does not
+// roll anything back. Any other error is the storage's, and fails all writes that share
+// the transaction.
 func (s *storage) update(apply func(*tx) error) error {
 	w := write{apply, make(chan error, 1)}
 	select {
@@ -186,8 +185,8 @@ func (s *storage) update(apply func(*tx) error) error {
 	}
 }
 
-// commit makes one transaction of all writes that wait, again and again: a lone one
-// does not wait for others, and many share the time that the disk takes.
+// commit repeatedly commits all waiting writes in one transaction: a single write does
+// not wait for others, and many writes share one fsync.
 func (s *storage) commit() {
 	defer close(s.committed)
 	for {
@@ -231,7 +230,7 @@ func (s *storage) commitGroup(group []write) {
 		return nil
 	})
 	for i, w := range group {
-		if err != nil && err != errNothing {
+		if err != nil && !errors.Is(err, errNothing) {
 			results[i] = err
 		}
 		w.done <- results[i]
@@ -241,7 +240,7 @@ func (s *storage) commitGroup(group []write) {
 // errNothing ends a transaction that changes nothing.
 var errNothing = errors.New("nothing was written")
 
-// inTransaction commits what do changes, unless it fails or panics.
+// inTransaction commits the changes of do, unless do fails or panics.
 func (s *storage) inTransaction(do func(*bolt.Tx) error) (err error) {
 	defer func() {
 		if recovered := recover(); recovered != nil { // bbolt has rolled back
@@ -251,7 +250,7 @@ func (s *storage) inTransaction(do func(*bolt.Tx) error) (err error) {
 	return s.db.Update(do)
 }
 
-// view lets read look at one state of the tables.
+// view calls read with a consistent state of the tables.
 func (s *storage) view(read func(*tx) error) error {
 	err := s.db.View(func(t *bolt.Tx) error { return read(&tx{t, s}) })
 	if errors.Is(err, berrors.ErrDatabaseNotOpen) {
@@ -312,15 +311,15 @@ func (t *tx) deleteTable(described *table) error {
 	return errors.Join(t.DeleteBucket([]byte(described.TableID)), t.Bucket(bucketTables).Delete([]byte(described.TableName)))
 }
 
-// A place is where an item of a table is, or goes.
+// A place is where an item of a table is or will be stored.
 type place struct {
 	table  *table
 	items  *bolt.Bucket
 	key    []byte
-	stored record // what is there; nil: nothing
+	stored record // the stored item; nil: none
 }
 
-// place finds the item that has the key attributes of it; keyOf makes its stored key.
+// place finds the item with the same key attributes as it; keyOf makes its stored key.
 func (t *tx) place(name string, it item, keyOf func(*table, item) ([]byte, error)) (at place, err error) {
 	if at.table, at.items, err = t.table(name); err != nil {
 		return at, err
@@ -331,7 +330,7 @@ func (t *tx) place(name string, it item, keyOf func(*table, item) ([]byte, error
 	return at, err
 }
 
-// put stores an item; nil deletes what is there.
+// put stores an item; nil deletes the stored one.
 func (at place) put(it record) error {
 	if it == nil {
 		return at.items.Delete(at.key)
@@ -339,16 +338,16 @@ func (at place) put(it record) error {
 	return at.items.Put(at.key, it)
 }
 
-// writeUnits returns the capacity that a write takes.
+// writeUnits returns the capacity units of a write.
 func (at place) writeUnits(it record) amount {
 	return unitsOf(max(at.stored.size(), it.size()), writeUnit)
 }
 
-// A record is an item as it is stored: its size, then its JSON. That of a
-// transaction is gone with it.
+// A record is a stored item: its size, then its JSON. A record read in a transaction is
+// valid only until the transaction ends.
 type record []byte
 
-// newRecord returns the record of an item; nil is none.
+// newRecord returns the record of an item, or nil for nil.
 func newRecord(it item) record {
 	if it == nil {
 		return nil
@@ -367,7 +366,7 @@ func (r record) raw() jsontext.Value {
 	return jsontext.Value(r[n:])
 }
 
-// json returns the item in DynamoDB's JSON, to keep; nil of none.
+// json returns a copy of the item in DynamoDB's JSON; nil for none.
 func (r record) json() jsontext.Value {
 	if r == nil {
 		return nil

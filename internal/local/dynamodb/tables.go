@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// A table is what DescribeTable says of it, and what is stored of it.
+// A table is what DescribeTable returns, and what is stored of the table.
 type table struct {
 	TableName            string
 	TableID              string `json:"TableId"`
@@ -18,7 +18,7 @@ type table struct {
 	KeySchema            []keyElement
 	AttributeDefinitions []attributeDefinition
 	CreationDateTime     float64 // seconds since 1970
-	ItemCount            int64   // DynamoDB's is up to six hours old, this one is not
+	ItemCount            int64   // DynamoDB updates it about every six hours, this engine at once
 	TableSizeBytes       int64
 
 	ProvisionedThroughput throughput
@@ -79,11 +79,11 @@ func (e *Engine) createTable(in *request) (any, error) {
 		return nil, err
 	}
 	creating := *described
-	creating.TableStatus = "CREATING" // as DynamoDB answers; it is there by the time that anyone asks
+	creating.TableStatus = "CREATING" // as DynamoDB answers, although it is ready at once
 	return struct{ TableDescription table }{creating}, nil
 }
 
-// newTable returns the table that a request describes.
+// newTable returns the table described by a request.
 func newTable(in *request) (*table, error) {
 	var c constraints
 	c.required("attributeDefinitions", in.AttributeDefinitions != nil)
@@ -138,7 +138,7 @@ func (in *request) checkKeySchema() error {
 	return nil
 }
 
-// described reads the table that a request names.
+// described reads the table named by a request.
 func (e *Engine) described(in *request) (described *table, err error) {
 	err = e.view(func(t *tx) error {
 		described, err = t.described(*in.TableName)
@@ -190,7 +190,7 @@ func (e *Engine) listTables(in *request) (any, error) {
 	return out, err
 }
 
-// untouched is what operations answer for an account that never asked for any of it.
+// untouched holds the answers of operations for features that an account never used.
 var untouched = map[string]jsontext.Value{
 	"DescribeContinuousBackups": jsontext.Value(`{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED","PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}`),
 	"DescribeLimits":            jsontext.Value(`{"AccountMaxReadCapacityUnits":80000,"AccountMaxWriteCapacityUnits":80000,"TableMaxReadCapacityUnits":40000,"TableMaxWriteCapacityUnits":40000}`),

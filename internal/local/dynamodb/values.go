@@ -16,7 +16,7 @@ import (
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 const (
 	maxItemSize = 400 << 10 // bytes
-	maxNesting  = 32        // of maps and lists in each other
+	maxNesting  = 32        // of nested maps and lists
 )
 
 // An item is the attributes of an item, or the members of a map.
@@ -37,8 +37,8 @@ var kinds = []string{"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"}
 // elements names the kind of a set's elements.
 var elements = map[string]string{"SS": "S", "NS": "N", "BS": "B"}
 
-// UnmarshalJSONFrom reads a value's shape. What the value says is checked by
-// check: DynamoDB reports it later, and as another error.
+// UnmarshalJSONFrom reads a value's shape. Its content is checked later by check:
+// DynamoDB reports that later, and as another error.
 func (v *value) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 	if d.PeekKind() != '{' {
 		return errors.New("an attribute value is an object")
@@ -62,7 +62,7 @@ func (v *value) UnmarshalJSONFrom(d *jsontext.Decoder) error {
 // unmarshal reads a member of the value's object.
 func (v *value) unmarshal(kind string, d *jsontext.Decoder) (err error) {
 	if d.PeekKind() == 'n' || !slices.Contains(kinds, kind) {
-		return d.SkipValue() // DynamoDB ignores members that it does not know
+		return d.SkipValue() // DynamoDB ignores unknown members
 	}
 	first := v.kind == ""
 	v.kind = kind
@@ -100,8 +100,8 @@ func (v *value) unmarshal(kind string, d *jsontext.Decoder) (err error) {
 	return err
 }
 
-// check returns what makes the value none of DynamoDB's, and brings its numbers
-// into their normal form. depth is how many maps and lists it lies in.
+// check returns an error if DynamoDB does not accept the value, and normalizes its
+// numbers. depth is how many maps and lists enclose it.
 func (v *value) check(depth int) error {
 	switch v.kind {
 	case "":
@@ -146,7 +146,7 @@ func (v *value) checkSet() error {
 		return nil
 	}
 	const prefix = "One or more parameter values were invalid: "
-	texts := map[string][2]string{ // of no elements, and of equal ones
+	texts := map[string][2]string{ // for no elements, and for equal ones
 		"SS": {prefix + "An string set  may not be empty", prefix + "Input collection " + v.content() + " contains duplicates."},
 		"NS": {prefix + "An number set  may not be empty", "Input collection contains duplicates"},
 		"BS": {prefix + "Binary sets should not be empty", prefix + "Input collection " + v.content() + "of type BS contains duplicates."},
@@ -237,7 +237,7 @@ func (v value) equal(w value) bool {
 	return slices.EqualFunc(v.list, w.list, value.equal) && maps.EqualFunc(v.members, w.members, value.equal)
 }
 
-// order compares two values that have an order between them: both S, N or B.
+// order compares two values of the same type: S, N or B.
 func (v value) order(w value) (_ int, ordered bool) {
 	if v.kind != w.kind || !slices.Contains(scalars, v.kind) {
 		return 0, false
@@ -294,8 +294,8 @@ func (it item) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-// appendString appends text that came out of a JSON string: valid UTF-8, for which
-// there is no error.
+// appendString appends text from a JSON string: it is valid UTF-8, so there is no
+// error.
 func appendString(b []byte, text string) []byte {
 	b, _ = jsontext.AppendQuote(b, text)
 	return b

@@ -1,6 +1,6 @@
-// Package faults is an HTTP proxy in front of a DynamoDB engine that does to
-// requests what stores and networks do on a bad day. It tells apart what a client
-// cannot: whether the engine had the request before its answer was lost.
+// Package faults is an HTTP proxy that injects the faults of stores and networks in
+// front of a DynamoDB engine. It knows what a client cannot know: whether the engine
+// carried out a request whose answer was lost.
 package faults
 
 import (
@@ -26,10 +26,10 @@ type Kind string
 const (
 	None Kind = "none" // answered as the engine answers
 
-	// The engine is not asked.
+	// The engine does not get the request.
 	Throttled     Kind = "throttled"
 	InternalError Kind = "internal error"
-	Unavailable   Kind = "503 without a body"  // by something between us and the store
+	Unavailable   Kind = "503 without a body"  // from a proxy on the way
 	BadGateway    Kind = "502 with HTML"       // likewise
 	EmptyOK       Kind = "200 without a body"  // likewise
 	PageOK        Kind = "200 with HTML"       // likewise
@@ -39,7 +39,7 @@ const (
 	NoTable       Kind = "no table"
 	Denied        Kind = "access denied"
 
-	// The engine is asked, and does what it is asked to.
+	// The engine gets the request and carries it out.
 	InternalErrorAfter Kind = "internal error after"
 	DropAfter          Kind = "connection dropped after"
 	Cut                Kind = "answer cut"
@@ -53,7 +53,7 @@ const (
 	SlowMost  = 60 * time.Millisecond
 )
 
-// failure is an answer that the engine did not give.
+// failure is an answer that does not come from the engine.
 type failure struct {
 	status      int
 	contentType string
@@ -89,10 +89,10 @@ var (
 // It is called for one request at a time.
 type Plan func(operation string) Kind
 
-// Always does the same to every request.
+// Always injects the same fault into every request.
 func Always(kind Kind) Plan { return func(string) Kind { return kind } }
 
-// Sequence does kinds to the first requests, in turn, and nothing to the others.
+// Sequence injects kinds into the first requests, in turn, and nothing into later ones.
 func Sequence(kinds ...Kind) Plan {
 	return func(string) Kind {
 		if len(kinds) == 0 {
@@ -104,7 +104,7 @@ func Sequence(kinds ...Kind) Plan {
 	}
 }
 
-// On leaves the requests for other operations than one alone.
+// On applies a plan to one operation only.
 func On(operation string, plan Plan) Plan {
 	return func(asked string) Kind {
 		if asked != operation {
@@ -120,7 +120,7 @@ type Rate struct {
 	Rate float64
 }
 
-// Random does each kind at its rate, in an order that the seed decides.
+// Random injects each kind at its rate, in an order given by the seed.
 func Random(seed uint64, rates ...Rate) Plan {
 	random := rand.New(rand.NewPCG(seed, 0))
 	return func(string) Kind {
@@ -149,8 +149,8 @@ type Proxy struct {
 	random *rand.Rand
 }
 
-// Start starts a proxy in front of the engine at the URL target, on a free port
-// of the loopback interface.
+// Start starts a proxy on a free loopback port, in front of the engine at the URL
+// target.
 func Start(target string, plan Plan) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -175,14 +175,14 @@ func Start(target string, plan Plan) (*Proxy, error) {
 // URL returns the proxy's own endpoint.
 func (p *Proxy) URL() string { return "http://" + p.listener.Addr().String() }
 
-// Close stops the proxy at once, with what is under way.
+// Close stops the proxy at once and aborts requests under way.
 func (p *Proxy) Close() error {
 	defer p.client.CloseIdleConnections()
 	return p.server.Close()
 }
 
-// Hanging gets a value when the engine has done a request that now hangs. Those
-// that nobody receives are dropped, but for the first.
+// Hanging receives a value when the engine has carried out a request that now hangs. It
+// holds one value; more are dropped.
 func (p *Proxy) Hanging() <-chan struct{} { return p.hanging }
 
 // Use replaces the plan.
@@ -192,7 +192,7 @@ func (p *Proxy) Use(plan Plan) {
 	p.plan = plan
 }
 
-// Counts returns how often each kind was done to requests for an operation.
+// Counts returns how often each kind was injected into requests for an operation.
 func (p *Proxy) Counts(operation string) map[Kind]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -210,7 +210,7 @@ func (p *Proxy) next(operation string) (Kind, time.Duration) {
 	return kind, SlowLeast + time.Duration(p.random.Int64N(int64(SlowMost-SlowLeast)))
 }
 
-// ServeHTTP does to one request what the plan says.
+// ServeHTTP treats one request as the plan says.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -218,7 +218,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	kind, pause := None, time.Duration(0)
-	if operation != "" { // else it is no request to the store, but one for its health
+	if operation != "" { // otherwise it is a health check, not a request to the store
 		kind, pause = p.next(operation)
 	}
 	switch kind {
@@ -271,8 +271,8 @@ func (f failure) write(w http.ResponseWriter) {
 	_, _ = io.WriteString(w, f.body)
 }
 
-// forward asks the engine. It does not stop when the client goes: a request that
-// is on its way arrives.
+// forward sends the request to the engine. It goes on when the client has gone, as a
+// request on its way still arrives.
 func (p *Proxy) forward(r *http.Request, body []byte) (status int, header http.Header, answer []byte, err error) {
 	request, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, p.target+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// pipeGrace is how long the output of a process may stay open after its end. Only
-// a descendant that left the process group can hold it open.
+// pipeGrace is how long a process's output may stay open after the process has ended.
+// Only a descendant that left the process group can hold it open.
 const pipeGrace = time.Second
 
 // An environment is Lambda's execution environment: one process of the function,
@@ -59,7 +59,7 @@ func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func
 	go func() { _ = e.server.Serve(listener) }() // ends with the server's Close
 	go func() {
 		_ = e.cmd.Wait() // the status stays in cmd.ProcessState
-		killGroup(e.cmd) // what the process started and left behind
+		killGroup(e.cmd) // descendants that the process left behind
 		stdout.flush()
 		stderr.flush()
 		_ = e.server.Close()
@@ -69,7 +69,7 @@ func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func
 	return e, nil
 }
 
-// startError explains why the operating system did not run the bootstrap.
+// startError explains why the operating system could not run the bootstrap.
 func startError(err error) *InitError {
 	message := err.Error()
 	if errors.Is(err, syscall.ENOEXEC) {
@@ -90,9 +90,9 @@ func processEnv(cfg Config, bootstrap, address string, now time.Time) []string {
 	return env
 }
 
-// reservedEnv is what Lambda sets for a function on an OS-only runtime and lets
-// nobody else set, less the region and the credentials: those are the caller's
-// to choose here.
+// reservedEnv are the variables that Lambda sets for a function on an OS-only runtime
+// and does not let anybody override, except region and credentials, which the caller
+// chooses here.
 func reservedEnv(cfg Config, bootstrap, address string, now time.Time) map[string]string {
 	return map[string]string{
 		"AWS_LAMBDA_RUNTIME_API":          address,
@@ -108,9 +108,8 @@ func reservedEnv(cfg Config, bootstrap, address string, now time.Time) map[strin
 	}
 }
 
-// awaitReady waits until the function asks for its first invocation. On any
-// error the process has ended when awaitReady returns: an *InitError, or the
-// cause of ctx's end.
+// awaitReady waits until the function asks for its first invocation. Its error is an
+// *InitError or the cause of ctx's end; the process has then ended.
 func (e *environment) awaitReady(ctx context.Context, limit time.Duration) error {
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
@@ -134,13 +133,13 @@ func (e *environment) awaitReady(ctx context.Context, limit time.Duration) error
 	return failure
 }
 
-// invoke has the function do inv, within limit. It returns when the function is
-// ready for the next invocation, or else when its process has ended.
+// invoke runs inv in the function, within limit. It returns when the function is ready
+// for the next invocation or its process has ended.
 //
-// An answer that was given is the result, whatever became of the process after
-// it. Without one the error is a *TimeoutError, an *ExitError, or the cause of
-// ctx's end. unseen says that the process ended by itself before it was given
-// inv, so that doing inv elsewhere does not do it twice.
+// If the function answered, the answer is the result, whatever happened to the process
+// afterwards. Otherwise the error is a *TimeoutError, an *ExitError, or the cause of
+// ctx's end. unseen says that the process ended by itself before it received inv, so
+// another process can run inv without running it twice.
 func (e *environment) invoke(ctx context.Context, inv *invocation, limit time.Duration) (result outcome, unseen bool) {
 	inv.deadline = time.Now().Add(limit)
 	timeout := time.NewTimer(limit)
@@ -169,7 +168,7 @@ func (e *environment) invoke(ctx context.Context, inv *invocation, limit time.Du
 // kill ends the process and its descendants at once, as Lambda does with an
 // environment that has no extensions, and returns when they have ended.
 func (e *environment) kill() {
-	if !e.hasEnded() { // the id of a process that was waited for may be another's by now
+	if !e.hasEnded() { // another process may have the id of one that was waited for
 		killGroup(e.cmd)
 	}
 	<-e.exited

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Errors that are the same every time. The ones that carry more are types below.
+// Errors without details. Errors with details are the types below.
 var (
-	// ErrClosed is returned for work that Close refused or had to cut short.
+	// ErrClosed is returned for invocations that Close refused or cut short.
 	ErrClosed = errors.New("the runtime is closed")
 
-	// ErrTimeout is what every *TimeoutError is, for errors.Is. It is not
-	// context.DeadlineExceeded: that one says that the caller gave up.
+	// ErrTimeout matches every *TimeoutError with errors.Is. It is not
+	// context.DeadlineExceeded, which says that the caller gave up.
 	ErrTimeout = errors.New("the function timed out")
 
 	// ErrRequestTooLarge is returned for a payload over MaxRequestBytes. Lambda
@@ -32,8 +32,8 @@ func (e *FunctionError) Error() string {
 	return fmt.Sprintf("the function failed: %s: %s", e.Type, e.Message)
 }
 
-// TimeoutError says that the function did not answer within Config.Timeout and
-// was ended. Lambda calls it Sandbox.Timedout.
+// TimeoutError says that the function did not answer within Config.Timeout and was
+// killed. Lambda calls it Sandbox.Timedout.
 type TimeoutError struct {
 	RequestID string
 	Limit     time.Duration
@@ -57,8 +57,7 @@ func (e *ExitError) Error() string {
 	return fmt.Sprintf("Runtime.ExitError: RequestId: %s Error: Runtime exited with error: %s", e.RequestID, e.Status)
 }
 
-// InitError says that a process of the function never became ready to take
-// invocations.
+// InitError says that a process of the function never became ready for invocations.
 type InitError struct {
 	Type    string // "Runtime.InvalidEntrypoint", "Runtime.ExitError", "Sandbox.Timedout", or what the function posted to init/error
 	Message string

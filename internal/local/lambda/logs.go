@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// maxLine bounds the memory that a process without line ends can take. It is
-	// the size of the largest CloudWatch Logs event, where Lambda would split too.
+	// maxLine limits the memory for output without line ends. It is the size of the
+	// largest CloudWatch Logs event, at which Lambda splits too.
 	maxLine = 256 << 10
 
-	// tailLines is how much of a failed start's standard error an InitError carries.
+	// tailLines is how many lines of standard error an InitError holds.
 	tailLines = 20
 )
 
-// sharedLog lets many processes write to one io.Writer, a call at a time.
+// sharedLog lets many processes write to one io.Writer, one call at a time.
 type sharedLog struct {
 	mu  sync.Mutex
 	out io.Writer
@@ -25,13 +25,12 @@ type sharedLog struct {
 func (l *sharedLog) write(lines []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// A log that cannot be written must not stop the function, and there is
-	// nowhere else to report it.
+	// A log error must not stop the function, and there is nowhere to report it.
 	_, _ = l.out.Write(lines)
 }
 
-// lineWriter takes one output stream of one process and passes only whole lines
-// on, so that lines of different streams never mix.
+// lineWriter passes on only whole lines of one output stream, so that lines of
+// different streams never mix.
 type lineWriter struct {
 	log *sharedLog
 

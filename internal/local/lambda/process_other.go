@@ -4,10 +4,10 @@ package lambda
 
 import "os/exec"
 
-// ownGroup does nothing: this system has no process groups that we use.
+// ownGroup does nothing: process groups are not used on this system.
 func ownGroup(*exec.Cmd) {}
 
-// killGroup ends the process alone; what it started itself may live on.
+// killGroup kills only the process; its children may live on.
 func killGroup(cmd *exec.Cmd) {
 	_ = cmd.Process.Kill()
 }

@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// ownGroup makes the process the leader of a new process group, so that what it
-// starts can be ended with it, and a Ctrl-C in the terminal reaches only us.
+// ownGroup makes the process the leader of a new process group, so that its children
+// can be killed with it and Ctrl-C in the terminal reaches only this program.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 
-// killGroup ends the process and everything in its group. That none is left is no error.
+// killGroup kills all processes in the group. It is not an error if none is left.
 func killGroup(cmd *exec.Cmd) {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 }

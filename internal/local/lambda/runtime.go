@@ -3,9 +3,9 @@
 // from the Runtime API and post the answers back, see
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 //
-// Like Lambda, one process (an execution environment) does one invocation at a
-// time, processes start when load asks for them and are used again, most recently
-// used first, and one that crashes or takes too long is replaced.
+// As in Lambda, a process (an execution environment) runs one invocation at a time.
+// Processes start on demand and are reused, most recently used first. One that crashes
+// or times out is replaced.
 //
 // Unlike Lambda,
 //   - invocations over the concurrency limit wait instead of being refused with
@@ -30,20 +30,20 @@ import (
 	"time"
 )
 
-// Config says how to run the function. The zero value of every field but
-// Bootstrap means its default.
+// Config says how to run the function. Every field except Bootstrap has a default for
+// its zero value.
 type Config struct {
 	// Bootstrap is the path of the executable. Its directory is the function's
 	// working directory and LAMBDA_TASK_ROOT. Processes start from it at any time:
 	// give each build a path of its own and call Swap instead of overwriting it.
 	Bootstrap string
 
-	// Env is the function's environment ("KEY=value") besides what Lambda sets
-	// itself. This program's environment is not passed on: what the function needs
-	// of it, such as a region, endpoints or credentials, must be listed.
+	// Env is the function's environment ("KEY=value") in addition to what Lambda sets.
+	// This program's own environment is not passed on; region, endpoints and
+	// credentials must be listed here.
 	Env []string
 
-	Concurrency  int           // most processes side by side; default 4, enough to see what runs in parallel
+	Concurrency  int           // most processes at a time; default 4, enough to show effects of concurrency
 	Timeout      time.Duration // for one invocation; default 10 s
 	InitTimeout  time.Duration // for a process to become ready; default Lambda's 10 s
 	Grace        time.Duration // how long Close waits for running invocations; default 2 s
@@ -58,9 +58,9 @@ type Runtime struct {
 	arn  string
 	logs *sharedLog
 
-	// lifetime ends, with the cause ErrClosed, when Close stops waiting: whatever
-	// still runs is then ended. It belongs to the Runtime and not to a call,
-	// because an invocation goes on without its caller.
+	// lifetime ends with the cause ErrClosed when Close stops waiting; whatever still
+	// runs is then killed. It belongs to the Runtime, not to a call, because an
+	// invocation continues without its caller.
 	lifetime context.Context
 	endAll   context.CancelCauseFunc
 
@@ -68,7 +68,7 @@ type Runtime struct {
 	closeErr error
 
 	swapping sync.Mutex     // one Swap at a time
-	working  sync.WaitGroup // everything that may start or use a process
+	working  sync.WaitGroup // all work that may start or use a process
 
 	mu      sync.Mutex
 	closed  bool
@@ -76,16 +76,16 @@ type Runtime struct {
 	live    map[*environment]bool
 }
 
-// A generation is the environments of one build of the function.
+// A generation is the set of environments of one build of the function.
 type generation struct {
 	bootstrap string
-	slots     chan struct{}  // an invocation holds a place in here; its capacity is the concurrency
+	slots     chan struct{}  // an invocation holds a slot; the capacity is the concurrency
 	retired   chan struct{}  // closed when no new invocation may use this generation
 	idle      []*environment // guarded by Runtime.mu; the most recently used is last
 }
 
-// New checks cfg and returns a Runtime that has not started any process yet.
-// It reports everything that is wrong with cfg at once.
+// New checks cfg and returns a Runtime that has not started any process yet. It reports
+// all errors in cfg at once.
 func New(cfg Config) (*Runtime, error) {
 	bootstrap, err := executable(cfg.Bootstrap)
 	if err := errors.Join(err, checkEnv(cfg.Env), checkNotNegative(cfg)); err != nil {
@@ -121,11 +121,11 @@ func newGeneration(bootstrap string, concurrency int) *generation {
 	}
 }
 
-// Invoke gives payload to the function and returns what it answers. If all
-// environments are busy it waits for one.
+// Invoke passes payload to the function and returns its answer. If all environments are
+// busy, it waits for one.
 //
-// Once an environment has begun with it, the invocation goes on even if ctx
-// ends, as on Lambda; Invoke then returns ctx.Err() without the answer.
+// As on Lambda, an invocation that has begun continues even if ctx ends; Invoke then
+// returns ctx.Err() without the answer.
 //
 // Other errors, for errors.Is and errors.As: *FunctionError (the function
 // reported a failure), ErrTimeout, *ExitError (its process ended), *InitError (no
@@ -141,7 +141,7 @@ func (r *Runtime) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	inv := newInvocation(slices.Clone(payload), r.arn, time.Now()) // the caller's bytes may change once ctx has ended
+	inv := newInvocation(slices.Clone(payload), r.arn, time.Now()) // the caller may change its bytes once ctx has ended
 	done := make(chan outcome, 1)
 	go func() {
 		defer r.working.Done()
@@ -155,8 +155,8 @@ func (r *Runtime) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 }
 
-// acquire waits for a slot in the current generation. Whoever gets one must
-// call run, and working.Done.
+// acquire waits for a slot in the current generation. The caller must then call run and
+// working.Done.
 func (r *Runtime) acquire(ctx context.Context) (*generation, error) {
 	for {
 		gen, err := r.currentGeneration()
@@ -185,7 +185,7 @@ func (r *Runtime) currentGeneration() (*generation, error) {
 	return r.current, nil
 }
 
-// enter registers work on gen. It refuses if gen has been retired meanwhile.
+// enter registers work on gen. It refuses if gen has been retired.
 func (r *Runtime) enter(gen *generation) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -196,9 +196,9 @@ func (r *Runtime) enter(gen *generation) bool {
 	return true
 }
 
-// run does inv in an environment of gen and gives up the caller's slot. It prefers
-// the idle environment that was used last. There is always room for a new one:
-// idle and used environments together are never more than the slots.
+// run runs inv in an environment of gen and releases the caller's slot. It prefers the
+// idle environment that was used last. It may always start a new one: idle and busy
+// environments never exceed the slots.
 func (r *Runtime) run(gen *generation, inv *invocation) outcome {
 	defer func() { <-gen.slots }()
 	for env := r.takeIdle(gen); env != nil; env = r.takeIdle(gen) {
@@ -207,7 +207,7 @@ func (r *Runtime) run(gen *generation, inv *invocation) outcome {
 		if !unseen {
 			return result
 		}
-		// It ended while it was idle, which is no failure of this invocation.
+		// It ended while idle, which is not a failure of this invocation.
 	}
 	env, err := r.warm(r.lifetime, gen.bootstrap)
 	if err != nil {
@@ -243,8 +243,8 @@ func (r *Runtime) warm(ctx context.Context, bootstrap string) (*environment, err
 	return env, nil
 }
 
-// remember makes env known to Processes, unless it has ended, and forget has been
-// or is being called.
+// remember makes env visible to Processes, unless it has already ended: forget may then
+// have been called.
 func (r *Runtime) remember(env *environment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -259,8 +259,8 @@ func (r *Runtime) forget(env *environment) {
 	delete(r.live, env)
 }
 
-// giveBack makes env available for the next invocation of its generation, if
-// there may be one.
+// giveBack makes env available for the next invocation, unless its generation is
+// retired.
 func (r *Runtime) giveBack(gen *generation, env *environment) {
 	if env.hasEnded() {
 		return
@@ -276,13 +276,12 @@ func (r *Runtime) giveBack(gen *generation, env *environment) {
 	}
 }
 
-// Swap replaces the function by another build of it, without dropping an
-// invocation: it first makes one environment of the new bootstrap ready. From
-// then on invocations go to the new one, those that wait included; what the old
-// one has begun it finishes, and its processes end. Meanwhile there can be twice
-// Config.Concurrency processes.
+// Swap replaces the function by another build without dropping an invocation. It first
+// makes one environment of the new bootstrap ready. From then on new and waiting
+// invocations go to the new build; the old one finishes what it has begun and its
+// processes end. Meanwhile there can be twice Config.Concurrency processes.
 //
-// On an error nothing has changed: *InitError if the new bootstrap does not
+// On an error nothing changes. The error is an *InitError if the new bootstrap does not
 // start, the cause of ctx's end, or ErrClosed.
 func (r *Runtime) Swap(ctx context.Context, bootstrap string) error {
 	bootstrap, err := executable(bootstrap)
@@ -326,8 +325,8 @@ func (r *Runtime) Swap(ctx context.Context, bootstrap string) error {
 	return nil
 }
 
-// retire sends those who wait for gen away and returns its idle environments for
-// the caller to kill. The caller holds r.mu and has set r.closed or r.current.
+// retire makes waiters leave gen and returns its idle environments for the caller to
+// kill. The caller holds r.mu and has set r.closed or r.current.
 func (r *Runtime) retire(gen *generation) []*environment {
 	close(gen.retired)
 	idle := gen.idle
@@ -336,9 +335,9 @@ func (r *Runtime) retire(gen *generation) []*environment {
 }
 
 // Close refuses new and waiting invocations with ErrClosed, gives running ones
-// Config.Grace to finish, and ends every process. When it returns, no process is
-// left and no address is listened on. Its error says that invocations had to be
-// cut short; they got ErrClosed. Calls after the first wait for it and return the same.
+// Config.Grace to finish, and ends every process. When it returns, no process and no
+// listener is left. An error says that invocations were cut short; they got ErrClosed.
+// Later calls wait for the first one and return the same.
 func (r *Runtime) Close() error {
 	r.closing.Do(func() { r.closeErr = r.close() })
 	return r.closeErr
@@ -364,12 +363,12 @@ func (r *Runtime) close() (err error) {
 		err = fmt.Errorf("invocations still ran after %s and were ended", r.cfg.Grace)
 	}
 	r.endAll(ErrClosed)
-	<-finished // every environment is ended by whoever works with it
+	<-finished // whoever works with an environment ends it
 	return err
 }
 
-// Processes returns the ids of the processes that are alive, ready or not, in no
-// order. It is meant for tests that end one of them.
+// Processes returns the ids of all live processes, ready or not, in no order. It is
+// meant for tests that kill one.
 func (r *Runtime) Processes() []int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -382,8 +381,8 @@ func (r *Runtime) Processes() []int {
 	return pids
 }
 
-// executable returns the absolute path of a bootstrap: processes have another
-// working directory than we do.
+// executable returns the absolute path of a bootstrap, because processes have another
+// working directory.
 func executable(path string) (string, error) {
 	if path == "" {
 		return "", errors.New("no bootstrap is given: name the function's built executable")
@@ -402,7 +401,8 @@ func executable(path string) (string, error) {
 	return absolute, nil
 }
 
-// checkEnv names wrong entries of the function's environment, never their values.
+// checkEnv reports invalid entries of the function's environment by name, never by
+// value.
 func checkEnv(env []string) error {
 	reserved := reservedEnv(Config{}, "", "", time.Time{})
 	var problems []error
@@ -445,7 +445,7 @@ func withDefault[T comparable](value, fallback T) T {
 	return value
 }
 
-// region is what the function is told, or else the one of AWS's examples.
+// region is the function's region, or by default that of AWS's examples.
 func region(env []string) string {
 	for _, entry := range slices.Backward(env) { // the last one counts
 		if name, value, _ := strings.Cut(entry, "="); name == "AWS_REGION" {

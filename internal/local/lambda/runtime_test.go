@@ -339,9 +339,9 @@ func TestEnvironmentsAreReused(t *testing.T) {
 			t.Fatalf("process %d does two invocations at a time", olderGuest.pid)
 		}
 		newerGuest.letGo()
-		newer.wait(t)
+		_, _ = newer.wait(t)
 		olderGuest.letGo()
-		older.wait(t)
+		_, _ = older.wait(t)
 		if got := mustInvoke(t, r, event{Do: "echo"}); got.PID != olderGuest.pid {
 			t.Errorf("process %d answered, want %d, which was used last", got.PID, olderGuest.pid)
 		}

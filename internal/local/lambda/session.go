@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Sizes of the bodies of an invocation, in bytes.
-// Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB
-// each); the 100 bytes more for a response are what Lambda's error message names.
+// Sizes of the bodies of an invocation, in bytes. Source:
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB each);
+// Lambda's error message names the 100 bytes more for a response.
 const (
 	MaxRequestBytes  = 6 << 20
 	MaxResponseBytes = 6<<20 + 100
@@ -45,13 +45,13 @@ func newInvocation(payload []byte, arn string, now time.Time) *invocation {
 	}
 }
 
-// An outcome is what the function answered to an invocation.
+// An outcome is the function's answer to an invocation.
 type outcome struct {
 	payload []byte
 	err     error // a *FunctionError, or nil
 }
 
-// A phase is where a session stands. The arrows are the calls that move it:
+// A phase is the state of a session. The arrows are the calls that change it:
 //
 //	starting -next-> waiting -begin-> running -response, error-> answered -next-> waiting
 //	starting -init/error-> failed
@@ -75,9 +75,9 @@ type session struct {
 
 	mu        sync.Mutex
 	phase     phase
-	begun     chan struct{} // closed when the invocation that is waited for has begun
+	begun     chan struct{} // closed when the awaited invocation has begun
 	current   *invocation
-	delivered bool // current was given to the function
+	delivered bool // the function has received current
 	outcome   outcome
 	initError *InitError // set in phase failed
 }
@@ -86,7 +86,7 @@ func newSession() *session {
 	return &session{phase: starting, ready: make(chan struct{}, 1)}
 }
 
-// begin gives the waiting function inv to do. Only valid after a token from ready.
+// begin passes inv to the waiting function. It is only valid after a token from ready.
 func (s *session) begin(inv *invocation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,8 +94,8 @@ func (s *session) begin(inv *invocation) {
 	close(s.begun)
 }
 
-// finish returns what the function answered to inv, or failure as the reason why it
-// did not. unseen says that it was not even given inv.
+// finish returns the function's answer to inv or, without one, failure. unseen says
+// that the function never received inv.
 func (s *session) finish(inv *invocation, failure error) (result outcome, unseen bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,8 +125,8 @@ func (s *session) handler() http.Handler {
 	return mux
 }
 
-// next waits for an invocation, however long it takes. A function that asks again
-// while it has one is given the same one again.
+// next waits for an invocation without a timeout. A function that asks again before it
+// has answered gets the same invocation again.
 func (s *session) next(w http.ResponseWriter, r *http.Request) {
 	begun, refused := s.ask()
 	if refused != nil {
@@ -149,7 +149,7 @@ func (s *session) next(w http.ResponseWriter, r *http.Request) {
 	header.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
 	header.Set("Lambda-Runtime-Trace-Id", inv.traceID)
 	header.Set("Lambda-Runtime-Invoked-Function-Arn", inv.arn)
-	_, _ = w.Write(inv.payload) // a function that went away is noticed by its process's end
+	_, _ = w.Write(inv.payload) // the end of its process shows that the function has gone
 }
 
 func (s *session) ask() (begun <-chan struct{}, refused *refusal) {
@@ -190,7 +190,7 @@ func (s *session) response(w http.ResponseWriter, r *http.Request) {
 			Message: fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", MaxResponseBytes),
 		}}
 	} else if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
-		// The function noticed halfway through a response that it cannot finish it.
+		// The function found halfway through a response that it cannot finish it.
 		document, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
 		result = outcome{err: functionError(document, kind)}
 	}
@@ -258,8 +258,8 @@ func (s *session) failInit(reported *InitError) *refusal {
 	return nil
 }
 
-// functionError reads Lambda's error document. Functions may send anything, so
-// what it lacks comes from the header (fallbackType) or stays as it was sent.
+// functionError reads Lambda's error document. Functions may send anything, so a
+// missing type comes from the header (fallbackType), and anything else stays as sent.
 func functionError(document []byte, fallbackType string) *FunctionError {
 	var fields struct {
 		Message string `json:"errorMessage"`
@@ -277,8 +277,8 @@ func functionError(document []byte, fallbackType string) *FunctionError {
 	return &FunctionError{Type: fields.Type, Message: fields.Message, Payload: document}
 }
 
-// readBody reads a body to its end, so that the function can always read the
-// answer, but keeps no more than a response may have.
+// readBody reads a whole body, so that the function can read the answer, but keeps no
+// more than a response's limit.
 func readBody(body io.Reader) (content []byte, tooLarge bool, err error) {
 	content, err = io.ReadAll(io.LimitReader(body, MaxResponseBytes+1))
 	if err != nil || len(content) <= MaxResponseBytes {
@@ -313,7 +313,7 @@ func accept(w http.ResponseWriter) {
 func writeJSON(w http.ResponseWriter, status int, body map[string]string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a function that went away is noticed by its process's end
+	_ = json.NewEncoder(w).Encode(body) // the end of its process shows that the function has gone
 }
 
 // randomHex returns 2n hexadecimal digits.

@@ -155,7 +155,7 @@ func TestSessionReportsAnInvocationThatNobodyFetchedAsUnseen(t *testing.T) {
 	inv := newInvocation(nil, "arn", time.Now())
 	s.begin(inv)
 	failure := errors.New("the process is gone")
-	if result, unseen := s.finish(inv, failure); result.err != failure || !unseen {
+	if result, unseen := s.finish(inv, failure); !errors.Is(result.err, failure) || !unseen {
 		t.Errorf("got %v, unseen %t; want %v, unseen true", result.err, unseen, failure)
 	}
 }
@@ -167,7 +167,7 @@ func TestSessionDoesNotTakeHalfAResponse(t *testing.T) {
 	c.running(t, inv)
 	body, write := io.Pipe()
 	go func() {
-		io.WriteString(write, "half of an")
+		_, _ = io.WriteString(write, "half of an")
 		write.CloseWithError(errors.New("the function was killed"))
 	}()
 	if response, err := http.Post(c.server.URL+api+"invocation/"+inv.requestID+"/response", "", body); err == nil {
@@ -175,7 +175,7 @@ func TestSessionDoesNotTakeHalfAResponse(t *testing.T) {
 	}
 	c.server.Close() // waits for the handler
 	failure := errors.New("no answer")
-	if result, unseen := c.finish(inv, failure); result.err != failure || unseen {
+	if result, unseen := c.finish(inv, failure); !errors.Is(result.err, failure) || unseen {
 		t.Errorf("got %q, %v, unseen %t; want %v, seen", result.payload, result.err, unseen, failure)
 	}
 }

@@ -1,5 +1,5 @@
-// Package watch tells when the Go source of a module changes, so that what is
-// built from it can be built again.
+// Package watch reports changes of a module's Go source, so that what is built from it
+// can be rebuilt.
 package watch
 
 import (
@@ -17,29 +17,29 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// A Change is what happened to the source between two times of quiet.
+// A Change is what happened to the source between two quiet periods.
 type Change struct {
-	// Files are the paths that were written, created, removed or renamed, sorted,
-	// each below root with its symbolic links resolved. A directory stands for
-	// whatever was in it.
+	// Files are the paths that were written, created, removed or renamed, sorted, each
+	// below root with its symbolic links resolved. A directory stands for all files in
+	// it.
 	Files []string
 
 	// Err says why some changes may have gone unnoticed, nil if none have.
 	Err error
 }
 
-// Changes watches all source files below the directory root: those that a build
-// reads, which are *.go without tests, go.mod, go.sum, and what a program may embed,
-// going by the ending. Like the go command it passes over testdata and names that
-// begin with "." or "_", which most temporary files of editors do, and over the
-// output directories build, cdk.out and node_modules. Symbolic links to directories
-// are not followed.
+// Changes watches the source files below the directory root that a build reads: *.go
+// without tests, go.mod and go.sum, and files that a program may embed, by their
+// ending. Like the go command it ignores testdata and names that begin with "." or
+// "_", as most editors' temporary files do. It also ignores the output directories
+// build, cdk.out and node_modules, and does not follow symbolic links to directories.
 //
-// A Change comes once no file has changed for the time quiet, so that a save or a
-// checkout of many files is one Change. While nobody receives, changes add up to one.
+// A Change is sent when no file has changed for the duration quiet, so that saving or
+// checking out many files is one Change. While nobody receives, changes are merged into
+// one.
 //
-// When ctx ends, the watch ends and then the channel is closed. The error says
-// that root cannot be watched.
+// When ctx ends, the watch ends and the channel is closed. The error says that root
+// cannot be watched.
 func Changes(ctx context.Context, root string, quiet time.Duration) (<-chan Change, error) {
 	resolved, err := filepath.EvalSymlinks(root)
 	if err != nil {
@@ -67,8 +67,8 @@ func Changes(ctx context.Context, root string, quiet time.Duration) (<-chan Chan
 	return changes, nil
 }
 
-// gather adds up what is seen until nothing more has been for the time quiet, and
-// somebody receives it. It ends, and closes changes, when seen is closed.
+// gather merges what is seen until nothing more is seen for the duration quiet and
+// somebody receives the result. It closes changes and ends when seen is closed.
 func gather(seen <-chan Change, changes chan<- Change, quiet time.Duration) {
 	defer close(changes)
 	settled := time.NewTimer(quiet)
@@ -100,15 +100,15 @@ func gather(seen <-chan Change, changes chan<- Change, quiet time.Duration) {
 	}
 }
 
-// A tree is the directories below root, each watched by itself: that is all that
-// the operating systems offer in common.
+// A tree is the set of directories below root. Each is watched separately, because only
+// that works on all operating systems.
 type tree struct {
 	notifier *fsnotify.Watcher
 	root     string
 	dirs     map[string]bool
 }
 
-// follow sends what happens in the tree to seen until ctx ends.
+// follow sends the changes in the tree to seen until ctx ends.
 func (t *tree) follow(ctx context.Context, seen chan<- Change) {
 	for {
 		var change Change
@@ -118,7 +118,7 @@ func (t *tree) follow(ctx context.Context, seen chan<- Change) {
 		case event := <-t.notifier.Events:
 			change = t.see(event)
 		case err := <-t.notifier.Errors:
-			// Events were lost, creations of directories perhaps among them.
+			// Events were lost, perhaps about new directories.
 			_, addErr := t.add(t.root)
 			change = Change{Files: []string{t.root}, Err: errors.Join(err, addErr)}
 		}
@@ -128,7 +128,7 @@ func (t *tree) follow(ctx context.Context, seen chan<- Change) {
 	}
 }
 
-// see keeps the watched directories up to date and returns what matters of event.
+// see keeps the watched directories up to date and returns the source files of event.
 func (t *tree) see(event fsnotify.Event) Change {
 	path := event.Name
 	switch {
@@ -147,12 +147,12 @@ func (t *tree) see(event fsnotify.Event) Change {
 	return Change{Files: []string{path}}
 }
 
-// add watches dir and all directories below, and returns the source files that
-// are there already: those of a new directory may be older than its watch.
+// add watches dir and all directories below, and returns their existing source files:
+// in a new directory they may be older than its watch.
 func (t *tree) add(dir string) (files []string, err error) {
 	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) && path != t.root {
-			return nil // removed while we look
+			return nil // removed meanwhile
 		}
 		if err != nil {
 			return err
@@ -166,7 +166,7 @@ func (t *tree) add(dir string) (files []string, err error) {
 		if path != t.root && ignoredDir(path) {
 			return fs.SkipDir
 		}
-		// WalkDir reads the directory after this, so no file is missed in between.
+		// WalkDir reads the directory only after this, so no file is missed.
 		if err := t.notifier.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -202,7 +202,7 @@ func isSource(path string) bool {
 // endings are those of sources and of the files that they embed.
 var endings = []string{".go", ".html", ".css", ".js", ".json", ".txt"}
 
-// hidden reports whether the go command takes no notice of a name.
+// hidden reports whether the go command ignores a name.
 func hidden(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_")
 }

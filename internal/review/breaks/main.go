@@ -1,6 +1,6 @@
-// Command breaks prints, one a line, what in a new OpenAPI description can break a
-// client of the old one. visitplannr diff runs it. It is a program of its own because
-// libopenapi takes longer to compile than all the rest of the command line.
+// Command breaks prints, one per line, the changes in a new OpenAPI description that
+// can break a client of the old one. visitplannr diff runs it. It is a separate program
+// because libopenapi takes longer to compile than the rest of the command line.
 package main
 
 import (
@@ -23,8 +23,8 @@ func main() {
 	}
 }
 
-// run leaves the judgement to libopenapi. It minds every changed limit, also a wider
-// one.
+// run leaves the judgement to libopenapi, which reports every changed limit, even a
+// wider one.
 func run(files ...string) error {
 	var texts [2]string
 	var documents [2]libopenapi.Document
@@ -39,7 +39,7 @@ func run(files ...string) error {
 		}
 	}
 	changes, err := libopenapi.CompareDocuments(documents[0], documents[1])
-	if err != nil || changes == nil { // nil: they are equal
+	if err != nil || changes == nil { // nil: no difference
 		return err
 	}
 	for _, c := range changes.GetAllChanges() {
@@ -58,8 +58,8 @@ func run(files ...string) error {
 	return nil
 }
 
-// memberAt returns the members that lead to a line of YAML, counted from 1. The
-// indentation tells them: package openapi writes no other style.
+// memberAt returns the members that lead to a line of YAML, counted from 1. It goes by
+// indentation: package openapi writes no other style.
 func memberAt(text string, number int) string {
 	var path string
 	lines := strings.Split(text, "\n")

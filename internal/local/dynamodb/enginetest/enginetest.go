@@ -1,6 +1,6 @@
-// Package enginetest starts DynamoDB engines for tests and benchmarks, and says
-// how each differs from DynamoDB itself. Engines listen on a free port of the
-// loopback interface, keep everything in memory and end with the test.
+// Package enginetest starts DynamoDB engines for tests and benchmarks, and records how
+// each differs from DynamoDB. Engines listen on a free loopback port, keep everything
+// in memory and end with the test.
 package enginetest
 
 import (
@@ -25,18 +25,17 @@ import (
 type Engine struct {
 	Name string
 
-	// Capabilities says what the engine was measured to do. It is nil for an
-	// engine that is not known.
+	// Capabilities are the engine's measured capabilities; nil for an unknown engine.
 	Capabilities *Capabilities
 
 	start func(testing.TB) string
 }
 
-// EnvEndpoint names an engine that runs already: it is tested as well when set.
-// It is the SDK's own variable.
+// EnvEndpoint is the SDK's variable for an endpoint. If set, the engine there is tested
+// as well.
 const EnvEndpoint = "AWS_ENDPOINT_URL_DYNAMODB"
 
-// All returns the engines that the store is tested on.
+// All returns the engines on which the store is tested.
 func All() []Engine {
 	engines := []Engine{Embedded, Dynoxide}
 	if endpoint := os.Getenv(EnvEndpoint); endpoint != "" {
@@ -47,18 +46,17 @@ func All() []Engine {
 
 // The engines that are known.
 var (
-	// Embedded is the engine of the local run, package dynamodb: in this process,
-	// always there.
+	// Embedded is the engine of the local run, package dynamodb. It runs in this
+	// process and is always available.
 	Embedded = Engine{Name: "embedded", Capabilities: &embedded, start: startEmbedded}
 
-	// Dynoxide is a single binary, from npm, for Linux on x86-64: the
-	// reference that the embedded one is held against.
+	// Dynoxide is a single binary from npm, for Linux on x86-64. The embedded engine is
+	// compared with it.
 	Dynoxide = Engine{Name: "dynoxide", Capabilities: &dynoxide, start: startDynoxide}
 )
 
-// Start starts the engine and returns its URL. An engine that is not installed
-// skips the test, with the reason; where the environment variable CI is set it
-// fails it.
+// Start starts the engine and returns its URL. If the engine is not installed, it skips
+// the test with the reason, or fails it if the environment variable CI is set.
 func (e Engine) Start(t testing.TB) string {
 	t.Helper()
 	return e.start(t)
@@ -84,8 +82,8 @@ func startDynoxide(t testing.TB) string {
 		t.Skip("dynoxide is installed for Linux on x86-64 only")
 	}
 	binary := filepath.Join(installed(t, "@dynoxide/linux-x64"), "dynoxide")
-	// It cannot tell which free port it took, so it is given one. Another process
-	// may take that first; then it is given another.
+	// It cannot report which free port it took, so it is given one. If another process
+	// takes that port first, it is given another.
 	const attempts = 5
 	var err error
 	for range attempts {
@@ -118,8 +116,8 @@ func run(t testing.TB, command *exec.Cmd, output io.Reader) (string, error) {
 		return "", err
 	}
 	t.Cleanup(func() {
-		_ = command.Process.Kill() // no error when it has ended already
-		_ = command.Wait()         // that it was killed is no error either
+		_ = command.Process.Kill() // it may have ended already
+		_ = command.Wait()         // being killed is not an error here
 	})
 	reader := bufio.NewReader(output)
 	line, err := reader.ReadString('\n')
@@ -154,7 +152,7 @@ func installed(t testing.TB, name string) string {
 	return folder
 }
 
-// missing ends a test for which an engine is missing.
+// missing skips or fails a test whose engine is not installed.
 func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// endWithUs ends the command also when this process ends without cleaning up, as
-// a test run does that takes too long.
+// endWithUs ends the command even if this process ends without cleaning up, as a test
+// run does when it times out.
 func endWithUs(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

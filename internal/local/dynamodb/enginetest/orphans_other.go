@@ -4,5 +4,5 @@ package enginetest
 
 import "os/exec"
 
-// endWithUs can do nothing here: a test run that takes too long leaves its engines.
+// endWithUs can do nothing here: a test run that times out leaves its engines behind.
 func endWithUs(*exec.Cmd) {}
