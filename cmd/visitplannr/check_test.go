@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"visitplannr/internal/contract"
 )
 
 // reply is what one of AWS's services says to one question.
@@ -24,7 +26,7 @@ var ready = map[string]reply{
 		`<Message>Stack with id visitplannr-prod does not exist</Message></Error><RequestId>x</RequestId></ErrorResponse>`},
 	"ssm":        {200, `{"Parameter":{"Name":"/cdk-bootstrap/hnb659fds/version","Type":"String","Value":"30","Version":1}}`},
 	"apigateway": {200, `{"cloudwatchRoleArn":"arn:aws:iam::123456789012:role/apigateway-logs","throttleSettings":{"burstLimit":5000,"rateLimit":10000.0},"features":["UsagePlans"]}`},
-	"lambda":     {200, `{"AccountLimit":{"TotalCodeSize":80530636800,"CodeSizeUnzipped":262144000,"CodeSizeZipped":52428800,"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":1000},"AccountUsage":{"TotalCodeSize":0,"FunctionCount":0}}`},
+	"lambda":     {200, `{"AccountLimit":{"TotalCodeSize":80530636800,"CodeSizeUnzipped":262144000,"CodeSizeZipped":52428800,"ConcurrentExecutions":100000,"UnreservedConcurrentExecutions":100000},"AccountUsage":{"TotalCodeSize":0,"FunctionCount":0}}`},
 	"monitoring DescribeAlarms": {200, `<DescribeAlarmsResponse xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/"><DescribeAlarmsResult>` +
 		`<MetricAlarms><member><AlarmName>visitplannr-production-api-5xx</AlarmName></member></MetricAlarms></DescribeAlarmsResult></DescribeAlarmsResponse>`},
 	"monitoring ListDashboards": {200, `<ListDashboardsResponse xmlns="http://monitoring.amazonaws.com/doc/2010-08-01/"><ListDashboardsResult><DashboardEntries/></ListDashboardsResult></ListDashboardsResponse>`},
@@ -34,6 +36,14 @@ var ready = map[string]reply{
 func inState(state string) reply {
 	return reply{200, `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member>` +
 		`<StackName>visitplannr-prod</StackName><StackStatus>` + state + `</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`}
+}
+
+// reserved is what prod's functions reserve together.
+var reserved = 100 * len(contract.Endpoints())
+
+// quota is an account of which so much is not reserved.
+func quota(unreserved int) reply {
+	return reply{200, fmt.Sprintf(`{"AccountLimit":{"ConcurrentExecutions":100000,"UnreservedConcurrentExecutions":%d}}`, unreserved)}
 }
 
 // signedFor finds the service in a signature's scope.
@@ -80,7 +90,7 @@ func TestCheck(t *testing.T) {
 ok    stack              visitplannr-prod does not exist yet
 ok    CDK bootstrap      version 30
 ok    API log role       arn:aws:iam::123456789012:role/apigateway-logs
-ok    Lambda concurrency the account has 1000, of which 1000 are not reserved; the stage reserves 100
+ok    Lambda concurrency the account has 100000, of which 100000 are not reserved; the stage reserves ` + fmt.Sprint(reserved) + `
 ok    names              free
 ok    events table       events-restored exists
 ok    alarms             sent to ops@example.org, once the address is confirmed
@@ -108,15 +118,15 @@ ok    alarms             sent to ops@example.org, once the address is confirmed
 		{"a log role that one may not see", nil, map[string]reply{"apigateway": {403, `{"Message":"User: x is not authorized"}`}},
 			`FAIL  API log role .*permission apigateway:GET on /account \(AccessDeniedException`, 1},
 		{"the quota of a new account", nil, map[string]reply{"lambda": {200, `{"AccountLimit":{"ConcurrentExecutions":10,"UnreservedConcurrentExecutions":10}}`}},
-			`FAIL  Lambda concurrency .*has 10, .*reserves 100, .*request-service-quota-increase .*--desired-value 1000`, 1},
+			`FAIL  Lambda concurrency .*has 10, .*reserves \d+, .*request-service-quota-increase .*--desired-value 1000`, 1},
 		{"the quota of a new account where nothing is reserved", []string{"reservedConcurrency=0"},
 			map[string]reply{"lambda": {200, `{"AccountLimit":{"ConcurrentExecutions":10,"UnreservedConcurrentExecutions":10}}`}}, `ok    Lambda concurrency`, 0},
-		{"a quota that others reserve", nil, map[string]reply{"lambda": {200, `{"AccountLimit":{"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":199}}`}},
-			`FAIL  Lambda concurrency .*--desired-value 1001`, 1},
-		{"a quota that is just enough", nil, map[string]reply{"lambda": {200, `{"AccountLimit":{"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":200}}`}},
+		{"a quota that others reserve", nil, map[string]reply{"lambda": quota(reserved + 99)},
+			`FAIL  Lambda concurrency .*--desired-value 100001`, 1},
+		{"a quota that is just enough", nil, map[string]reply{"lambda": quota(reserved + 100)},
 			`ok    Lambda concurrency`, 0},
 		{"a stack that is deployed", nil, map[string]reply{"cloudformation": inState("UPDATE_COMPLETE"),
-			"monitoring DescribeAlarms": {500, ""}, "lambda": {200, `{"AccountLimit":{"ConcurrentExecutions":1000,"UnreservedConcurrentExecutions":100}}`}},
+			"monitoring DescribeAlarms": {500, ""}, "lambda": quota(reserved)},
 			`ok    stack +visitplannr-prod exists, in UPDATE_COMPLETE`, 0},
 		{"a first deployment that failed", nil, map[string]reply{"cloudformation": inState("ROLLBACK_COMPLETE")}, `FAIL  stack .*delete-stack --stack-name visitplannr-prod`, 1},
 		{"a roll back that failed", nil, map[string]reply{"cloudformation": inState("UPDATE_ROLLBACK_FAILED")}, `FAIL  stack .*A deployment that is stuck.*docs/runbook\.md`, 1},

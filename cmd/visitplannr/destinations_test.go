@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -93,7 +94,7 @@ func runningSlice(t *testing.T, flags ...string) (api, dynamoDB string) {
 	ctx, stop := context.WithCancel(context.Background())
 	out, stdout := io.Pipe()
 	done := make(chan int, 1)
-	var stderr bytes.Buffer // read only after the run has ended
+	var stderr lockedBuffer // functions and gateway write to it side by side
 	go func() {
 		args := append([]string{"local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0"}, flags...)
 		done <- run(ctx, cli{
@@ -114,6 +115,23 @@ func runningSlice(t *testing.T, flags ...string) (api, dynamoDB string) {
 	})
 	banner := readUntil(t, out, "Ctrl-C")
 	return submatch(t, banner, `API +POST (\S+)`), submatch(t, banner, `DynamoDB +(\S+)`)
+}
+
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
 }
 
 func readUntil(t *testing.T, r io.Reader, end string) string {

@@ -24,7 +24,7 @@ edit it, or pass it to 'visitplannr invoke':
 
 func runEvent(_ context.Context, c *cli, args []string) error {
 	endpoints := contract.Endpoints()
-	names := slices.Collect(functionNames(endpoints))
+	names := functionNames(endpoints)
 	var (
 		name    string
 		body    string

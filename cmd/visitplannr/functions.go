@@ -75,7 +75,7 @@ func startFunctions(ctx context.Context, c *cli, db database, o functionOptions)
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	built, err := f.build(ctx, slices.Collect(functionNames(o.endpoints)))
+	built, err := f.build(ctx, functionNames(o.endpoints))
 	if err != nil {
 		return nil, err
 	}
@@ -102,15 +102,13 @@ func startFunctions(ctx context.Context, c *cli, db database, o functionOptions)
 	return f, f.swap(ctx, built)
 }
 
-// functionNames yields the names of the endpoints' functions.
-func functionNames(endpoints []contract.Endpoint) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for _, e := range endpoints {
-			if !yield(e.Function) {
-				return
-			}
-		}
+// functionNames returns the names of the endpoints' functions.
+func functionNames(endpoints []contract.Endpoint) []string {
+	var names []string
+	for _, e := range endpoints {
+		names = append(names, e.Function)
 	}
+	return names
 }
 
 // invokers returns the functions as the gateway calls them.
@@ -264,7 +262,11 @@ func (f *functions) stale(ctx context.Context, files []string) []string {
 		return files // unknown, so all of them
 	}
 	return slices.DeleteFunc(slices.Clone(files), func(file string) bool {
-		switch name, dir := filepath.Base(file), filepath.Dir(file); {
+		dir := filepath.Dir(file)
+		for !ours[dir] && !theirs[dir] && dir != f.root && filepath.Ext(file) != ".go" {
+			dir = filepath.Dir(dir) // what is embedded belongs to a package above it
+		}
+		switch name := filepath.Base(file); {
 		case name == "go.mod", name == "go.sum", dir == filepath.Join(f.root, "internal", "contract"):
 			return false
 		case theirs[dir]:

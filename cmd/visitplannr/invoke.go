@@ -51,7 +51,7 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	endpoints := []contract.Endpoint{endpoint}
 	slice, err := startSlice(ctx, c, engineOptions{addr: "127.0.0.1:0"}, functionOptions{
 		endpoints: endpoints, settings: config, table: table, concurrency: 1,
-		page: console.New(console.Config{Endpoints: endpoints}), // which nobody opens
+		page: console.New(console.Config{Endpoints: endpoints, Refused: func(error) {}}), // which nobody opens
 	})
 	if err != nil {
 		return err

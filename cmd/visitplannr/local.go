@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -121,6 +122,7 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		return err
 	}
 	var slice *slice
+	var logger *slog.Logger
 	o.page = console.New(console.Config{
 		Endpoints:   o.endpoints,
 		Title:       fmt.Sprintf("%s, %s", o.settings.Stage, o.settings.Access),
@@ -128,12 +130,16 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		Description: description,
 		CORSOrigins: o.settings.CORSOrigins,
 		Addr:        addr,
-		Signers:     pageSigners(o.settings.Access),
-		All:         func(ctx context.Context) iter.Seq2[eventstore.Event, error] { return slice.store.All(ctx) },
+		Refused: func(err error) {
+			logger.Warn("kept away", "status", http.StatusForbidden, "cause", err.Error())
+		},
+		Signers: pageSigners(o.settings.Access),
+		All:     func(ctx context.Context) iter.Seq2[eventstore.Event, error] { return slice.store.All(ctx) },
 		Stream: func(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
 			return slice.store.Stream(ctx, name)
 		},
 	})
+	logger = httpapi.NewLogger(io.MultiWriter(c.stderr, o.page.Log("gateway")))
 	if slice, err = startSlice(ctx, c, engine, o); err != nil {
 		return err
 	}
@@ -145,7 +151,7 @@ func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, 
 		ThrottleRate:   o.settings.ThrottleRate,
 		ThrottleBurst:  o.settings.ThrottleBurst,
 		CORSOrigins:    o.settings.CORSOrigins,
-		Logger:         httpapi.NewLogger(io.MultiWriter(c.stderr, o.page.Log("gateway"))),
+		Logger:         logger,
 	}
 	if o.settings.Access == settings.IAM {
 		config.Principals = localPrincipals()

@@ -189,8 +189,8 @@ func TestPage(t *testing.T) {
 		p.says("#events li", "Clicked "+strings.TrimSuffix(latitude, "0"))
 		p.says("#events li", "destinationProposed · destination-")
 		p.says("#logs", "accepted · 200")
-		p.says("#pieces", "1 events put")
-		p.says("#pieces", "1 requests, last 200")
+		p.says("#pieces", "1 event put")
+		p.says("#pieces", "1 request, last 200")
 		p.says("#pieces", "serving since")
 		p.await(`document.querySelectorAll("#marks path").length === 1`)
 		p.says("#shown", "x-amzn-requestid: ")
@@ -288,6 +288,40 @@ func TestPage(t *testing.T) {
 		if kept != "0000" || eval[bool](p, `document.querySelector("input[value=again]").disabled`) == false {
 			t.Errorf("got %q, want empty fields, no cookie, no storage and no last key", kept)
 		}
+	})
+
+	t.Run("tells of a request that was kept away", func(t *testing.T) {
+		p := of(t)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.api, strings.NewReader(sampleBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Origin", "http://localhost:5173")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		p.says("#logs", "kept away · 403 · the request comes from a page of http://localhost:5173, which corsOrigins does not name")
+	})
+
+	t.Run("shows items and lines that are like no others, and goes on", func(t *testing.T) {
+		p := of(t)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(
+			`{"TableName":"visitplannr-events","Item":{"StreamName":{"S":"by hand"},"EventId":{"S":"1"},"Data":{"SS":["a"]}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		p.says("#events li", "by hand")
+		p.propose("After it", "54", "-3")
+		p.says("#events li", "After it")
 	})
 
 	t.Run("stays small and alive under many requests", func(t *testing.T) {

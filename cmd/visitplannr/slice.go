@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/local/console"
 	"visitplannr/internal/local/dynamodb"
 )
 
@@ -76,7 +75,7 @@ func startEngine(engine engineOptions, o functionOptions) (*dynamodb.Server, err
 		grants[functionKeyID(e.Function)] = grant
 	}
 	embedded, err := dynamodb.Start(engine.addr, dynamodb.Options{Path: engine.data, Grants: grants, Around: func(handler http.Handler) http.Handler {
-		return console.OnlyHere(engine.addr, o.page.Engine(handler))
+		return o.page.OnlyHere(engine.addr, o.page.Engine(handler))
 	}})
 	var network *net.OpError
 	if errors.As(err, &network) {

@@ -54,6 +54,9 @@ func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 	limits := filepath.Join(module, "internal", "contract", "contract.go")
 	writeFile(t, limits, readFile(t, limits)+"\n// changed\n")
 	logs.await(t, "Restart to apply the change of internal/contract/contract.go")
+	page := filepath.Join(module, "internal", "local", "console", "web", "console.css")
+	writeFile(t, page, readFile(t, page)+"\n")
+	logs.await(t, "Restart to apply the change of internal/local/console/web/console.css")
 	answered := stop()
 	if answered == 0 {
 		t.Error("no request was answered while the function was swapped")

@@ -181,6 +181,7 @@ func run(t *testing.T, dir, line string) (string, error) {
 	began := time.Now()
 	command := exec.CommandContext(t.Context(), "sh", "-c", line)
 	command.Dir = dir
+	command.Env = append(os.Environ(), inCopy+"=yes")
 	output, err := command.CombinedOutput()
 	t.Logf("%s: %v, %v", line, time.Since(began).Round(time.Second), err)
 	return string(output), err
@@ -198,9 +199,15 @@ var quick = []string{
 // generate is what the last step of a recipe runs, for what it writes alone.
 const generate = "UPDATE_SNAPS=true go test ./internal/openapi ./internal/local/apigateway ./internal/settings ./test -run 'UpToDate|Golden|Documented|AsReviewed'"
 
+// inCopy tells the tests of a copy that recipes were done to it.
+const inCopy = "VISITPLANNR_TEST_RECIPES_DONE"
+
 // What the recipes change is there as they quote it. This costs nothing, so it runs
 // always.
 func TestRecipesFitTheSources(t *testing.T) {
+	if os.Getenv(inCopy) != "" {
+		t.Skip("a recipe that was done does not fit any more")
+	}
 	root, err := gobuild.ModuleRoot(".")
 	if err != nil {
 		t.Fatal(err)
@@ -275,11 +282,11 @@ func TestRecipesWorkWordByWord(t *testing.T) {
 	last := len(recipes) - 1
 	t.Run(recipes[last].title, func(t *testing.T) {
 		copyModule(t, root, module)
-		do(t, module, recipes[last:])
+		do(t, module, recipes[last:], "go test ./internal/... ./functions/... ./cmd/... ./test/e2e")
 	})
 	t.Run("all others, one after the other", func(t *testing.T) {
 		copyModule(t, root, module)
-		do(t, module, recipes[:last])
+		do(t, module, recipes[:last], "UPDATE_SNAPS=true go test ./...", "go test ./internal/openapi ./internal/settings ./internal/local/apigateway ./test")
 		for file, wants := range map[string][]string{
 			"docs/openapi.yaml":               {"/version:", "/destination:", "website:"},
 			"test/snapshots/prod_1.snap.json": {"visitplannr-prod-show-version-errors", "show-version: outcomes", "visitplannr-prod-api-rush", `"EphemeralStorage"`},
@@ -295,8 +302,8 @@ func TestRecipesWorkWordByWord(t *testing.T) {
 	})
 }
 
-// do does recipes, and then runs all tests.
-func do(t *testing.T, module string, recipes []recipe) {
+// do does recipes, and then runs tests, which must pass.
+func do(t *testing.T, module string, recipes []recipe, tests ...string) {
 	t.Helper()
 	for _, r := range recipes {
 		for _, s := range r.steps {
@@ -305,11 +312,7 @@ func do(t *testing.T, module string, recipes []recipe) {
 			}
 		}
 	}
-	for _, line := range []string{
-		"test -z \"$(gofmt -l app.go cmd functions internal stacks test)\"",
-		"UPDATE_SNAPS=true go test ./...",
-		"go test ./...",
-	} {
+	for _, line := range append([]string{"test -z \"$(gofmt -l app.go cmd functions internal stacks test)\""}, tests...) {
 		if output, err := run(t, module, line); err != nil {
 			t.Fatalf("%s: %v\n%s", line, err, output)
 		}

@@ -52,6 +52,9 @@ type Config struct {
 	// answers to.
 	Addr string
 
+	// Refused is told why a request was kept away. It must be set where any can come.
+	Refused func(error)
+
 	// All and Stream read the table.
 	All    func(context.Context) iter.Seq2[eventstore.Event, error]
 	Stream func(context.Context, eventstore.StreamName) iter.Seq2[eventstore.Event, error]
@@ -120,14 +123,14 @@ func (c *Console) Handler(api http.Handler) http.Handler {
 		_, _, isRoute := contract.Match(c.config.Endpoints, r.Method, r.URL.Path)
 		if _, pattern := page.Handler(r); isRoute || pattern == "" {
 			if err := ours.check(r, c.config.CORSOrigins...); err != nil {
-				refuse(w, err)
+				c.refuse(w, err)
 				return
 			}
 			api.ServeHTTP(w, r)
 			return
 		}
 		if err := ours.checkPage(r); err != nil {
-			refuse(w, err)
+			c.refuse(w, err)
 			return
 		}
 		// A proposal is only ever shown as text. If a bug made it markup, this policy

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,10 +42,17 @@ func answer(handler http.Handler, method, url string, headers ...string) *httpte
 func TestWhatPagesOfOtherSitesCanSendIsRefused(t *testing.T) {
 	t.Parallel()
 	const evil, friend = "https://evil.example", "https://editors.example"
-	page := New(Config{Endpoints: contract.Endpoints(), Addr: "127.0.0.1:3000", CORSOrigins: []string{friend}})
+	var refused atomic.Int32
+	page := New(Config{Endpoints: contract.Endpoints(), Addr: "127.0.0.1:3000", CORSOrigins: []string{friend},
+		Refused: func(error) { refused.Add(1) }})
 	local := page.Handler(answersOK)
-	engine := OnlyHere("db.internal:8000", answersOK)
-	everywhere := OnlyHere("0.0.0.0:3000", answersOK)
+	t.Cleanup(func() {
+		if got := refused.Load(); got != 14 {
+			t.Errorf("told of %d refusals, want the 14 below", got)
+		}
+	})
+	engine := page.OnlyHere("db.internal:8000", answersOK)
+	everywhere := page.OnlyHere("0.0.0.0:3000", answersOK)
 
 	for name, c := range map[string]struct {
 		handler http.Handler

@@ -14,11 +14,11 @@ import (
 
 // OnlyHere refuses requests that another site's page could have sent through its
 // visitor's browser. addr is the address that the handler listens on.
-func OnlyHere(addr string, next http.Handler) http.Handler {
+func (c *Console) OnlyHere(addr string, next http.Handler) http.Handler {
 	ours := nameOf(addr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := ours.check(r); err != nil {
-			refuse(w, err)
+			c.refuse(w, err)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -84,7 +84,8 @@ func (n name) answersTo(header string) bool {
 	return host == string(n)
 }
 
-func refuse(w http.ResponseWriter, err error) {
+func (c *Console) refuse(w http.ResponseWriter, err error) {
+	c.config.Refused(err)
 	w.Header().Set("Content-Type", contract.MediaTypeProblem)
 	w.WriteHeader(http.StatusForbidden)
 	problem := contract.ProblemForbidden.Problem("", err.Error())

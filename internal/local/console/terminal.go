@@ -47,7 +47,10 @@ func (t *text) show(line string) string {
 		delete(said, name)
 		return value
 	}
-	id, event, stack := fmt.Sprint(take("requestId")), take("event"), take("stack")
+	id, event, stack := "", take("event"), take("stack")
+	if given := take("requestId"); given != nil {
+		id = fmt.Sprint(given)
+	}
 	if event, ok := event.(map[string]any); ok { // the start of a request; its outcome is in another line
 		if len(t.routes) >= maxRoutes {
 			clear(t.routes)
@@ -62,7 +65,7 @@ func (t *text) show(line string) string {
 	level, message := take("level"), take("message")
 	shown := fmt.Sprintf("%s  %-5v", at.Local().Format(time.TimeOnly), level)
 	if status := take("status"); status != nil {
-		shown += fmt.Sprintf("  %v  %-18s  %s", status, t.routes[id], id)
+		shown += fmt.Sprintf("  %v  %-18s  %-36s", status, t.routes[id], id)
 		delete(t.routes, id)
 		if took, ok := take("durationMs").(float64); ok {
 			shown += fmt.Sprintf("  %.1f ms", took)

@@ -29,10 +29,10 @@ type Change struct {
 }
 
 // Changes watches the source files below the directory root that a build reads: *.go
-// without tests, go.mod and go.sum. Like the go command it ignores testdata and names
-// that begin with "." or "_", as most editors' temporary files do. It also ignores the
-// output directories build, cdk.out and node_modules. It does not watch embedded files
-// or follow symbolic links to directories.
+// without tests, go.mod and go.sum, and files that a program may embed, by their
+// ending. Like the go command it ignores testdata and names that begin with "." or
+// "_", as most editors' temporary files do. It also ignores the output directories
+// build, cdk.out and node_modules, and does not follow symbolic links to directories.
 //
 // A Change is sent when no file has changed for the duration quiet, so that saving or
 // checking out many files is one Change. While nobody receives, changes are merged into
@@ -196,8 +196,11 @@ func isSource(path string) bool {
 	if name == "go.mod" || name == "go.sum" {
 		return true
 	}
-	return strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") && !hidden(name)
+	return slices.Contains(endings, filepath.Ext(name)) && !strings.HasSuffix(name, "_test.go") && !hidden(name)
 }
+
+// endings are those of sources and of the files that they embed.
+var endings = []string{".go", ".html", ".css", ".js", ".json", ".txt"}
 
 // hidden reports whether the go command ignores a name.
 func hidden(name string) bool {

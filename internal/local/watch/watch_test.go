@@ -177,8 +177,9 @@ func TestChangesPassesOverWhatNoBuildReads(t *testing.T) {
 	if err := os.Chmod(m.path("main.go"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	m.write("web/index.html") // which a program may embed
 	m.write("last.go")
-	if got, want := m.until("last.go"), []string{"last.go"}; !slices.Equal(got, want) {
+	if got, want := m.until("last.go"), []string{"last.go", "web/index.html"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -18,6 +18,7 @@ function make(tag, attributes = {}, ...children) {
 
 const clock = (at) => new Date(at).toTimeString().slice(0, 8);
 const count = (n) => n.toLocaleString("en");
+const many = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
 const ms = (n) => n >= 100 ? n.toFixed(0) : n.toFixed(1);
 const parse = (text) => { try { return JSON.parse(text); } catch { return undefined; } };
 const pretty = (text) => { const value = parse(text); return value === undefined ? text : JSON.stringify(value, null, 2); };
@@ -293,14 +294,14 @@ function drawPieces({ api, functions, table }) {
   const each = run.endpoints.map((e) => {
     const f = functions[e.Function], { Serving, Running, Error: broken } = f.Build;
     const state = broken ? [`does not build; serving since ${clock(Serving)}`] : Running ? "building" : `serving since ${clock(Serving)}`;
-    return piece(e.Function, `${count(f.Count)} invocations`, latency(f), wrong(f.ServerErrors, `failed: ${f.Last || "the last did not"}`), state);
+    return piece(e.Function, many(f.Count, "invocation"), latency(f), wrong(f.ServerErrors, `failed: ${f.Last || "the last did not"}`), state);
   });
   const actions = run.endpoints.flatMap((e) => e.TableActions ?? []).map((action) => action.split(":").pop());
   $("pieces").replaceChildren(
     piece("editor"), arrow(run.endpoints.map((e) => `${e.Method} ${e.Path}`).join(", ")),
-    piece("API", `${count(api.Count)} requests${api.Last ? `, last ${api.Last}` : ""}`, latency(api), `${count(api.ClientErrors)} 4xx, ${count(api.ServerErrors)} 5xx`),
+    piece("API", `${many(api.Count, "request")}${api.Last ? `, last ${api.Last}` : ""}`, latency(api), `${count(api.ClientErrors)} 4xx, ${count(api.ServerErrors)} 5xx`),
     arrow("proxy event"), make("div", { class: "functions" }, ...each),
-    ...(actions.length ? [arrow([...new Set(actions)].join(", ")), piece(run.table, table.Count > 0 && `${count(table.Count - table.ClientErrors - table.ServerErrors)} events put`, latency(table),
+    ...(actions.length ? [arrow([...new Set(actions)].join(", ")), piece(run.table, table.Count > 0 && many(table.Count - table.ClientErrors - table.ServerErrors, "event") + " put", latency(table),
       table.ClientErrors > 0 && `${count(table.ClientErrors)} were there already or refused`, wrong(table.ServerErrors, "failed"))] : []));
   const errors = Object.entries(functions).filter(([, f]) => f.Build.Error);
   const text = errors.map(([, f]) => f.Build.Error).join("\n\n");
@@ -453,14 +454,18 @@ function enqueue(kind, data) {
 
 function draw() {
   scheduled = false;
-  const fresh = { events: [], logs: [] };
-  for (const [kind, data] of queue) {
-    if (kind === "state") state = data;
-    else if (kind === "request") ofRequest(data.ID).gateway = data;
-    else if (kind === "stored") fresh.events.push(eventRow(data));
-    else fresh.logs.push(logRow(data));
-  }
+  const fresh = { events: [], logs: [] }, messages = queue;
   queue = [];
+  for (const [kind, data] of messages) {
+    try {
+      if (kind === "state") state = data;
+      else if (kind === "request") ofRequest(data.ID).gateway = data;
+      else if (kind === "stored") fresh.events.push(eventRow(data));
+      else fresh.logs.push(logRow(data));
+    } catch (error) {
+      console.error("cannot be shown:", kind, data, error); // and the others are
+    }
+  }
   for (const [list, added] of Object.entries(fresh)) {
     const found = added.filter(Boolean).slice(-rows).reverse();
     if (!found.length) continue;
