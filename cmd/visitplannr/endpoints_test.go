@@ -10,8 +10,8 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// Whatever the contract lists, the local run serves; and what a sample says, leaf by
-// leaf, is stored by an endpoint that writes to the table.
+// The local run serves every endpoint of the contract. An endpoint that writes to the
+// table stores every leaf of its sample.
 func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 	t.Parallel()
 	api, dynamoDB := runningSlice(t)
@@ -32,7 +32,7 @@ func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 		}
 		answer, err := io.ReadAll(response.Body)
 		response.Body.Close()
-		// What a parameter's sample names need not be there.
+		// What a parameter's sample names need not exist.
 		found := response.StatusCode == http.StatusNotFound && strings.Contains(e.Path, "{")
 		if err != nil || response.StatusCode != http.StatusOK && !found {
 			t.Errorf("%s answers its sample %d %s, %v; want 200", e.Route(), response.StatusCode, answer, err)
@@ -59,7 +59,7 @@ func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 	}
 }
 
-// writes tells whether an endpoint may write to the table.
+// writes reports whether an endpoint may write to the table.
 func writes(e contract.Endpoint) bool {
 	for _, action := range e.TableActions {
 		if action == "dynamodb:PutItem" || action == "dynamodb:UpdateItem" {
@@ -84,7 +84,7 @@ func collectLeaves(value any, into map[any]bool) {
 	}
 }
 
-// The table's door knows each function, and lets it do what the contract grants.
+// The engine knows each function, and lets it do only what the contract grants.
 func TestFunctionsMayDoToTheTableWhatTheContractGrants(t *testing.T) {
 	t.Parallel()
 	_, dynamoDB := runningSlice(t)

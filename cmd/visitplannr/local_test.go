@@ -59,8 +59,8 @@ func newGate(t *testing.T) gate {
 	return g
 }
 
-// A Ctrl-C goes to every process of the terminal's foreground group: to the
-// command, and to what it starts unless that has a group of its own.
+// Ctrl-C goes to every process of the terminal's foreground group: to the command, and
+// to its children unless they have a group of their own.
 func TestCtrlCLosesNoAnswer(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)

@@ -14,8 +14,8 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 )
 
-// asCommand makes this test binary be the command itself, so that a test can
-// start it as a process of its own and send it signals.
+// asCommand makes this test binary run the command, so that a test can start it as a
+// process and send it signals.
 const asCommand = "VISITPLANNR_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
@@ -153,7 +153,7 @@ func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 	} {
 		t.Run("names "+outcome, func(t *testing.T) {
 			t.Parallel()
-			// The engine is given 10 seconds to come up; half a second says the same.
+			// The engine gets 10 seconds to come up; half a second is enough here.
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			got := visitplannr(ctx, map[string]string{dynamo.EnvEndpoint: c.endpoint}, append([]string{"local"}, c.args...)...)

@@ -20,8 +20,8 @@ import (
 	"visitplannr/internal/gobuild"
 )
 
-// A developer edits the function while it serves: the change takes effect, a
-// broken one is told and changes nothing, and no request notices either.
+// A developer edits the function while it serves: a change takes effect, a broken
+// change is reported and has no effect, and no request fails.
 func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -50,7 +50,7 @@ func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 		t.Errorf("after the change the detail is %q, want %q", got, want)
 	}
 
-	// What the gateway is made of cannot be swapped, and is named.
+	// A change of the gateway's own sources cannot be swapped, and is reported.
 	limits := filepath.Join(module, "internal", "contract", "contract.go")
 	writeFile(t, limits, readFile(t, limits)+"\n// changed\n")
 	logs.await(t, "Restart to apply the change of internal/contract/contract.go")

@@ -103,7 +103,7 @@ func TestBuild(t *testing.T) {
 		}
 	})
 
-	// An engine that is down when the function starts may be up when it is asked.
+	// An engine that is down when the function starts may be up for the first request.
 	t.Run("does not need the store to answer yet", func(t *testing.T) {
 		t.Parallel()
 		environment := complete(t)
@@ -137,7 +137,7 @@ func TestBuild(t *testing.T) {
 	})
 }
 
-// A rehearsal that ends early would prepare nothing, and nobody would notice.
+// A rehearsal that ends early would prepare nothing, without any other sign.
 func TestRehearsalGoesThroughToTheStore(t *testing.T) {
 	t.Parallel()
 	client, err := dynamo.NewClient(getenv(map[string]string{

@@ -16,7 +16,7 @@ import (
 	"visitplannr/internal/httpapi"
 )
 
-// The border serves any endpoint: these are not in the contract.
+// The handler serves any endpoint: these are not in the contract.
 var (
 	showVersion = contract.Endpoint{Function: "show-version", Method: "GET", Path: "/version"}
 	readStream  = contract.Endpoint{Function: "read-stream", Method: "GET", Path: "/streams/{name}", TableActions: []string{"dynamodb:Query"}}

@@ -14,8 +14,8 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 )
 
-// A new connection costs a TLS handshake. With a server that answers as soon as it
-// has the body, a client that does not read its answer whole loses some.
+// A new connection costs a TLS handshake. If a server answers as soon as it has the
+// body, a client that does not read the whole answer loses connections.
 func TestRequestsInARowShareOneConnection(t *testing.T) {
 	t.Parallel()
 	var connections atomic.Int32

@@ -131,8 +131,8 @@ func brockholes(t *testing.T) eventstore.Event {
 
 func number(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
 
-// brockholesItem is how an event stands in the table. Deployed tables are full of
-// such items: the shape may grow, and may never change.
+// brockholesItem is an event as it is stored. Deployed tables are full of such items:
+// the shape may grow but never change.
 func brockholesItem() map[string]types.AttributeValue {
 	return map[string]types.AttributeValue{
 		"StreamName":    text("destination-01920000-0000-7000-8000-00000000000a"),

@@ -1,7 +1,6 @@
 package dynamo
 
-// This file is the one suite of behaviours that the event store has to show, on every
-// engine that it runs on.
+// This file is the suite of behaviours that the event store must have on every engine.
 
 import (
 	"bytes"

@@ -32,9 +32,9 @@ const (
 	bodyForms
 )
 
-// FuzzRequest sends whatever there is through the whole request path. Nothing may
-// panic or be called our fault, every refusal is a problem that says all it has
-// to, and what is accepted is stored as the body says it.
+// FuzzRequest sends arbitrary input through the whole request path. Nothing may panic
+// or give a 5xx, every refusal is a complete problem, and an accepted proposal is
+// stored as the body says.
 func FuzzRequest(f *testing.F) {
 	for _, body := range corpus.Bodies() {
 		f.Add([]byte(body.Bytes), contract.MediaTypeJSON, "", "", byte(bodyAsIs))
