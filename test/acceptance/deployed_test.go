@@ -23,10 +23,10 @@ var (
 	onePrincipal = "the suite has one principal, that of its environment"
 	deployed     = target{"deployed", map[need]string{
 		openAccess: "the stack is deployed with `access=iam`",
-		noLimits:   "the stage's limits hold, and hundreds of odd events would be left",
+		noLimits:   "the stage's limits apply, and hundreds of odd events would stay",
 		webPages:   "no web origin is allowed by default",
-		rolePolicy: "who runs it after a deployment need not be allowed to read IAM; the template's tests say it",
-		invocation: "AWS refuses what is not permitted, so each answer of the function shows it; the template's tests say that nothing else is",
+		rolePolicy: "the user who runs it need not be allowed to read IAM; the template's tests check this",
+		invocation: "AWS enforces the permission, so every answer of the function shows it; the template's tests check that there is no other",
 		stranger:   onePrincipal, strangerProblem: onePrincipal, anotherEditor: onePrincipal,
 	}}
 )

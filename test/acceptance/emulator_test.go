@@ -34,7 +34,7 @@ var (
 	notVerified = "ministack verifies signatures only where it enforces IAM"
 	onEmulator  = map[need]string{
 		openAccess:  "the stack is deployed with `access=iam`",
-		gatewayID:   "ministack gives the function another id than it sends to the client",
+		gatewayID:   "ministack gives the function and the client different ids",
 		headerLimit: "ministack has no such limit",
 	}
 	emulatorDev = target{"emulator, dev", with(onEmulator, map[need]string{

@@ -27,10 +27,10 @@ var (
 		invocation: noPermissions, ownLimits: noRaised,
 	}}
 	localGateway = target{"local, dev-open, validation=gateway", with(localOpen.lacks, map[need]string{
-		functionValidates: "the gateway judges first, and recites the rules",
+		functionValidates: "the gateway checks first and only states the rules",
 	})}
 	localDev = target{"local, dev", map[need]string{
-		openAccess: "the API asks for signatures", invocation: noPermissions, ownLimits: noRaised,
+		openAccess: "the API requires signatures", invocation: noPermissions, ownLimits: noRaised,
 	}}
 	localProd = target{"local, prod", with(localDev.lacks, map[need]string{ownLimits: ""})}
 )
