@@ -71,7 +71,7 @@ func TestConcerns(t *testing.T) {
 			"Who may do what", "- AWS::IAM::Policy policy",
 			"Who may call the API, and with what", "- AWS::ApiGateway::Method method",
 			"What happens to stored data", "- AWS::Logs::LogGroup logs", "- AWS::DynamoDB::Table table",
-			"What code runs, and what it is told", "- AWS::Lambda::Function function",
+			"What code runs, and in which environment", "- AWS::Lambda::Function function",
 			"Alarms, logs and rollback", "- AWS::CloudWatch::Alarm alarm", "- AWS::SNS::Topic topic",
 		}
 		if got := concerns(t, template, empty); !slices.Equal(got, want) {
@@ -85,7 +85,7 @@ func TestConcerns(t *testing.T) {
 			"Who may do what", "+ AWS::IAM::Policy policy: PolicyDocument.Statement [Allow dynamodb:PutItem on table.Arn]",
 			"Who may call the API, and with what", `+ AWS::ApiGateway::Method method: AuthorizationType "AWS_IAM"`,
 			"What happens to stored data", "+ AWS::Logs::LogGroup logs", "+ AWS::DynamoDB::Table table",
-			"What code runs, and what it is told", "+ AWS::Lambda::Function function",
+			"What code runs, and in which environment", "+ AWS::Lambda::Function function",
 			"Alarms, logs and rollback", "+ AWS::CloudWatch::Alarm alarm", "+ AWS::SNS::Topic topic",
 		}
 		if got := concerns(t, empty, template); !slices.Equal(got, want) {

@@ -52,7 +52,8 @@ type Config struct {
 	// answers to.
 	Addr string
 
-	// Refused is told why a request was kept away. It must be set where any can come.
+	// Refused is called with the reason for each refused request. It must be set if the
+	// handlers serve requests.
 	Refused func(error)
 
 	// All and Stream read the table.
