@@ -209,7 +209,8 @@ func TestProposeTriesAgainWhenItIsAskedTo(t *testing.T) {
 		pauses  []time.Duration
 		code    int
 	}{
-		"until it is stored":            {[]int{503, 429, 200}, []time.Duration{7 * time.Second, 7 * time.Second}, 0},
+		"until it is stored":            {[]int{503, 429, 502, 200}, []time.Duration{7 * time.Second, 7 * time.Second, 7 * time.Second}, 0},
+		"and not on a login page's 200": {[]int{-200}, nil, 1},
 		"and gives up after five times": {[]int{503}, []time.Duration{7 * time.Second, 7 * time.Second, 7 * time.Second, 7 * time.Second}, 1},
 		"and not when it is refused":    {[]int{400}, nil, 1},
 		"and not when nothing can help": {[]int{500}, nil, 1},
@@ -219,9 +220,13 @@ func TestProposeTriesAgainWhenItIsAskedTo(t *testing.T) {
 			var keys []string
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Retry-After", "7")
-				w.WriteHeader(c.answers[min(len(keys), len(c.answers)-1)])
+				status, body := c.answers[min(len(keys), len(c.answers)-1)], `{"streamName":"destination-1"}`
+				if status < 0 {
+					status, body = -status, "<html>Sign in</html>"
+				}
+				w.WriteHeader(status)
 				keys = append(keys, r.Header.Get(contract.HeaderIdempotencyKey))
-				_, _ = io.WriteString(w, "{}")
+				_, _ = io.WriteString(w, body)
 			}))
 			t.Cleanup(server.Close)
 			var pauses []time.Duration
@@ -236,7 +241,8 @@ func TestProposeTriesAgainWhenItIsAskedTo(t *testing.T) {
 			if len(keys) != len(c.pauses)+1 || keys[0] == "" || len(slices.Compact(keys)) != 1 {
 				t.Errorf("sent the keys %q, want one key %d times", keys, len(c.pauses)+1)
 			}
-			perhapsStored := c.answers[len(c.answers)-1] >= 500
+			last := c.answers[len(c.answers)-1]
+			perhapsStored := last >= 500 || last < 0
 			if told := strings.Contains(stderr.String(), "-key "+keys[0]); told != perhapsStored {
 				t.Errorf("told the key: %v, want %v, in %q", told, perhapsStored, stderr.String())
 			}

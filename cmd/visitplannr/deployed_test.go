@@ -105,7 +105,7 @@ func (a *fileAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status := a.statuses[body.Name]; status != 0 {
 		w.WriteHeader(status)
 	}
-	fmt.Fprintf(w, `{"name":%q}`, body.Name)
+	fmt.Fprintf(w, `{"streamName":%q}`, body.Name)
 }
 
 func TestFileOfProposals(t *testing.T) {
@@ -120,7 +120,7 @@ func TestFileOfProposals(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	got := visitplannr(t.Context(), nil, "propose", "-url", server.URL, "-file", file)
-	if got.code != 1 || got.stdout != "{\"name\":\"A\"}\n{\"name\":\"C\"}\n" || !strings.Contains(got.stderr, "1 of 3 proposals") || !strings.Contains(got.stderr, `proposal 2, {"name":"B"}: the API answered 400`) {
+	if got.code != 1 || got.stdout != "{\"streamName\":\"A\"}\n{\"streamName\":\"C\"}\n" || !strings.Contains(got.stderr, "1 of 3 proposals") || !strings.Contains(got.stderr, `proposal 2, {"name":"B"}: the API answered 400`) {
 		t.Errorf("got %+v, want two receipts and the one that failed", got)
 	}
 	api.statuses = nil

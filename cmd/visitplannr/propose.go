@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,7 +25,7 @@ import (
 const aboutPropose = `Proposes a destination to the local or a deployed API and prints the receipt.
 
 Every proposal is sent with an Idempotency-Key: the one in -key, or a random one. It
-is sent up to 5 times if the API asks for a retry (429, 503) or does not answer. It is
+is sent up to 5 times if the API asks for a retry (429, 502, 503) or does not answer. It is
 stored once, however often it is sent.
 
 A request to another machine is signed with AWS Signature Version 4, with the region
@@ -117,6 +118,11 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 
 // proposalBody checks the flags by the domain's rules and encodes them.
 func proposalBody(name, latitude, longitude string) ([]byte, error) {
+	for _, flag := range [][2]string{{"-name", name}, {"-latitude", latitude}, {"-longitude", longitude}} {
+		if flag[1] == "" {
+			return nil, fmt.Errorf("%s is missing", flag[0])
+		}
+	}
 	parsedName, err := destination.NewName(name)
 	if err != nil {
 		return nil, fmt.Errorf("-name %w", err)
@@ -145,14 +151,23 @@ func (a answer) problem() error {
 	return fmt.Errorf("the API answered %d %s", a.status, http.StatusText(a.status))
 }
 
+// notReceived says that an answer of 200 confirms nothing, as that of a login page does.
+func (a answer) notReceived() error {
+	var receipt contract.Receipt
+	if a.status != http.StatusOK || json.Unmarshal(a.body, &receipt) == nil && receipt.StreamName != "" {
+		return nil
+	}
+	return fmt.Errorf("the answer is 200 and no receipt: check that the URL is that of the API; it begins %.60q", a.body)
+}
+
 // send sends the proposal until it gets a final answer.
 func send(ctx context.Context, c *cli, endpoint *url.URL, key string, body []byte, sign signFunc) (answer, error) {
 	client := &http.Client{Timeout: proposeTimeout}
 	for attempt := 1; ; attempt++ {
 		got, err := sendOnce(ctx, client, endpoint, key, body, sign)
-		again := err != nil || got.status == http.StatusServiceUnavailable || got.status == http.StatusTooManyRequests
+		again := err != nil || slices.Contains([]int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable}, got.status)
 		if !again || attempt == proposeAttempts || ctx.Err() != nil {
-			return got, err
+			return got, errors.Join(err, got.notReceived())
 		}
 		reason := http.StatusText(got.status)
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 )
 
 // proposeFile sends the proposals of a file one after another. It reports those that
@@ -68,7 +70,7 @@ func (c *cli) readProposals(file string) ([]json.RawMessage, error) {
 	}
 	var bodies []json.RawMessage
 	if err := json.Unmarshal(text, &bodies); err != nil {
-		return nil, fmt.Errorf("%s must hold a JSON list of proposals: %w", file, err)
+		return nil, fmt.Errorf("%s must hold a JSON list of proposals, [{…}, {…}]: %w", cmp.Or(strings.TrimPrefix(file, "-"), "standard input"), err)
 	}
 	for i, body := range bodies {
 		var compact bytes.Buffer // white space does not change a proposal

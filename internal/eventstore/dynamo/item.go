@@ -106,11 +106,13 @@ func (d *decoder) json(attribute string) json.RawMessage {
 		d.fail(attribute, "JSON")
 		return nil
 	}
-	data, err := json.Marshal(value)
-	if err != nil {
+	var data bytes.Buffer
+	encoder := json.NewEncoder(&data)
+	encoder.SetEscapeHTML(false) // the text is for people, too
+	if err := encoder.Encode(value); err != nil {
 		d.fail(attribute, "JSON")
 	}
-	return data
+	return bytes.TrimSuffix(data.Bytes(), []byte("\n"))
 }
 
 // encodeJSON turns JSON text into the attribute value of the same shape. Numbers keep

@@ -92,7 +92,7 @@ func openFile(path string) (_ *bolt.DB, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a page beyond the end of the mapped file
 	defer func() {
 		if recovered := recover(); recovered != nil { // bbolt on corrupt pages
-			err = fmt.Errorf("database %s is damaged (%v): %s", path, recovered, advice)
+			err = fmt.Errorf("database %s is damaged (%.200v): %s", path, recovered, advice)
 		}
 	}()
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
@@ -127,11 +127,11 @@ func readAll(name []byte, bucket *bolt.Bucket) error {
 	ofItems := !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketTables)
 	return bucket.ForEach(func(key, value []byte) error {
 		if bytes.Compare(last, key) >= 0 {
-			return fmt.Errorf("bucket %q: key %q stands behind %q", name, key, last)
+			return fmt.Errorf("bucket %q: key %.60q stands behind %.60q", name, key, last)
 		}
 		last = key
 		if ofItems && !record(value).raw().IsValid() {
-			return fmt.Errorf("bucket %q: what key %q stands for cannot be read", name, key)
+			return fmt.Errorf("bucket %q: what key %.60q stands for cannot be read", name, key)
 		}
 		return nil
 	})
