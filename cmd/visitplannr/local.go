@@ -44,9 +44,9 @@ engine, set AWS_ENDPOINT_URL_DYNAMODB to its URL (dynoxide, DynamoDB Local, or A
 itself, whose table must exist); -dynamodb-addr and -data then have no effect.
 
 The page at the API's address sends proposals, and shows what is stored and logged as
-it happens. Requests from other sites' pages are refused, except from the origins in
--c corsOrigins; so are requests for hosts other than this machine and those in -addr
-and -dynamodb-addr.
+it happens. Requests that another site's page could have sent are refused: API and
+engine answer only to localhost and to the host in -addr or -dynamodb-addr. The API also
+accepts requests from pages of the origins in -c corsOrigins.
 
 Logs of the functions and the gateway go to standard error: one readable line per
 request on a terminal, JSON lines otherwise.

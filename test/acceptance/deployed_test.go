@@ -18,7 +18,7 @@ var (
 )
 
 // The target in AWS. It cannot delete what it made: the function's table holds
-// events, and events are for ever.
+// events, and events are forever.
 var (
 	onePrincipal = "the suite has one principal, that of its environment"
 	deployed     = target{"deployed", map[need]string{

@@ -23,7 +23,7 @@ import (
 )
 
 // released holds the SHA-256 of the golden file of every schema version that was
-// released. Events are stored for ever: a line is added, and none is changed.
+// released. Events are stored forever: add lines, never change one.
 var released = map[string]string{
 	"destinationProposed-1.json": "072c377e36885ec594927398aeb90594a9b9726b8a583d130603e2bedc683f55",
 }
