@@ -30,7 +30,10 @@ type geolocation struct {
 }
 
 func (p Proposal) data() proposed {
-	return proposed{p.Name.text, geolocation{p.Latitude.degrees, p.Longitude.degrees}}
+	return proposed{
+		Name:        p.Name.text,
+		Geolocation: geolocation{p.Latitude.degrees, p.Longitude.degrees},
+	}
 }
 
 // upcasters[i] turns Data of version i+1 into Data of version i+2. There is one for

@@ -507,7 +507,7 @@ func TestWhatIsNoHTTPIsRefusedBeforeTheGateway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, excepted, found := strings.Cut(string(readme), "Excepted is what an HTTP server refuses")
+	_, excepted, found := strings.Cut(string(readme), "The exception is what an HTTP server refuses")
 	excepted, _, ended := strings.Cut(excepted, "\n\n")
 	if !found || !ended {
 		t.Fatal("README does not say what is excepted from 'every failure is a problem'")
