@@ -55,10 +55,11 @@ type identity struct {
 func (a account) identity(ctx context.Context) (identity, error) {
 	var answer identity
 	err := a.query(ctx, "sts", "sts:GetCallerIdentity", url.Values{"Action": {"GetCallerIdentity"}, "Version": {"2011-06-15"}}, &answer)
-	if err != nil {
+	var refused *awsError
+	if errors.As(err, &refused) {
 		return identity{}, fmt.Errorf("AWS rejects them, sign in again: %w", err)
 	}
-	return answer, nil
+	return answer, err
 }
 
 // stack is a CloudFormation stack
