@@ -6,14 +6,17 @@ import (
 	"visitplannr/internal/contract"
 )
 
-func ExampleEndpoints() {
-	for _, endpoint := range contract.Endpoints() {
-		fmt.Println(endpoint.Route(), "is answered by", endpoint.Function)
-		fmt.Println(endpoint.SampleBody())
-	}
+func ExampleEndpoint_SampleBody() {
+	rename := contract.Endpoint{Function: "rename", Method: "POST", Path: "/names", Body: new(contract.Object("A new name.",
+		map[string]contract.Schema{
+			"name":  {Type: contract.TypeString, Description: "must be a name", Example: "Brockholes"},
+			"since": {Type: contract.TypeNumber, Description: "must be a year", Example: 2011},
+		}, "since"))}
+	fmt.Println(rename.Route(), "takes", rename.Body.Rule())
+	fmt.Println(rename.SampleBody())
 	// Output:
-	// POST /destination is answered by propose-destination
-	// {"geolocation":{"latitude":53.77,"longitude":-2.63},"name":"Brockholes"}
+	// POST /names takes an object with exactly the members name (must be a name) and, optionally, since (must be a year)
+	// {"name":"Brockholes","since":2011}
 }
 
 func ExampleMatch() {
