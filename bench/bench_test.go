@@ -1,16 +1,22 @@
 package main
 
 import (
+	"context"
 	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/gobuild"
 )
 
 func TestQuantileIsARealSample(t *testing.T) {
@@ -138,4 +144,26 @@ func (a answering) RoundTrip(*http.Request) (*http.Response, error) {
 	recorder := httptest.NewRecorder()
 	a(recorder)
 	return recorder.Result(), nil
+}
+
+// The local API is loaded at the addresses that its banner tells.
+func TestTheLocalServerIsFoundByItsBanner(t *testing.T) {
+	t.Parallel()
+	root, err := gobuild.ModuleRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	executable := filepath.Join(t.TempDir(), "visitplannr")
+	if output, err := exec.CommandContext(t.Context(), "go", "build", "-o", executable, root+"/cmd/visitplannr").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	server, err := startServer(context.WithoutCancel(t.Context()), executable, root, os.Environ())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLoad(server.url, true)
+	l.run(t.Context(), 1, 10*time.Millisecond)
+	if err := server.stop(); err != nil || server.table == "" || !strings.HasSuffix(server.url, contract.ProposeDestination.Path) {
+		t.Errorf("got %+v, %v; want the API, the engine and the table", server, err)
+	}
 }

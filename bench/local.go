@@ -155,18 +155,16 @@ func startServer(ctx context.Context, executable, dir string, env []string) (*lo
 	}
 	for lines := bufio.NewScanner(stdout); s.table == "" && lines.Scan(); {
 		switch words := strings.Fields(lines.Text()); {
-		case len(words) < 2:
-		case words[0] == "API":
-			_, address, _ := strings.Cut(words[len(words)-1], "://")
-			address, _, _ = strings.Cut(address, "/")
-			s.url = "http://" + address + contract.ProposeDestination.Path
+		case len(words) < 2, words[0] == "API" && len(words) < 3:
+		case words[0] == "API" && strings.HasSuffix(words[2], contract.ProposeDestination.Path): // API POST URL (function)
+			s.url = words[2]
 		case words[0] == "DynamoDB":
 			s.dynamoDB = words[1]
 		case words[0] == "Table":
 			s.table = words[1]
 		}
 	}
-	if s.table == "" {
+	if s.table == "" || s.url == "" {
 		return nil, errors.Join(errors.New("visitplannr ended before it told its addresses"), s.process.Wait())
 	}
 	go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process
