@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,26 +35,24 @@ func Leaf[T any](r *Request, pointer string, parse func(string) (T, error)) T {
 // finish returns why the request must not be carried out: a *refusal that lists all
 // errors in its body with their places, or an internal error if the operation did not
 // read exactly the leaves of the endpoint's schema.
-func (r *Request) finish() error {
+func (r *Request) finish(leaves []string) error {
 	if r.endpoint.Body == nil {
 		return nil
 	}
-	unknown := maps.Clone(r.body.read)
-	for pointer := range r.endpoint.Body.Leaves() {
+	for _, pointer := range leaves {
 		if !r.body.read[pointer] {
 			return fmt.Errorf("the schema of %s has the leaf %s, which its operation does not read: it would be dropped", r.endpoint.Route(), pointer)
 		}
-		delete(unknown, pointer)
 	}
-	for pointer := range unknown {
-		return fmt.Errorf("the operation of %s reads %s, which is no leaf of its schema", r.endpoint.Route(), pointer)
+	for pointer := range r.body.read {
+		if !slices.Contains(leaves, pointer) {
+			return fmt.Errorf("the operation of %s reads %s, which is no leaf of its schema", r.endpoint.Route(), pointer)
+		}
 	}
-	problems := r.body.problems
-	if len(problems) == 0 {
-		return nil
+	if problems := r.body.problems; len(problems) > 0 {
+		return &refusal{kind: contract.ProblemInvalidBody, detail: summary(len(problems)), fields: problems}
 	}
-	refused := &refusal{kind: contract.ProblemInvalidBody, detail: summary(len(problems)), fields: problems}
-	return refused
+	return nil
 }
 
 func summary(problems int) string {

@@ -84,11 +84,17 @@ func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) 
 		cfg.Now = time.Now
 	}
 	output := &lineWriter{w: cfg.Output}
+	var leaves []string // of the body's schema, which no request changes
+	if endpoint.Body != nil {
+		for pointer := range endpoint.Body.Leaves() {
+			leaves = append(leaves, pointer)
+		}
+	}
 	return &Handler{
 		endpoint: endpoint,
 		carryOut: func(ctx context.Context, r *Request) (Answer, time.Duration, error) {
 			command := operation.Decode(r)
-			if err := r.finish(); err != nil {
+			if err := r.finish(leaves); err != nil {
 				return Answer{}, 0, err
 			}
 			ctx, cancel := beforeDeadline(ctx)
