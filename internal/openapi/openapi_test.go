@@ -20,11 +20,11 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/contract/corpus"
 	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
+	"visitplannr/test/corpus"
 )
 
 const committed = "../../docs/openapi.yaml"

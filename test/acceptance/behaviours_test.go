@@ -19,7 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/contract/corpus"
+	"visitplannr/test/corpus"
 )
 
 // behaviour is one thing that an editor, or whoever operates the system, may rely

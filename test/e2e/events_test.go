@@ -19,7 +19,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
-	"visitplannr/internal/local/dynamodb/enginetest"
+	"visitplannr/test/enginetest"
 )
 
 // released holds the SHA-256 of the golden file of every schema version that was

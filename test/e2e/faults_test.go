@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/local/faults"
+	"visitplannr/test/enginetest"
 )
 
 // waysToLearn are engines that differ in how the function learns of the event in

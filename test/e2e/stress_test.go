@@ -20,9 +20,9 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/gobuild"
-	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/local/faults"
 	"visitplannr/internal/local/lambda"
+	"visitplannr/test/enginetest"
 )
 
 // docs/reliability.md tells how to run it at full size, and what came out.

@@ -64,9 +64,7 @@ var rules = []rule{
 	{packages: "bench", own: []string{"internal/**"}, others: []string{""}}, // fills tables with the SDK
 	{packages: "bench/*", others: []string{lambdaGo}},
 
-	// What stands in for AWS knows the API's words and AWS's, never the domain. The
-	// engine for tests and its build are a tool's.
-	{packages: "internal/local/dynamodb/enginetest", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
+	// What stands in for AWS knows the API's words and AWS's, never the domain.
 	{packages: "internal/local/console", own: []string{"internal/contract", "internal/eventstore"}, others: []string{uuid}}, // it shows events
 	{packages: "internal/local/*", own: []string{"internal/contract", "internal/decimal"}, others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "internal/**", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
@@ -83,6 +81,7 @@ var nowhere = map[string][]string{
 }
 
 type listed struct {
+	Name       string
 	ImportPath string
 	Imports    []string
 	Deps       []string
@@ -119,6 +118,21 @@ func TestImportsKeepToTheDesign(t *testing.T) {
 						t.Errorf("package %s depends on %s, at some distance: only %v may", name, dep, allowed)
 					}
 				}
+			}
+		}
+	})
+
+	t.Run("what only tests use is in test", func(t *testing.T) {
+		t.Parallel()
+		used := map[string]bool{module + "/internal/local/faults": true} // local.Start is to use it
+		for _, p := range packages.own {
+			for _, imported := range p.Imports {
+				used[imported] = true
+			}
+		}
+		for name, p := range packages.own {
+			if !matches("test/**", name) && (p.Name != "main" && !used[p.ImportPath] || slices.Contains(p.Imports, "testing")) {
+				t.Errorf("package %s is for tests alone: move it below test, or into _test files", name)
 			}
 		}
 	})
@@ -193,7 +207,7 @@ func list(t *testing.T) packageList {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports,Deps,Module,Standard", "./...")
+	cmd := exec.Command("go", "list", "-deps", "-json=Name,ImportPath,Imports,Deps,Module,Standard", "./...")
 	cmd.Dir = "../.."
 	out, err := cmd.Output()
 	if err != nil {

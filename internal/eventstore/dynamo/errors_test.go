@@ -17,8 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"visitplannr/internal/eventstore"
-	"visitplannr/internal/local/dynamodb/enginetest"
 	"visitplannr/internal/local/faults"
+	"visitplannr/test/enginetest"
 )
 
 // impatient returns a client that makes one attempt.

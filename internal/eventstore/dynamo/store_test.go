@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"visitplannr/internal/eventstore"
-	"visitplannr/internal/local/dynamodb/enginetest"
+	"visitplannr/test/enginetest"
 )
 
 func TestStore(t *testing.T) {

@@ -18,10 +18,10 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/contract/corpus"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
+	"visitplannr/test/corpus"
 )
 
 // How a fuzzed body is put into its event.

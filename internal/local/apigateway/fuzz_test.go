@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/contract/corpus"
+	"visitplannr/test/corpus"
 )
 
 // FuzzGateway sends requests as they come over the wire through both modes of the

@@ -18,11 +18,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/contract/corpus"
 	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
+	"visitplannr/test/corpus"
 )
 
 // The contract's schema is enforced twice: by the gateway, as JSON Schema, and by

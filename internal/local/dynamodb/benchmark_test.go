@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"visitplannr/internal/local/dynamodb"
-	"visitplannr/internal/local/dynamodb/enginetest"
+	"visitplannr/test/enginetest"
 )
 
 // subjects are what is measured: the embedded engine in memory and on disk, and

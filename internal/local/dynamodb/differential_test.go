@@ -17,7 +17,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/local/dynamodb"
-	"visitplannr/internal/local/dynamodb/enginetest"
+	"visitplannr/test/enginetest"
 )
 
 var (

@@ -1,7 +1,6 @@
 // Package corpus holds good, bad and borderline request bodies, each with its expected
 // result. It is used to test everything that judges a body: the gateway's schema, the
 // function, and the local gateway in front of the function. It also seeds the fuzzers.
-// Only tests import it.
 package corpus
 
 import (
