@@ -39,7 +39,8 @@ const (
 // and its description in the schema.
 var (
 	RuleName = fmt.Sprintf(
-		"must be 1 to %d characters after trimming white space, without control characters or U+FFFD", NameMaxCharacters)
+		"must be 1 to %d characters after trimming white space, at least one of them visible "+
+			"(a mark, a default ignorable code point of Unicode or U+2800 is not), without control characters or U+FFFD", NameMaxCharacters)
 	RuleLatitude  = fmt.Sprintf("must be a number between %d and %d", LatitudeMin, LatitudeMax)
 	RuleLongitude = fmt.Sprintf("must be a number between %d and %d", LongitudeMin, LongitudeMax)
 )
@@ -65,7 +66,8 @@ func proposalSchema() Schema {
 
 // namePattern is RuleName without the length, as far as the regular expressions of ECMA
 // 262 and RE2 agree. It refuses no name that the function accepts. It leaves some white
-// space beyond ASCII, C1 controls and U+FFFD to the function.
+// space beyond ASCII, C1 controls, U+FFFD and names without a visible character to the
+// function.
 const namePattern = `^\s*[^\s\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\s*$`
 
 func degrees(rule string, minimum, maximum, example float64) Schema {

@@ -22,8 +22,8 @@ const (
 // optional minus, 0.digits without superfluous zeros, and an exponent. It rounds to the
 // same float64 as the number, and compares the same with every number of at most 800
 // digits. A number closer to zero than any float64 becomes 0; a larger one than any
-// float64 becomes 1e400 or -1e400. Text that is not a JSON number is returned
-// unchanged.
+// float64 becomes 1e400 or -1e400. Text that is not a JSON number becomes "", which no
+// parser takes for a number, whatever other spellings it knows.
 //
 // It is needed because strconv.ParseFloat misreads some long numbers without an error:
 // it reads at most 800 digits before the exponent, and 5 digits of the exponent
@@ -32,7 +32,7 @@ const (
 func Normalize(number string) string {
 	sign, whole, fraction, exponent, ok := split(number)
 	if !ok {
-		return number
+		return ""
 	}
 	all := whole + fraction
 	digits := strings.TrimLeft(all, "0")

@@ -36,8 +36,8 @@ func TestNormalize(t *testing.T) {
 		"1e-9999999999999999999999999": "0",
 
 		// No JSON numbers.
-		"": "", "-": "-", "+1": "+1", "01": "01", ".5": ".5", "1.": "1.", "1e": "1e", "1e+": "1e+", "1ex": "1ex",
-		"1e1.5": "1e1.5", "1.2.3": "1.2.3", "NaN": "NaN", "Infinity": "Infinity", "0x1F": "0x1F", "1_0": "1_0", "--1": "--1",
+		"": "", "-": "", "+1": "", "01": "", ".5": "", "1.": "", "1e": "", "1e+": "", "1ex": "", "1e1.5": "", "1.2.3": "", "--1": "",
+		"NaN": "", "Inf": "", "-Infinity": "", "0x1F": "", "0x1p4": "", "1_0": "", "1e1_0": "", " 1": "", "1 ": "", "\uff11": "",
 	} {
 		if got := Normalize(number); got != want {
 			t.Errorf("%.40s (%d characters): got %s, want %s", number, len(number), got, want)
@@ -69,7 +69,7 @@ func FuzzNormalize(f *testing.F) {
 		}
 		moved += "e" + strconv.Itoa(exponent)
 		if !json.Valid([]byte(moved)) {
-			if got := Normalize(moved); got != moved {
+			if got := Normalize(moved); got != "" {
 				t.Errorf("%q is no number: got %q", moved, got)
 			}
 			return

@@ -31,10 +31,16 @@ type Name struct {
 // NewName returns the name in text without surrounding white space, or ErrName. Its
 // length is counted in Unicode code points; text must be valid UTF-8. U+FFFD is refused
 // because it means that something earlier replaced broken text, and a broken name must
-// not become an event.
+// not become an event. A name of invisible characters alone is refused because an event
+// can never be corrected; beside a visible one they are kept as written.
+//
+// Only new names are checked: a stored one is read as it is.
 func NewName(text string) (Name, error) {
 	text = strings.TrimSpace(text)
 	if length := utf8.RuneCountInString(text); length < 1 || length > contract.NameMaxCharacters {
+		return Name{}, ErrName
+	}
+	if !strings.ContainsFunc(text, isVisible) {
 		return Name{}, ErrName
 	}
 	for _, c := range text { // broken UTF-8 ranges as utf8.RuneError, which is U+FFFD
@@ -43,6 +49,22 @@ func NewName(text string) (Name, error) {
 		}
 	}
 	return Name{text}, nil
+}
+
+// isVisible reports whether a character shows something by itself. Those that do not
+// are white space, controls, marks, default ignorable code points and U+2800, the
+// Braille pattern without a dot.
+func isVisible(c rune) bool {
+	return !unicode.In(c, unicode.White_Space, unicode.Cc, unicode.M) && !isDefaultIgnorable(c) && c != '\u2800'
+}
+
+// isDefaultIgnorable reports the property Default_Ignorable_Code_Point, which package
+// unicode does not have. This is its derivation, with package unicode's version of the
+// tables: https://www.unicode.org/Public/15.0.0/ucd/DerivedCoreProperties.txt
+func isDefaultIgnorable(c rune) bool {
+	annotation, hieroglyphs := 0xFFF9 <= c && c <= 0xFFFB, 0x13430 <= c && c <= 0x1343F
+	return unicode.In(c, unicode.Other_Default_Ignorable_Code_Point, unicode.Cf, unicode.Variation_Selector) &&
+		!unicode.In(c, unicode.White_Space, unicode.Prepended_Concatenation_Mark) && !annotation && !hieroglyphs
 }
 
 // String returns the name as it is stored.

@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unicode"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/destination"
@@ -21,6 +22,12 @@ func TestNewName(t *testing.T) {
 		"keeps accents as they are written":        {"Caf\u00e9 Cafe\u0301", "Caf\u00e9 Cafe\u0301"},
 		"keeps astral characters":                  {"🦆 park", "🦆 park"},
 		"keeps joined emoji":                       {"👩\u200d👧", "👩\u200d👧"},
+		"keeps what is invisible beside a letter":  {"\u200b\u3164x\u200d\u2800\ufe0f", "\u200b\u3164x\u200d\u2800\ufe0f"},
+		"keeps direction marks beside a letter":    {"\u202eא\u200f", "\u202eא\u200f"},
+		"takes a sign that prepends to numbers":    {"\u0600", "\u0600"},
+		"takes an annotation's anchor":             {"\ufff9", "\ufff9"},
+		"takes a joiner of hieroglyphs":            {"\U00013430", "\U00013430"},
+		"takes a private character":                {"\ue000", "\ue000"},
 		"keeps markup, which is text like any":     {"<b>&amp;\"'", "<b>&amp;\"'"},
 		"takes one character":                      {"x", "x"},
 		"takes 200 characters":                     {strings.Repeat("x", 200), strings.Repeat("x", 200)},
@@ -38,19 +45,22 @@ func TestNewName(t *testing.T) {
 	}
 
 	for outcome, text := range map[string]string{
-		"refuses nothing":                          "",
-		"refuses white space alone":                " \t\r\n\u00a0\u3000",
-		"refuses 201 characters":                   strings.Repeat("x", 201),
-		"refuses a NUL":                            "Brock\x00holes",
-		"refuses a line break within":              "Brock\nholes",
-		"refuses an escape":                        "\x1b[31mBrockholes",
-		"refuses DEL":                              "Brockholes\x7f",
-		"refuses C1 controls":                      "Brock\u0085holes",
-		"refuses broken UTF-8":                     "Brock\xffholes",
-		"refuses a surrogate in UTF-8":             "Brock\xed\xa0\x80holes",
-		"refuses what stands for broken text":      "Brock\ufffdholes",
-		"refuses a cut character at the end":       "Caf\xc3",
-		"refuses control characters without limit": strings.Repeat("\x01", 100000),
+		"refuses nothing":                           "",
+		"refuses white space alone":                 " \t\r\n\u00a0\u3000",
+		"refuses marks alone":                       "\u0301\u0903\u20dd",
+		"refuses an empty Braille pattern alone":    "\u2800",
+		"refuses invisible characters of all kinds": "\u200b \u2060\u0301\u2800\ufe0f",
+		"refuses 201 characters":                    strings.Repeat("x", 201),
+		"refuses a NUL":                             "Brock\x00holes",
+		"refuses a line break within":               "Brock\nholes",
+		"refuses an escape":                         "\x1b[31mBrockholes",
+		"refuses DEL":                               "Brockholes\x7f",
+		"refuses C1 controls":                       "Brock\u0085holes",
+		"refuses broken UTF-8":                      "Brock\xffholes",
+		"refuses a surrogate in UTF-8":              "Brock\xed\xa0\x80holes",
+		"refuses what stands for broken text":       "Brock\ufffdholes",
+		"refuses a cut character at the end":        "Caf\xc3",
+		"refuses control characters without limit":  strings.Repeat("\x01", 100000),
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			t.Parallel()
@@ -59,6 +69,30 @@ func TestNewName(t *testing.T) {
 				t.Errorf("NewName(%.40q) = %q, %v; want ErrName", text, name, err)
 			}
 		})
+	}
+}
+
+// A first and a last character of each range of Default_Ignorable_Code_Point:
+// https://www.unicode.org/Public/15.0.0/ucd/DerivedCoreProperties.txt. Each alone is no
+// name; the characters around the ranges, as far as they show something, are.
+func TestNamesOfDefaultIgnorableCharactersAreRefused(t *testing.T) {
+	t.Parallel()
+	if unicode.Version != "15.0.0" {
+		t.Errorf("package unicode has the tables of Unicode %s: compare isDefaultIgnorable and this list with that version", unicode.Version)
+	}
+	for _, c := range []rune{
+		0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180D, 0x180E, 0x180F, 0x200B, 0x200F, 0x202A, 0x202E,
+		0x2060, 0x2064, 0x2065, 0x2066, 0x206F, 0x3164, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0, 0xFFF0, 0xFFF8, 0x1BCA0, 0x1BCA3,
+		0x1D173, 0x1D17A, 0xE0000, 0xE0001, 0xE0002, 0xE001F, 0xE0020, 0xE007F, 0xE0080, 0xE00FF, 0xE0100, 0xE01EF, 0xE01F0, 0xE0FFF,
+	} {
+		if name, err := destination.NewName(string(c)); !errors.Is(err, destination.ErrName) {
+			t.Errorf("NewName(%U) = %q, %v; want ErrName", c, name, err)
+		}
+	}
+	for _, c := range []rune{0x00AE, 0x061B, 0x115E, 0x1161, 0x17B3, 0x2010, 0x2070, 0x3163, 0x3165, 0xFE10, 0xFFA1, 0xFFEE, 0x06DD, 0x110BD, 0x1D15E, 0xE1000} {
+		if _, err := destination.NewName(string(c)); err != nil {
+			t.Errorf("NewName(%U): %v; want a name", c, err)
+		}
 	}
 }
 
@@ -128,6 +162,12 @@ func TestParseDegrees(t *testing.T) {
 		"refuses the next float64 above":                     "90.00000000000001421085471520200371742248535156250",
 		"refuses an exponent that makes it just too large":   "9.0000000000000000000001e1",
 		"refuses a bound written with a comma":               "90,0",
+		"refuses Go's digits with an underscore":             "1_0",
+		"refuses Go's hexadecimal numbers":                   "0x1p4",
+		"refuses a plus sign":                                "+1",
+		"refuses a fraction without a whole part":            ".5",
+		"refuses a leading zero":                             "07",
+		"refuses white space before a number":                " 1",
 		"refuses a bound of the longitude as well: too much": "180",
 	} {
 		t.Run(outcome, func(t *testing.T) {

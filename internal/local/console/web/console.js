@@ -19,6 +19,7 @@ function make(tag, attributes = {}, ...children) {
 const clock = (at) => new Date(at).toTimeString().slice(0, 8);
 const count = (n) => n.toLocaleString("en");
 const many = (n, word) => `${count(n)} ${word}${n === 1 ? "" : "s"}`;
+const isolate = (text) => `\u2068${text}\u2069`; // where no <bdi> can be: its direction stays its own
 const ms = (n) => n >= 100 ? n.toFixed(0) : n.toFixed(1);
 const parse = (text) => { try { return JSON.parse(text); } catch { return undefined; } };
 const pretty = (text) => { const value = parse(text); return value === undefined ? text : JSON.stringify(value, null, 2); };
@@ -69,6 +70,9 @@ function example() {
   mark();
 }
 
+// isNumber knows the numbers of JSON. Number takes more, such as 0x14, +1 and nothing at all.
+const isNumber = (text) => /^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i.test(text?.trim());
+
 // bodyOf makes the body from what is typed. Text that is not a number is sent as a
 // string, so that the API reports the error.
 function bodyOf() {
@@ -77,7 +81,7 @@ function bodyOf() {
     const typed = input.value;
     if (parameter || typed === "") continue;
     const parent = path.slice(0, -1).reduce((object, name) => object[name] ??= {}, body);
-    parent[path.at(-1)] = schema.type === "number" && /^\s*-?\d+(\.\d+)?(e[+-]?\d+)?\s*$/i.test(typed) ? Number(typed) : typed;
+    parent[path.at(-1)] = schema.type === "number" && isNumber(typed) ? Number(typed) : typed;
   }
   return JSON.stringify(body);
 }
@@ -207,7 +211,7 @@ function zoom(factor, at = place() && { x: place().longitude * 100 * squeeze, y:
 const axis = (name) => fields?.find((f) => f.schema.type === "number" && f.path.at(-1) === name)?.input;
 function place() {
   const [latitude, longitude] = ["latitude", "longitude"].map((name) => axis(name)?.value);
-  if (!latitude?.trim() || !longitude?.trim() || !(Math.abs(latitude) <= 90) || !(Math.abs(longitude) <= 180)) return undefined;
+  if (!isNumber(latitude) || !isNumber(longitude) || Math.abs(latitude) > 90 || Math.abs(longitude) > 180) return undefined;
   return { latitude: Number(latitude), longitude: Number(longitude) };
 }
 
@@ -374,10 +378,10 @@ function eventRow(item) {
   const lit = (on) => () => dotOnMap?.classList.toggle("lit", on);
   return make("li", { "data-request": CausationId, onpointerenter: lit(true), onpointerleave: lit(false), onfocusin: lit(true), onfocusout: lit(false) },
     make("time", { datetime: Timestamp }, clock(Timestamp)),
-    make("span", { class: "text", title: name }, name, " ", make("span", {}, at ? `${at.latitude}, ${at.longitude}` : ""), make("span", { class: "below" }, `${EventType} · ${StreamName}`)),
+    make("span", { class: "text", title: name }, make("bdi", {}, name), " ", make("span", {}, at ? `${at.latitude}, ${at.longitude}` : ""), make("span", { class: "below" }, `${EventType} · ${StreamName}`)),
     keyed ? make("span", { class: "badge", title: "It was sent with an idempotency key" }, "keyed") : make("span"),
     requestButton(CausationId),
-    more("item", `of ${name}`, () => { if (at) look({ x: at.longitude * 100 * squeeze, y: at.latitude * -100 }); return JSON.stringify(item, null, 2); }));
+    more("item", `of ${isolate(name)}`, () => { if (at) look({ x: at.longitude * 100 * squeeze, y: at.latitude * -100 }); return JSON.stringify(item, null, 2); }));
 }
 
 function logRow({ Source, Line, At }) {
@@ -397,7 +401,7 @@ function logRow({ Source, Line, At }) {
 
   function row(level, text) {
     return make("li", { "data-request": requestId ?? said?.requestId }, make("time", {}, clock(timestamp ?? At)), make("span", { class: `level ${level}` }, level),
-      make("span", { class: "text", title: text }, text.startsWith(Source) || run.endpoints.length === 1 && Source === run.endpoints[0].Function ? "" : make("span", {}, Source, " "), text), requestButton(requestId ?? said?.requestId), more("json", "of the line", () => pretty(Line)));
+      make("span", { class: "text", title: text }, text.startsWith(Source) || run.endpoints.length === 1 && Source === run.endpoints[0].Function ? "" : make("span", {}, Source, " "), make("bdi", {}, text)), requestButton(requestId ?? said?.requestId), more("json", "of the line", () => pretty(Line)));
   }
 }
 
