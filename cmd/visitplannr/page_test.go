@@ -278,6 +278,17 @@ func TestPage(t *testing.T) {
 		}
 	})
 
+	t.Run("keeps a name's direction away from the coordinates behind it", func(t *testing.T) {
+		p := of(t)
+		const name = "גן החיות 1"
+		p.propose(name, "54", "-3")
+		p.says("#events", name)
+		isolated := eval[string](p, `document.querySelector("#events li bdi").textContent + document.querySelector("#events li button[aria-expanded]").ariaLabel`)
+		if isolated != name+"item of \u2068"+name+"\u2069" {
+			t.Errorf("got %q, want the name isolated in the row and in its label", isolated)
+		}
+	})
+
 	t.Run("keeps nothing over a reload but what is stored", func(t *testing.T) {
 		p := of(t)
 		p.do(chromedp.SendKeys(nameField, "not yet sent"))
