@@ -59,6 +59,38 @@ func TestSignedRequestsReachTheFunctionWithTheirCaller(t *testing.T) {
 	}
 }
 
+// The status is AWS's and the body that of DEFAULT_4XX, which has none.
+func TestMalformedAuthorizationIs403EverywhereButOnAnOpenRoute(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		cfg  Config
+		path string
+		want int
+	}{
+		"where requests are signed": {Config{Principals: []Principal{editor}}, "/destination", 403},
+		"on an unknown path":        {Config{}, "/other", 403},
+		"on an open route":          {Config{}, "/destination", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := request(http.MethodPost, test.path)
+			r.Header.Set("Authorization", "Bearer x")
+			response, _ := ask(t, gatewayWith(t, test.cfg), r)
+			if response.StatusCode != test.want {
+				t.Fatalf("got %d, want %d", response.StatusCode, test.want)
+			}
+			if test.want == 200 {
+				return
+			}
+			var problem contract.Problem
+			err := json.NewDecoder(response.Body).Decode(&problem)
+			if err != nil || problem.Type != contract.ProblemInvalidRequest.Type || problem.Status != 0 || response.Header.Get("x-amzn-ErrorType") != "IncompleteSignatureException" {
+				t.Errorf("got %+v (%v) and %v, want the problem of DEFAULT_4XX", problem, err, response.Header)
+			}
+		})
+	}
+}
+
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	// At this rate the bucket does not fill while the test runs.

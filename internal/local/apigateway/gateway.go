@@ -152,6 +152,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok && g.preflight(w, r, id) {
 		return
 	}
+	if _, err := parseAuthorization(r.Header); !ok && err != nil && r.Header.Get("Authorization") != "" {
+		// The form of this header comes first, also where nobody has to sign:
+		// https://github.com/DataBiosphere/azul/issues/6016
+		g.answer(w, id, *malformed(err))
+		return
+	}
 	if !ok {
 		g.refuse(w, id, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
 		return

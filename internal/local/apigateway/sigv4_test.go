@@ -1,10 +1,18 @@
 package apigateway
 
 import (
+	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,74 +45,255 @@ func signed(t *testing.T, p Principal) *http.Request {
 	return r
 }
 
+// again signs a request that has been changed, with exactly these headers. The suite
+// below holds what it uses to AWS's values.
+func again(t *testing.T, r *http.Request, signedHeaders string) {
+	t.Helper()
+	at := signedAt.Format(signingTime)
+	if r.Header.Get("Date") == "" {
+		r.Header.Set("X-Amz-Date", at)
+	}
+	c := claim{date: at[:8], region: "eu-west-1", service: service, terminator: "aws4_request", at: signedAt}
+	canonical, err := canonicalRequest(r, strings.Split(signedHeaders, ";"), []byte(goodBody))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s/eu-west-1/execute-api/aws4_request, SignedHeaders=%s, Signature=%s",
+		signingAlgorithm, editor.AccessKeyID, at[:8], signedHeaders, c.sign(editor.SecretAccessKey, canonical)))
+}
+
 func TestSignatures(t *testing.T) {
 	t.Parallel()
 	wrongSecret := editor
 	wrongSecret.SecretAccessKey = "guessed"
-	unknown := Principal{AccessKeyID: "AKIAUNKNOWN", SecretAccessKey: "x"}
-	const incomplete, invalid = "IncompleteSignatureException", "InvalidSignatureException"
-	edit := func(old, new string) func(*http.Request) {
-		return func(r *http.Request) {
-			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), old, new, 1))
+	const incomplete, invalid, unrecognized, denied, missing = "IncompleteSignatureException", "InvalidSignatureException",
+		"UnrecognizedClientException", "AccessDeniedException", "MissingAuthenticationTokenException"
+	edit := func(old, new string) func(*testing.T, *http.Request) {
+		return func(t *testing.T, r *http.Request) {
+			t.Helper()
+			was := r.Header.Get("Authorization")
+			if !strings.Contains(was, old) {
+				t.Fatalf("there is no %q in %q", old, was)
+			}
+			r.Header.Set("Authorization", strings.Replace(was, old, new, 1))
+		}
+	}
+	set := func(name string, values ...string) func(*testing.T, *http.Request) {
+		return func(_ *testing.T, r *http.Request) { r.Header[http.CanonicalHeaderKey(name)] = values }
+	}
+	signing := func(name, value string) func(*testing.T, *http.Request) {
+		return func(t *testing.T, r *http.Request) {
+			t.Helper()
+			r.Header.Set(name, value)
+			headers := []string{"host", "x-amz-date", strings.ToLower(name)}
+			slices.Sort(headers)
+			again(t, r, strings.Join(headers, ";"))
 		}
 	}
 	for name, test := range map[string]struct {
-		by           Principal
-		change       func(*http.Request)
-		body         string // "": as it was signed
-		after        time.Duration
-		responseType string
-		errorType    string
+		by     Principal
+		change func(*testing.T, *http.Request)
+		body   string // "": as it was signed
+		after  time.Duration
+		want   string // the error type; "": accepted
 	}{
-		"right":                                  {by: editor},
-		"right, with headers that nobody signed": {by: editor, change: func(r *http.Request) { r.Header.Set("Accept", "text/plain") }},
-		"right, 5 minutes late":                  {by: editor, after: 5 * time.Minute},
-		"none":                                   {by: editor, change: func(r *http.Request) { r.Header.Del("Authorization") }, responseType: contract.GatewayMissingToken},
-		"expired":                                {by: editor, after: 5*time.Minute + time.Second, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"from the future":                        {by: editor, after: -6 * time.Minute, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"wrong secret":                           {by: wrongSecret, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"unknown key":                            {by: unknown, responseType: contract.GatewayInvalidSignature, errorType: "UnrecognizedClientException"},
-		"not allowed":                            {by: stranger, responseType: contract.GatewayAccessDenied},
-		"another body":                           {by: editor, body: `{}`, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"another method":                         {by: editor, change: func(r *http.Request) { r.Method = http.MethodPut }, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"another host":                           {by: editor, change: func(r *http.Request) { r.Host = "example.org" }, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"another path":                           {by: editor, change: func(r *http.Request) { r.URL.Path = "/other" }, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"another query":                          {by: editor, change: func(r *http.Request) { r.URL.RawQuery = "a=1" }, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"a signed header changed":                {by: editor, change: func(r *http.Request) { r.Header.Set("Idempotency-Key", "b") }, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"an amz header added":                    {by: editor, change: func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "b") }, responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"another day in the scope":               {by: editor, change: edit("20261124", "20261123"), responseType: contract.GatewayInvalidSignature, errorType: invalid},
-		"another service":                        {by: editor, change: edit("execute-api", "s3"), responseType: contract.GatewayInvalidSignature, errorType: incomplete},
-		"no host signed":                         {by: editor, change: edit("host;", ""), responseType: contract.GatewayInvalidSignature, errorType: incomplete},
-		"no date":                                {by: editor, change: func(r *http.Request) { r.Header.Del("X-Amz-Date") }, responseType: contract.GatewayInvalidSignature, errorType: incomplete},
-		"a bearer token":                         {by: editor, change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }, responseType: contract.GatewayInvalidSignature, errorType: incomplete},
+		"accepts what the SDK signs":                    {by: editor},
+		"accepts headers that nobody signed":            {by: editor, change: set("Accept", "text/plain")},
+		"accepts a signature of 5 minutes ago":          {by: editor, after: 5 * time.Minute},
+		"accepts a signed User-Agent":                   {change: signing("User-Agent", "curl/8")},
+		"accepts a signed X-Amzn-Trace-Id":              {change: signing("X-Amzn-Trace-Id", "Root=1-67891233-abcdef012345678912345678")},
+		"accepts a signed Expect":                       {change: signing("Expect", "100-continue")},
+		"accepts a signed Content-Length":               {change: signing("Content-Length", strconv.Itoa(len(goodBody)))},
+		"accepts a signed hash of the body":             {change: signing("X-Amz-Content-Sha256", hash([]byte(goodBody)))},
+		"accepts a hash of the body that nobody signed": {by: editor, change: set("X-Amz-Content-Sha256", hash([]byte(goodBody)))},
+		"accepts the time in Date": {change: func(t *testing.T, r *http.Request) {
+			r.Header.Del("X-Amz-Date")
+			r.Header.Set("Date", signedAt.Format(http.TimeFormat))
+			again(t, r, "date;host")
+		}},
+		"accepts parameters behind commas alone":    {by: editor, change: edit(", SignedHeaders", ",SignedHeaders")},
+		"accepts parameters behind spaces and tabs": {by: editor, change: edit(", SignedHeaders", " \t SignedHeaders")},
+		"accepts parameters in another order": {by: editor, change: func(_ *testing.T, r *http.Request) {
+			a, b, _ := strings.Cut(r.Header.Get("Authorization"), ", ")
+			r.Header.Set("Authorization", signingAlgorithm+" "+b+", "+strings.TrimPrefix(a, signingAlgorithm+" "))
+		}},
+		"refuses no signature":    {by: editor, change: set("Authorization"), want: missing},
+		"refuses an empty header": {by: editor, change: set("Authorization", ""), want: missing},
+		"refuses two headers":     {by: editor, change: func(_ *testing.T, r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }, want: incomplete},
+		"refuses an empty header before a right one": {by: editor, change: func(_ *testing.T, r *http.Request) {
+			r.Header["Authorization"] = []string{"", r.Header.Get("Authorization")}
+		}, want: incomplete},
+		"refuses another algorithm":                 {by: editor, change: edit("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"), want: incomplete},
+		"refuses a bearer token":                    {by: editor, change: set("Authorization", "Bearer x"), want: incomplete},
+		"refuses text behind the signature":         {by: editor, change: func(_ *testing.T, r *http.Request) { r.Header.Set("Authorization", r.Header.Get("Authorization")+" x") }, want: incomplete},
+		"refuses a parameter that it does not know": {by: editor, change: edit(", Signature", ", X=1, Signature"), want: incomplete},
+		"refuses a parameter that comes twice":      {by: editor, change: edit(", Signature", ", Signature=0, Signature"), want: incomplete},
+		"refuses a missing parameter":               {by: editor, change: edit("SignedHeaders=", "Signature="), want: incomplete},
+		"refuses an empty signature": {by: editor, change: func(_ *testing.T, r *http.Request) {
+			a, _, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+			r.Header.Set("Authorization", a+"Signature=")
+		}, want: incomplete},
+		"refuses a space inside a parameter":        {by: editor, change: edit("Credential=", "Credential= "), want: incomplete},
+		"refuses a credential of four parts":        {by: editor, change: edit("/aws4_request", ""), want: incomplete},
+		"refuses a credential of six parts":         {by: editor, change: edit("/aws4_request", "/aws4_request/"), want: incomplete},
+		"refuses a credential without a key":        {by: editor, change: edit("AKIAEDITOR", ""), want: incomplete},
+		"refuses no date":                           {by: editor, change: set("X-Amz-Date"), want: incomplete},
+		"refuses two dates":                         {by: editor, change: set("X-Amz-Date", "20261124T120000Z", "20261124T120000Z"), want: incomplete},
+		"refuses a date in another format":          {by: editor, change: set("X-Amz-Date", "2026-11-24T12:00:00Z"), want: incomplete},
+		"refuses an expired signature":              {by: editor, after: 5*time.Minute + time.Second, want: invalid},
+		"refuses a signature from the future":       {by: editor, after: -5*time.Minute - time.Second, want: invalid},
+		"refuses a wrong secret":                    {by: wrongSecret, want: invalid},
+		"refuses a key that nobody has":             {by: Principal{AccessKeyID: "AKIAUNKNOWN", SecretAccessKey: "x"}, want: unrecognized},
+		"refuses who may not invoke the API":        {by: stranger, want: denied},
+		"refuses another body":                      {by: editor, body: `{}`, want: invalid},
+		"refuses another method":                    {by: editor, change: func(_ *testing.T, r *http.Request) { r.Method = http.MethodPut }, want: invalid},
+		"refuses another host":                      {by: editor, change: func(_ *testing.T, r *http.Request) { r.Host = "example.org" }, want: invalid},
+		"refuses another path":                      {by: editor, change: func(_ *testing.T, r *http.Request) { r.URL.Path = "/other" }, want: invalid},
+		"refuses another query":                     {by: editor, change: func(_ *testing.T, r *http.Request) { r.URL.RawQuery += "&;" }, want: invalid},
+		"refuses another value of a signed header":  {by: editor, change: set("Idempotency-Key", "b"), want: invalid},
+		"refuses a second value of a signed header": {by: editor, change: set("Idempotency-Key", "a  key", "b"), want: invalid},
+		"refuses a signed header that was not sent": {by: editor, change: set("Idempotency-Key"), want: invalid},
+		"refuses an amz header that nobody signed":  {by: editor, change: set("X-Amz-Security-Token", "b"), want: invalid},
+		"refuses another date in the credential":    {by: editor, change: edit("20261124", "20261123"), want: invalid},
+		"refuses another region":                    {by: editor, change: edit("eu-west-1", "eu-west-2"), want: invalid},
+		"refuses an empty region":                   {by: editor, change: edit("eu-west-1", ""), want: invalid},
+		"refuses a region in upper case":            {by: editor, change: edit("eu-west-1", "EU-WEST-1"), want: invalid},
+		"refuses a region that is not one":          {by: editor, change: edit("eu-west-1", "eu_west_1"), want: invalid},
+		"refuses another service":                   {by: editor, change: edit("execute-api", "s3"), want: invalid},
+		"refuses another end of the credential":     {by: editor, change: edit("aws4_request", "aws5_request"), want: invalid},
+		"refuses a signature without the host":      {by: editor, change: edit("host;", ""), want: invalid},
+		"refuses signed headers in another order":   {by: editor, change: edit("content-type;host", "host;content-type"), want: invalid},
+		"refuses signed headers in upper case":      {by: editor, change: edit("host;", "Host;"), want: invalid},
+		"refuses a signature that is right at the start": {by: editor, change: func(_ *testing.T, r *http.Request) {
+			a := r.Header.Get("Authorization")
+			r.Header.Set("Authorization", a[:len(a)-1]+"g")
+		}, want: invalid},
+		"refuses a signature in upper case": {by: editor, change: func(_ *testing.T, r *http.Request) {
+			a, b, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
+			r.Header.Set("Authorization", a+"Signature="+strings.ToUpper(b))
+		}, want: invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := signed(t, test.by)
+			r := signed(t, cmp.Or(test.by, editor))
 			if test.change != nil {
-				test.change(r)
+				test.change(t, r)
 			}
-			body := goodBody
-			if test.body != "" {
-				body = test.body
-			}
-			p, refused := authorize([]Principal{editor, stranger}, r, []byte(body), signedAt.Add(test.after))
-			if test.responseType == "" {
-				if refused != nil {
-					t.Fatalf("refused: %v", refused.cause)
-				}
-				if p != editor {
-					t.Errorf("got principal %v, want %v", p, editor)
+			p, refused := authorize([]Principal{editor, stranger}, r, []byte(cmp.Or(test.body, goodBody)), signedAt.Add(test.after))
+			if test.want == "" {
+				if refused != nil || p != editor {
+					t.Fatalf("got principal %v and %+v, want %v", p, refused, editor)
 				}
 				return
 			}
 			if refused == nil {
-				t.Fatalf("got principal %v, want %s", p, test.responseType)
+				t.Fatalf("got principal %v, want %s", p, test.want)
 			}
-			if refused.responseType != test.responseType || refused.errorType != test.errorType {
-				t.Errorf("got %s, %s: %v; want %s, %s", refused.responseType, refused.errorType, refused.cause, test.responseType, test.errorType)
+			responseType := map[string]string{incomplete: contract.GatewayDefault4XX, denied: contract.GatewayAccessDenied, missing: contract.GatewayMissingToken}[test.want]
+			if responseType = cmp.Or(responseType, contract.GatewayInvalidSignature); refused.responseType != responseType {
+				t.Errorf("got %s (%v), want %s", refused.responseType, refused.cause, responseType)
+			}
+			if got := cmp.Or(refused.errorType, errorTypes[refused.responseType]); got != test.want {
+				t.Errorf("got %s (%v), want %s", got, refused.cause, test.want)
 			}
 		})
+	}
+}
+
+// The requests and signatures are AWS's:
+// https://github.com/awslabs/aws-c-auth/tree/main/tests/aws-signing-test-suite/v4
+func TestSignaturesAreThoseOfAWSsTestSuite(t *testing.T) {
+	t.Parallel()
+	const unreserved = "-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	for name, test := range map[string]struct{ target, headers, signed, signature string }{
+		"get-vanilla":                     {"/", "", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+		"get-relative-normalized":         {"/example1/example2/../..", "", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+		"get-slash-normalized":            {"//", "", "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+		"get-slashes-normalized":          {"//example//", "", "host;x-amz-date", "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84"},
+		"get-slash-pointless-dot":         {"/./example", "", "host;x-amz-date", "ef75d96142cf21edca26f06005da7988e4f8dc83a165a80865db7089db637ec5"},
+		"get-utf8":                        {"/ሴ", "", "host;x-amz-date", "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"},
+		"get-unreserved":                  {"/" + unreserved, "", "host;x-amz-date", "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"},
+		"get-vanilla-query-unreserved":    {"/?" + unreserved + "=" + unreserved, "", "host;x-amz-date", "9c3e54bfcdf0b19771a7f523ee5669cdf59bc7cc0884027167c21bb143a40197"},
+		"get-vanilla-query-order-encoded": {"/?Param-3=Value3&Param=Value2&%E1%88%B4=Value1", "", "host;x-amz-date", "371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac"},
+		"get-vanilla-query-order-key":     {"/?Param2=value2&Param1=value1", "", "host;x-amz-date", "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"},
+		"get-vanilla-utf8-query":          {"/?ሴ=bar", "", "host;x-amz-date", "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04"},
+		"get-vanilla-with-session-token": {"/", "X-Amz-Security-Token:6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267\n",
+			"host;x-amz-date;x-amz-security-token", "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8"},
+		"get-header-key-duplicate":   {"/", "My-Header1:value2\nMy-Header1:value2\nMy-Header1:value1\n", "host;my-header1;x-amz-date", "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"},
+		"get-header-value-order":     {"/", "My-Header1:value4\nMy-Header1:value1\nMy-Header1:value3\nMy-Header1:value2\n", "host;my-header1;x-amz-date", "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01"},
+		"get-header-value-multiline": {"/", "My-Header1:value1\n  value2\n     value3\n", "host;my-header1;x-amz-date", "cfd34249e4b1c8d6b91ef74165d41a32e5fab3306300901bb65a51a73575eefd"},
+		"get-header-value-trim":      {"/", "My-Header1: value1\nMy-Header2: \"a   b   c\"\n", "host;my-header1;my-header2;x-amz-date", "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + test.target + " HTTP/1.1\nHost:example.amazonaws.com\n" + test.headers +
+				"X-Amz-Date:20150830T123600Z\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, " +
+				"SignedHeaders=" + test.signed + ", Signature=" + test.signature + "\n\n")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			claimed, err := parseAuthorization(r.Header)
+			if err != nil {
+				t.Fatal(err)
+			}
+			canonical, err := canonicalRequest(r, claimed.signedHeaders, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := claimed.sign("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", canonical); got != claimed.signature {
+				t.Errorf("got signature %s, want %s; the canonical request is\n%s", got, claimed.signature, canonical)
+			}
+		})
+	}
+}
+
+// What the suite leaves out, from the page that authorize names.
+func TestCanonicalPathAndQuery(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]string{
+		"/a%20b%2Fc": "/a%2520b%252Fc", "/a+b": "/a%2Bb", "/a/": "/a/", "/destination//": "/destination/",
+	} {
+		if got := canonicalPath(sent); got != want {
+			t.Errorf("the path %s: got %s, want %s", sent, got, want)
+		}
+	}
+	for sent, want := range map[string]string{
+		"a=2&a=1&a": "a=&a=1&a=2", "a=b=c": "a=b%3Dc", "b&&a=": "a=&b=", "a=%7e%2f": "a=~%2F", "a=x+y&a=x%20y": "a=x%20y&a=x%20y", "a=%zz;b": "a=%25zz%3Bb", "": "",
+	} {
+		if got := canonicalQuery(sent); got != want {
+			t.Errorf("the query %s: got %s, want %s", sent, got, want)
+		}
+	}
+}
+
+// curl signs a header that it is given without a value, and does not send it.
+func TestCurlLinesOfTheDocumentationWorkWithEveryKindOfKey(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") == "" {
+		t.Skip("curl is not installed")
+	}
+	server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(newFunction().invoker()), Principals: []Principal{editor}})
+	for page, url := range map[string]string{
+		"README.md":       "https://ID.execute-api.REGION.amazonaws.com/dev/destination",
+		"docs/runbook.md": `$(output ApiUrl)destination`,
+	} {
+		text, err := os.ReadFile("../../../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := regexp.MustCompile(`curl (.*\\\n)*.*--aws-sigv4(.*\\\n)*.*`).FindString(string(text))
+		if !strings.Contains(line, url) {
+			t.Fatalf("%s: the line is %q, want one to %s", page, line, url)
+		}
+		line = strings.NewReplacer(url, server.URL+"/destination", ":REGION:", ":eu-west-1:").Replace(line)
+		for _, token := range []string{"", "a token"} {
+			command := exec.CommandContext(t.Context(), "sh", "-uc", line)
+			command.Env = append(os.Environ(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+editor.AccessKeyID,
+				"AWS_SECRET_ACCESS_KEY="+editor.SecretAccessKey, "AWS_SESSION_TOKEN="+token)
+			if output, err := command.Output(); err != nil || !strings.HasSuffix(string(output), "OK") {
+				t.Errorf("%s, with the token %q: got %s (%v), want OK", page, token, output, err)
+			}
+		}
 	}
 }
 
