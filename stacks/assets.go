@@ -15,19 +15,15 @@ import (
 type Assets map[string]string
 
 // BuildAssets builds every function of the stack for Lambda on the given processor,
-// each into build/<function> below root, the module's directory.
+// each into a new folder <processor>/<function> below the folder dir.
 //
 // Its error is a *gobuild.CompileError when the sources do not build.
-func BuildAssets(ctx context.Context, root string, endpoints []contract.Endpoint, on settings.Architecture) (Assets, error) {
+func BuildAssets(ctx context.Context, root, dir string, endpoints []contract.Endpoint, on settings.Architecture) (Assets, error) {
 	assets := Assets{}
 	target := gobuild.Lambda
 	target.GOARCH = on.GOARCH()
 	for _, e := range endpoints {
-		dir := filepath.Join(root, "build", e.Function)
-		// The asset is the whole directory, so nothing old may be left in it.
-		if err := os.RemoveAll(dir); err != nil {
-			return nil, fmt.Errorf("clear the asset of %s: %w", e.Function, err)
-		}
+		dir := filepath.Join(dir, string(on), e.Function)
 		binary, err := gobuild.Function(ctx, root, e.Function, dir, target)
 		if err != nil {
 			return nil, err

@@ -1,54 +1,54 @@
 package stacks
 
 import (
+	"cmp"
+	"context"
 	"os"
 	"path/filepath"
 	"runtime"
 	"time"
 )
 
-// envPackageCache is jsii's variable for the directory into which it unpacks the CDK's
-// library.
-const envPackageCache = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
-
-func packageCache() string {
-	if root := os.Getenv(envPackageCache); root != "" {
-		return root
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	if runtime.GOOS == "darwin" {
-		return filepath.Join(home, "Library", "Caches", "com.amazonaws.jsii", "package-cache")
-	}
-	return filepath.Join(home, ".cache", "aws", "jsii", "package-cache")
+// AwaitIndex gives jsii time to index the CDK's library, which it does in the
+// background and abandons when the program ends. Every synthesis without the index
+// starts it again, and takes three times as long and six times the memory (docs/performance.md).
+// The index is there from then on, so only the first synthesis after an installation
+// waits, for some two seconds and at most twenty.
+func AwaitIndex(ctx context.Context, start time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	awaitIndex(ctx, packageCache(), start)
 }
 
-// awaitIndex waits until jsii has indexed the CDK's library, if it was unpacked into
-// cache after since, or until pause returns false. jsii writes the index in the
-// background and stops when the program ends: without a wait no synthesis would ever
-// finish it, and each would start it again, with four times the memory.
-//
-// It does not wait for a library unpacked earlier, so only the first program after an
-// installation waits.
-func awaitIndex(cache string, since time.Time, pause func() (again bool)) {
-	libraries, _ := filepath.Glob(filepath.Join(cache, "aws-cdk-lib", "*", "*")) // the pattern is valid
-	for _, library := range libraries {
-		info, err := os.Stat(library)
-		if err != nil || info.ModTime().Before(since) {
+// packageCache returns the directory into which jsii unpacks libraries.
+func packageCache() string {
+	home, _ := os.UserHomeDir() // without one there is no cache
+	below := filepath.Join(".cache", "aws", "jsii")
+	if runtime.GOOS == "darwin" {
+		below = filepath.Join("Library", "Caches", "com.amazonaws.jsii")
+	}
+	return cmp.Or(os.Getenv("JSII_RUNTIME_PACKAGE_CACHE_ROOT"), filepath.Join(home, below, "package-cache"))
+}
+
+// awaitIndex waits until the libraries that were used after start have the file that
+// jsii writes last, or until ctx ends. It reports whether they have it.
+func awaitIndex(ctx context.Context, cache string, start time.Time) bool {
+	used, _ := filepath.Glob(filepath.Join(cache, "aws-cdk-lib", "*", "*", ".jsii-runtime-package-cache")) // the pattern is valid
+	for _, marker := range used {
+		if info, err := os.Stat(marker); err != nil || info.ModTime().Before(start) {
 			continue
 		}
-		for !indexed(library) {
-			if !pause() {
-				return
+		for {
+			index, _ := filepath.Glob(filepath.Join(filepath.Dir(marker), ".jsii.runtime.v*.json"))
+			if len(index) > 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return false
+			case <-time.After(50 * time.Millisecond):
 			}
 		}
 	}
-}
-
-// indexed reports whether the file exists that jsii writes last.
-func indexed(library string) bool {
-	manifests, _ := filepath.Glob(filepath.Join(library, ".jsii.runtime.v*.json"))
-	return len(manifests) > 0
+	return true
 }

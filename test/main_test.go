@@ -10,6 +10,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/aws/jsii-runtime-go"
+
 	"visitplannr/stacks"
 )
 
@@ -25,9 +27,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	quit := stacks.QuietNode()
 	code := m.Run()
 	os.RemoveAll(scratch)
-	quit()
+	jsii.Close()
 	os.Exit(code)
 }

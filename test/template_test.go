@@ -115,10 +115,18 @@ func variant(s given) string {
 	return strings.Join(parts, " ")
 }
 
-// newApp makes an app with the context that the command line would give it: that
-// of cdk.json, feature flags and all, and the settings. In CI every template that
-// any test synthesizes is validated.
-func newApp(t *testing.T, s given) (awscdk.App, settings.Config) {
+// context returns the settings as the CDK passes them on.
+func (s given) context() map[string]any {
+	context := map[string]any{}
+	for key, value := range s {
+		context[key] = value
+	}
+	return context
+}
+
+// contextOf returns the context of cdk.json, feature flags and all, and the setting
+// that takes the warning away.
+func contextOf(t *testing.T) map[string]any {
 	t.Helper()
 	var cdk struct {
 		Context map[string]any `json:"context"`
@@ -131,19 +139,28 @@ func newApp(t *testing.T, s given) (awscdk.App, settings.Config) {
 		t.Fatal(err)
 	}
 	cdk.Context["alarmEmail"] = settings.Nobody // the same template, without the warning
-	for key, value := range s {
-		cdk.Context[key] = value
-	}
+	return cdk.Context
+}
+
+// newApp makes an app with the context that the command line would give it: that
+// of cdk.json, feature flags and all, and the settings. In CI every template that
+// any test synthesizes is validated.
+func newApp(t *testing.T, s given) (awscdk.App, settings.Config) {
+	t.Helper()
+	context := contextOf(t)
+	maps.Copy(context, s.context())
 	dir, err := os.MkdirTemp(scratch, "cdk.out-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := awscdk.NewApp(&awscdk.AppProps{
-		BuiltinCloudFormationValidation: jsii.Bool(stacks.ValidatesTemplates(os.Getenv)),
-		Context:                         &cdk.Context,
-		Outdir:                          jsii.String(dir),
-		AnalyticsReporting:              jsii.Bool(false), // as cdk.json's versionReporting
+	app, err := stacks.NewApp(awscdk.AppProps{
+		Context:            &context,
+		Outdir:             jsii.String(dir),
+		AnalyticsReporting: jsii.Bool(false), // as cdk.json's versionReporting
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	c, err := settings.Load(stacks.Context(app))
 	if err != nil {
 		t.Fatal(err)
@@ -171,7 +188,11 @@ func standIns(t *testing.T, endpoints []contract.Endpoint) stacks.Assets {
 // write synthesizes the app and reads one stack's template back.
 func write(t *testing.T, app awscdk.App, stack string) template {
 	t.Helper()
-	dir := *app.Synth(nil).Directory()
+	return readTemplate(t, *app.Synth(nil).Directory(), stack)
+}
+
+func readTemplate(t *testing.T, dir, stack string) template {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 	}
 
 	// The two states are independent and are synthesized in parallel. The stages of one
-	// state share a build directory, so they are synthesized in turn.
+	// state are synthesized in turn, since older commits build into one folder.
 	old := states{cdk, base, filepath.Join(scratch, "old"), o}
 	work := states{cdk, o.Root, filepath.Join(scratch, "new"), o}
 	var synthesis sync.WaitGroup
