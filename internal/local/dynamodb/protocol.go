@@ -61,7 +61,7 @@ type Engine struct {
 	options Options
 }
 
-// Open opens an engine. If the file is damaged, in use, or of another version, Open
+// Open opens an engine. If the file is not a sound one of this version, or in use, Open
 // fails and changes nothing. The caller must call Close.
 func Open(o Options) (*Engine, error) {
 	if o.Now == nil {
@@ -70,7 +70,7 @@ func Open(o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	s, err := openStorage(o.Path)
+	s, err := openStorage(o)
 	if err != nil {
 		return nil, err
 	}

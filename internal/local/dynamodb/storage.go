@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
+	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -51,21 +54,21 @@ type write struct {
 	done  chan error
 }
 
-// openStorage opens the file at path, and creates it if it does not exist. "" opens a
-// private file that is gone when the process ends. A damaged file, or one that this
-// engine did not write, gives an error and stays unchanged.
-func openStorage(path string) (_ *storage, err error) {
+// openStorage opens the file at o.Path, and creates it if nothing is there. "" opens a
+// private file that is gone when the process ends.
+func openStorage(o Options) (_ *storage, err error) {
 	s := &storage{writes: make(chan write), stop: make(chan struct{}), committed: make(chan struct{})}
-	if path == "" {
+	if o.Path == "" {
 		s.db, err = s.openInMemory()
-	} else {
-		s.db, err = openFile(path)
+	} else if s.db, err = openFile(o.Path, o.Logger); err != nil {
+		advice := "name another file, or move this one out of the way"
+		if errors.Is(err, berrors.ErrTimeout) {
+			advice = "end that one, or name another file"
+		}
+		err = fmt.Errorf("database %s %w: %s", o.Path, err, advice)
 	}
 	if err != nil {
 		return nil, err
-	}
-	if err := s.db.Update(load); err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), s.db.Close())
 	}
 	go s.commit()
 	return s, nil
@@ -74,7 +77,7 @@ func openStorage(path string) (_ *storage, err error) {
 // openInMemory opens a file without a name. Where an open file cannot be unlinked, as
 // on Windows, it is removed at the end.
 func (s *storage) openInMemory() (*bolt.DB, error) {
-	return bolt.Open("", 0o600, &bolt.Options{
+	db, err := bolt.Open("", 0o600, &bolt.Options{
 		NoSync: true, NoGrowSync: true, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
 		OpenFile: func(string, int, fs.FileMode) (*os.File, error) {
 			file, err := os.CreateTemp("", "visitplannr-dynamodb-")
@@ -84,77 +87,182 @@ func (s *storage) openInMemory() (*bolt.DB, error) {
 			return file, err
 		},
 	})
+	if err != nil {
+		return nil, fmt.Errorf("open a database in memory: %w", err)
+	}
+	return db, db.Update(initialize)
 }
 
-// openFile opens a file that stays. It checks first that the file is complete.
-func openFile(path string) (_ *bolt.DB, err error) {
-	advice := "name another file, or move this one out of the way"
+// openFile opens a file that stays. The file is created, or it is read first: whatever
+// is not a sound database of this version is refused and stays as it is, because bbolt
+// may write already when it opens a file. Errors continue a sentence about the file.
+func openFile(path string, log *slog.Logger) (*bolt.DB, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
+			return nil, errors.New("is a symbolic link to nothing")
+		}
+		if err := createFile(path); err != nil {
+			return nil, fmt.Errorf("cannot be created (%w)", err)
+		}
+		info, err = os.Stat(path)
+	}
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("cannot be opened (%w)", err)
+	case info.IsDir():
+		return nil, errors.New("is a directory")
+	case !info.Mode().IsRegular(): // opening a named pipe would wait for ever
+		return nil, errors.New("is not a regular file")
+	case info.Size() == 0:
+		return nil, errors.New("is empty, and a database never is: its content is lost")
+	}
+	look, err := openBolt(path, true, func(t *bolt.Tx) error { return examine(t, info.Size()) })
+	if err != nil {
+		return nil, err
+	}
+	torn := !verifies(path, look.Info().PageSize, 0) || !verifies(path, look.Info().PageSize, 1)
+	if err := look.Close(); err != nil {
+		return nil, err
+	}
+	db, err := openBolt(path, false, examinePages)
+	if err == nil && torn {
+		log.Warn("one of the two pages that say what a database holds does not verify: the last write may be missing", "database", path)
+	}
+	return db, err
+}
+
+// openBolt opens a file that is there, and closes it again if it does not pass check.
+func openBolt(path string, readOnly bool, check func(*bolt.Tx) error) (_ *bolt.DB, err error) {
+	var file *os.File
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a page beyond the end of the mapped file
 	defer func() {
 		if recovered := recover(); recovered != nil { // bbolt on corrupt pages
-			err = fmt.Errorf("database %s is damaged (%.200v): %s", path, recovered, advice)
+			err = errors.Join(fmt.Errorf("is damaged (%.200v)", recovered), file.Close())
 		}
 	}()
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
+	db, err := bolt.Open(path, 0, &bolt.Options{
+		ReadOnly: readOnly, Timeout: lockTimeout, FreelistType: bolt.FreelistMapType,
+		OpenFile: func(path string, flag int, mode fs.FileMode) (_ *os.File, err error) {
+			file, err = os.OpenFile(path, flag&^os.O_CREATE, mode)
+			return file, err
+		},
+	})
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return nil, fmt.Errorf("database %s is in use by another process: end that one, or name another file", path)
+		return nil, fmt.Errorf("is in use by another process (%w)", err)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
-		return nil, fmt.Errorf("database %s cannot be read (%w): %s", path, err, advice)
+		return nil, fmt.Errorf("cannot be read (%w): another program wrote it, or it is damaged", err)
 	case err != nil:
-		return nil, fmt.Errorf("open database: %w", err)
+		return nil, fmt.Errorf("cannot be opened (%w)", err)
 	}
-	err = db.View(func(t *bolt.Tx) error {
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		if info.Size() < t.Size() {
-			return fmt.Errorf("%d bytes are there, of %d", info.Size(), t.Size())
-		}
-		return t.ForEach(readAll)
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("database %s is damaged (%w): %s", path, err, advice), db.Close())
+	if err := db.View(check); err != nil {
+		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
-// readAll reads a whole bucket. (bbolt's own check runs in another goroutine, where a
-// corrupt page ends the process.)
-func readAll(name []byte, bucket *bolt.Bucket) error {
-	var last []byte
-	ofItems := !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketTables)
-	return bucket.ForEach(func(key, value []byte) error {
-		if bytes.Compare(last, key) >= 0 {
-			return fmt.Errorf("bucket %q: key %.60q stands behind %.60q", name, key, last)
+// createFile creates a database. It appears under its name when it is complete, so that
+// neither a full disk nor the end of the process leaves a part of one there.
+func createFile(path string) error {
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name()) // its other name stays
+	db, err := bolt.Open("", 0, &bolt.Options{OpenFile: func(string, int, fs.FileMode) (*os.File, error) { return file, nil }})
+	if err != nil {
+		return err // bbolt has closed the file
+	}
+	if err := errors.Join(db.Update(initialize), db.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(file.Name(), path); err == nil || errors.Is(err, fs.ErrExist) { // another process may have created it
+		return nil
+	}
+	return os.Rename(file.Name(), path) // on a file system without links
+}
+
+func initialize(t *bolt.Tx) error {
+	_, err := t.CreateBucket(bucketTables)
+	meta, metaErr := t.CreateBucket(bucketMeta)
+	if err := errors.Join(err, metaErr); err != nil {
+		return err
+	}
+	return meta.Put(keyFormat, []byte(format))
+}
+
+// examine returns an error unless a file of so many bytes is a complete database of
+// this version, whose tables and items can be read.
+func examine(t *bolt.Tx, size int64) error {
+	meta, tables := t.Bucket(bucketMeta), t.Bucket(bucketTables)
+	switch {
+	case size < t.Size():
+		return fmt.Errorf("is damaged (%d bytes are there, of %d)", size, t.Size())
+	case meta == nil || meta.Get(keyFormat) == nil:
+		return errors.New("was written by another program")
+	case string(meta.Get(keyFormat)) != format:
+		return fmt.Errorf("is of another version: its format is %q, and this version reads %q", meta.Get(keyFormat), format)
+	case tables == nil:
+		return errors.New("is damaged (the list of tables is missing)")
+	}
+	ids := map[string]bool{string(bucketMeta): true, string(bucketTables): true}
+	err := tables.ForEach(func(name, description []byte) error {
+		described := table{}
+		if err := json.Unmarshal(description, &described); err != nil {
+			return fmt.Errorf("is damaged (table %.60q: %w)", name, err)
 		}
-		last = key
-		if ofItems && !record(value).raw().IsValid() {
-			return fmt.Errorf("bucket %q: what key %.60q stands for cannot be read", name, key)
+		items := t.Bucket([]byte(described.TableID))
+		if described.TableName != string(name) || ids[described.TableID] || items == nil || !described.sound() {
+			return fmt.Errorf("is damaged (the description of table %.60q)", name)
+		}
+		ids[described.TableID] = true
+		return items.ForEach(func(key, value []byte) error {
+			if !record(value).raw().IsValid() {
+				return fmt.Errorf("is damaged (table %.60q: what key %.60q stands for cannot be read)", name, key)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return t.ForEach(func(name []byte, _ *bolt.Bucket) error {
+		if !ids[string(name)] {
+			return fmt.Errorf("is damaged (%.60q is of no table)", name)
 		}
 		return nil
 	})
 }
 
-// load initializes a new file, and checks that an existing one is ours.
-func load(t *bolt.Tx) error {
-	first, _ := t.Cursor().First()
-	meta := t.Bucket(bucketMeta)
-	switch {
-	case first == nil:
-		for _, name := range [][]byte{bucketMeta, bucketTables} {
-			if _, err := t.CreateBucket(name); err != nil {
-				return err
-			}
+// examinePages returns an error unless the order of the keys is right, and each page is
+// either in use, once, or free.
+func examinePages(t *bolt.Tx) (err error) {
+	for found := range t.Check() { // to the end, where its goroutine ends
+		if err == nil {
+			err = fmt.Errorf("is damaged (%w)", found)
 		}
-		return t.Bucket(bucketMeta).Put(keyFormat, []byte(format))
-	case meta == nil:
-		return errors.New("another program wrote it: name another file")
-	case string(meta.Get(keyFormat)) != format:
-		return fmt.Errorf("its format is %q, and this version reads %q: name another file, or use the version that wrote it", meta.Get(keyFormat), format)
 	}
-	return nil
+	return err
+}
+
+// verifies reports whether one of the two meta pages has the checksum that it holds.
+// bbolt writes them in turn, the last one last, and reads the other one if the newest
+// does not verify.
+func verifies(path string, pageSize, page int) bool {
+	const header, sum, end = 16, 72, 80 // where the header ends, the checksum begins, and ends
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	var start [end]byte
+	if _, err := file.ReadAt(start[:], int64(page*pageSize)); err != nil {
+		return false
+	}
+	want := fnv.New64a()
+	_, _ = want.Write(start[header:sum]) // a hash's Write has no error
+	return binary.NativeEndian.Uint64(start[sum:]) == want.Sum64()
 }
 
 // close finishes the waiting writes and closes the storage.

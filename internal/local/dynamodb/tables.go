@@ -36,6 +36,7 @@ type throughput struct{ ReadCapacityUnits, WriteCapacityUnits, NumberOfDecreases
 type billingMode struct{ BillingMode string }
 
 const (
+	active      = "ACTIVE"
 	provisioned = "PROVISIONED"
 	onDemand    = "PAY_PER_REQUEST"
 )
@@ -61,13 +62,20 @@ func (t *table) kind(attribute string) string {
 	return ""
 }
 
+// sound reports whether a stored description is one that createTable stores.
+func (t *table) sound() bool {
+	in := &request{TableName: &t.TableName, KeySchema: t.KeySchema, AttributeDefinitions: t.AttributeDefinitions, BillingMode: onDemand}
+	_, err := newTable(in)
+	return err == nil && legalName.MatchString(t.TableName) && t.TableStatus == active
+}
+
 func (e *Engine) createTable(in *request) (any, error) {
 	described, err := newTable(in)
 	if err != nil {
 		return nil, err
 	}
 	described.TableID, described.TableARN = uuid.NewString(), tableARN(described.TableName)
-	described.TableStatus = "ACTIVE"
+	described.TableStatus = active
 	described.CreationDateTime = float64(e.options.Now().UnixMilli()) / 1000
 	err = e.update(func(t *tx) error {
 		if t.Bucket(bucketTables).Get([]byte(described.TableName)) != nil {

@@ -1,0 +1,47 @@
+//go:build unix
+
+package dynamodb_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"visitplannr/internal/local/dynamodb"
+)
+
+func TestCreationOnAFullDiskLeavesNothing(t *testing.T) {
+	const variable = "VISITPLANNR_TEST_FULL_DISK"
+	dir := os.Getenv(variable)
+	if dir == "" { // a limit holds for a whole process: one of its own
+		command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+		command.Env = append(os.Environ(), variable+"="+t.TempDir())
+		if output, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, output)
+		}
+		return
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for limit.Cur = 0; ; limit.Cur += 1024 {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			t.Fatal(err)
+		}
+		e, err := dynamodb.Open(dynamodb.Options{Path: filepath.Join(dir, "data")})
+		left, readErr := os.ReadDir(dir)
+		if err == nil {
+			if refused == 0 || len(left) != 1 || e.Close() != nil {
+				t.Errorf("created after %d refusals: %v", refused, left)
+			}
+			return
+		}
+		if refused++; readErr != nil || len(left) > 0 {
+			t.Fatalf("%d bytes: %v left %v (%v)", limit.Cur, err, left, readErr)
+		}
+	}
+}
