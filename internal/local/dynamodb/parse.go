@@ -283,11 +283,15 @@ func (p *parser) checkFunction(n *node) {
 	}
 }
 
-// checkTypes checks the operands that are values of the request.
+// checkTypes checks the operands whose type the request says.
 func (p *parser) checkTypes(n *node, allowed []string) {
 	for _, arg := range n.args {
-		if arg.op == "value" && arg.value.kind != "" && !slices.Contains(allowed, arg.value.kind) {
-			p.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.op, arg.value.kind)
+		kind := arg.value.kind
+		if arg.op == "size" {
+			kind = "N"
+		}
+		if kind != "" && !slices.Contains(allowed, kind) {
+			p.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.op, kind)
 		}
 	}
 }
@@ -365,7 +369,11 @@ func (p *parser) misused(function string) {
 // possible without an item.
 func (p *parser) checkOperands(n *node) {
 	for _, arg := range n.args {
-		if arg.op != "path" && arg.op != "value" && arg.op != "size" {
+		switch arg.op {
+		case "path", "value":
+		case "size":
+			p.checkOperands(arg)
+		default:
 			p.misused(arg.op)
 		}
 	}
