@@ -666,45 +666,6 @@ func TestTables(t *testing.T) {
 	})
 }
 
-// The documentation's own examples of lists.
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
-func TestUpdatesOfLists(t *testing.T) {
-	t.Parallel()
-	e := open(t, dynamodb.Options{})
-	createTable(t, e, "lists", schema{"S", ""})
-	for outcome, c := range map[string]struct{ update, want string }{
-		"two elements are removed as they were counted before": {"REMOVE l[0], l[1]", "[c]"},
-		"in whatever order":                     {"REMOVE l[2], l[0]", "[b]"},
-		"what is set is not what is removed":    {"REMOVE l[0] SET l[1] = :x", "[x c]"},
-		"behind the end there are no gaps":      {"SET l[9] = :x", "[a b c x]"},
-		"and several come in order":             {"SET l[9] = :x, l[5] = :y", "[a b c y x]"},
-		"lists are joined at either end":        {"SET l = list_append(:list, l)", "[z a b c]"},
-		"what is read is what was there before": {"SET l[0] = l[1], l[1] = l[0]", "[b a c]"},
-	} {
-		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
-			put(t, e, "lists", object{"K": text(outcome), "l": object{"L": []any{text("a"), text("b"), text("c")}}})
-			update := object{"TableName": "lists", "Key": object{"K": text(outcome)}, "UpdateExpression": c.update, "ReturnValues": "ALL_NEW"}
-			values := object{}
-			for name, v := range map[string]object{":x": text("x"), ":y": text("y"), ":list": {"L": []any{text("z")}}} {
-				if strings.Contains(c.update, name) {
-					values[name] = v
-				}
-			}
-			if len(values) > 0 {
-				update["ExpressionAttributeValues"] = values
-			}
-			var got []any
-			for _, element := range must(t, e, "UpdateItem", update)["Attributes"].(object)["l"].(object)["L"].([]any) {
-				got = append(got, element.(object)["S"])
-			}
-			if fmt.Sprint(got) != c.want {
-				t.Errorf("%s: got %v, want %s", c.update, got, c.want)
-			}
-		})
-	}
-}
-
 func TestPages(t *testing.T) {
 	t.Parallel()
 	e := open(t, dynamodb.Options{})
@@ -754,13 +715,5 @@ func TestPages(t *testing.T) {
 				t.Errorf("%d segments have %d items, want each of %d once", of, len(got), len(want))
 			}
 		}
-	})
-
-	t.Run("hold items of up to 400 KB, names included", func(t *testing.T) {
-		t.Parallel()
-		item := object{"K": text("kk"), "S": number("1"), "T": text(strings.Repeat("x", 400<<10-len("KkkS")-2-len("T")))}
-		put(t, e, "large", item)
-		item["T"] = text(item["T"].(object)["S"].(string) + "x")
-		wantFault(t, e, "PutItem", object{"TableName": "large", "Item": item}, 400, "ValidationException", "Item size has exceeded the maximum allowed size")
 	})
 }

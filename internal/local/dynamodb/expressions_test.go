@@ -21,6 +21,8 @@ var named = map[string]object{
 	":binary_abc": binary("abc"), ":binary_b": binary("b"), ":binary_high": binary("\xff"), ":true": {"BOOL": true}, ":false": {"BOOL": false}, ":null": {"NULL": true},
 	":strings_ab": {"SS": []any{"a", "b"}}, ":strings_ba": {"SS": []any{"b", "a"}}, ":strings_a": {"SS": []any{"a"}}, ":strings_bc": {"SS": []any{"b", "c"}}, ":strings_xy": {"SS": []any{"x", "y"}},
 	":numbers_12": {"NS": []any{"1", "2"}}, ":numbers_21": {"NS": []any{"2.0", "1e0"}}, ":numbers_23": {"NS": []any{"2.00", "3"}}, ":binaries_a": {"BS": []any{"YQ=="}},
+	":p2048": text(strings.Repeat("p", 2048)), ":p2049": text(strings.Repeat("p", 2049)), ":s1024": text(strings.Repeat("é", 512)), ":s1025": text(strings.Repeat("é", 512) + "x"),
+	":zero": binary("\x00"), ":empty_binary": binary(""), ":accent": text("é"), ":a_high": binary("a\xff"), ":binary_a": binary("a"), ":high_high": binary("\xff\xff"), ":half3": number("1.5"), ":minus11": number("-11"),
 	":list_x": {"L": []any{text("x")}}, ":list": {"L": []any{number("1.0"), text("two")}}, ":map": {"M": object{"y": number("3")}}, ":list_none": {"L": []any{}}, ":map_none": {"M": object{}},
 }
 
@@ -31,16 +33,19 @@ var (
 
 func binary(s string) object { return object{"B": base64.StdEncoding.EncodeToString([]byte(s))} }
 
-// filled adds the values and names to a request that its expressions use: #size is the
-// name size, #dot a.b.
+// filled adds the values and names to a request that its expressions use and that it
+// does not have: #size is the name size, #dot a.b.
 func filled(body object) object {
 	values, names := object{}, object{}
+	given, _ := body["ExpressionAttributeValues"].(object)
 	for member, expression := range body {
 		if !strings.HasSuffix(member, "Expression") {
 			continue
 		}
 		for _, name := range placeholderOf.FindAllString(expression.(string), -1) {
 			switch v, known := named[name]; {
+			case given[name] != nil:
+				values[name] = given[name]
 			case known:
 				values[name] = v
 			case strings.Trim(name, ":0123456789") == "":
@@ -215,147 +220,102 @@ func TestUpdates(t *testing.T) {
 		paths       = "Invalid UpdateExpression: Two document paths "
 		syntax      = "Invalid UpdateExpression: Syntax error; token: "
 	)
-	for update, want := range map[string]string{
-		"SET n = :6":                          `n {"N":"6"}`,
-		"set n = :6":                          `n {"N":"6"}`,
-		"SET x = :6, y = :abc":                `x {"N":"6"} y {"S":"abc"}`,
-		"SET x = n, n = neg":                  `n {"N":"-2"} x {"N":"5"}`,
-		"SET n = n + :1":                      `n {"N":"6"}`,
-		"SET n = :1 - n":                      `n {"N":"-4"}`,
-		"SET n = n - neg":                     `n {"N":"7"}`,
-		"SET n = n - :half":                   `n {"N":"4.5"}`,
-		"SET n = n - :equal5":                 `n {"N":"0"}`,
-		"SET n = (n + :1)":                    `n {"N":"6"}`,
-		"SET x = if_not_exists(x, :1) + :1":   `x {"N":"2"}`,
-		"SET n = if_not_exists(n, :1) + :1":   `n {"N":"6"}`,
-		"SET x = if_not_exists(x, n)":         `x {"N":"5"}`,
-		"SET x = if_not_exists(x, gone)":      noAttribute,
-		"SET x = gone":                        noAttribute,
-		"SET x = gone + :1":                   noAttribute,
-		"SET x = :1 + gone":                   noAttribute,
-		"SET x = l[3]":                        noAttribute,
-		"SET x = list_append(gone, l)":        noAttribute,
-		"SET x = list_append(l, gone)":        noAttribute,
-		"SET n = n + s":                       operandType,
-		"SET n = s - n":                       operandType,
-		"SET x = list_append(l, s)":           operandType,
-		"SET x = list_append(s, l)":           operandType,
-		"SET x = list_append(:list_x, l0)":    `x {"L":[{"S":"x"}]}`,
-		"SET x = list_append(:list_x, :list)": `x {"L":[{"S":"x"},{"N":"1"},{"S":"two"}]}`,
-		"SET x = list_append(if_not_exists(x, :list_none), :list_x)": `x {"L":[{"S":"x"}]}`,
-		"SET m.z = :1":                          `m {"M":{"x":{"M":{"y":{"N":"3"}}},"z":{"N":"1"}}}`,
-		"SET m.x.y = m.x.y + :1":                `m {"M":{"x":{"M":{"y":{"N":"4"}}},"z":{"S":"zed"}}}`,
-		"SET m.x.q = :1":                        `m {"M":{"x":{"M":{"q":{"N":"1"},"y":{"N":"3"}}},"z":{"S":"zed"}}}`,
-		"SET m0.x = :1":                         `m0 {"M":{"x":{"N":"1"}}}`,
-		"SET l0[7] = :1":                        `l0 {"L":[{"N":"1"}]}`,
-		"SET l[2].deep[0] = :1":                 `l {"L":[{"N":"1"},{"S":"two"},{"M":{"deep":{"L":[{"N":"1"},{"N":"8"}]}}}]}`,
-		"SET #dot = :1":                         `a.b {"N":"1"}`,
-		"SET gone.x = :1":                       noPath,
-		"SET m.q.x = :1":                        noPath,
-		"SET n.x = :1":                          noPath,
-		"SET m[0] = :1":                         noPath,
-		"SET l.x = :1":                          noPath,
-		"SET ss[0] = :1":                        noPath,
-		"SET l[3].x = :1":                       noPath,
-		"REMOVE n.x.y":                          "",
-		"REMOVE n":                              "n -",
-		"REMOVE n, s":                           "n - s -",
-		"REMOVE gone":                           "",
-		"REMOVE m.z":                            `m {"M":{"x":{"M":{"y":{"N":"3"}}}}}`,
-		"REMOVE m.x.y":                          `m {"M":{"x":{"M":{}},"z":{"S":"zed"}}}`,
-		"REMOVE l[0]":                           `l {"L":[{"S":"two"},{"M":{"deep":{"L":[{"N":"7"},{"N":"8"}]}}}]}`,
-		"REMOVE l[0], l[2], l[1]":               `l {"L":[]}`,
-		"REMOVE l[3]":                           "",
-		"REMOVE l[2].deep[1]":                   `l {"L":[{"N":"1"},{"S":"two"},{"M":{"deep":{"L":[{"N":"7"}]}}}]}`,
-		"REMOVE m.x SET x = m.x":                `m {"M":{"z":{"S":"zed"}}} x {"M":{"y":{"N":"3"}}}`,
-		"REMOVE s SET n = :6":                   `n {"N":"6"} s -`,
-		"ADD n :1":                              `n {"N":"6"}`,
-		"ADD n :minus2":                         `n {"N":"3"}`,
-		"ADD x :5":                              `x {"N":"5"}`,
-		"ADD ss :strings_bc":                    `ss {"SS":["a","b","c"]}`,
-		"ADD ss :strings_ba":                    "",
-		"ADD x :strings_a":                      `x {"SS":["a"]}`,
-		"ADD ns :numbers_23":                    `ns {"NS":["1","2","3"]}`,
-		"ADD bs :binaries_a":                    "",
-		"ADD m.x.y :1":                          `m {"M":{"x":{"M":{"y":{"N":"4"}}},"z":{"S":"zed"}}}`,
-		"ADD s :1":                              operandType,
-		"ADD n :strings_a":                      operandType,
-		"ADD ns :strings_a":                     operandType,
-		"ADD ss :1":                             operandType,
-		"ADD l :1":                              operandType,
-		"ADD s :abc":                            badType + ": ADD, operand type: STRING",
-		"ADD l :list":                           badType + ": ADD, operand type: LIST",
-		"ADD yes :true":                         badType + ": ADD, operand type: BOOLEAN",
-		"DELETE ss :strings_a":                  `ss {"SS":["b"]}`,
-		"DELETE ss :strings_bc":                 `ss {"SS":["a"]}`,
-		"DELETE ss :strings_xy":                 "",
-		"DELETE ss :strings_ba":                 "ss -", // a set is never empty
-		"DELETE ns :numbers_21":                 "ns -",
-		"DELETE bs :binaries_a":                 "bs -",
-		"DELETE gone :strings_a":                "",
-		"DELETE ns :strings_a":                  operandType,
-		"DELETE s :strings_a":                   operandType,
-		"DELETE n :1":                           badType + ": DELETE, operand type: NUMBER",
-		"DELETE s :abc":                         badType + ": DELETE, operand type: STRING",
-		"SET n = n + :abc":                      badType + " or function: +, operand type: S",
-		"SET n = :true - n":                     badType + " or function: -, operand type: BOOL",
-		"SET x = list_append(l, :1)":            badType + " or function: list_append, operand type: N",
-		"SET x = if_not_exists(:1, :1)":         "Invalid UpdateExpression: Operator or function requires a document path; operator or function: if_not_exists",
-		"SET x = if_not_exists(x)":              "Invalid UpdateExpression: Incorrect number of operands for operator or function; operator or function: if_not_exists, number of operands: 1",
-		"SET x = size(s)":                       "Invalid UpdateExpression: Invalid function name; function: size",
-		"SET K = :1":                            "One or more parameter values were invalid: Cannot update attribute K. This attribute is part of the key",
-		"REMOVE K":                              "One or more parameter values were invalid: Cannot update attribute K. This attribute is part of the key",
-		"SET x = K":                             `x {"S":"SET x = K"}`,
-		"SET n = :1, n = :2":                    paths + "overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]",
-		"SET n = :1 REMOVE n":                   paths + "overlap",
-		"SET m = :1, m.x = :2":                  paths + "overlap with each other; must remove or rewrite one of these paths; path one: [m], path two: [m, x]",
-		"SET m.x.y = :1 REMOVE m.x":             paths + "overlap with each other; must remove or rewrite one of these paths; path one: [m, x, y], path two: [m, x]",
-		"ADD n :1 SET s = :abc REMOVE l[0], #n": paths + "overlap",
-		"SET l[0] = :1, l[0] = :2":              paths + "overlap with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: [l, [0]]",
-		"SET m.x = :1, m[0] = :2":               paths + "conflict with each other; must remove or rewrite one of these paths; path one: [m, x], path two: [m, [0]]",
-		"REMOVE l[0].a, l.b":                    paths + "conflict",
-		"SET m.z = :1, m.x.y = :2":              `m {"M":{"x":{"M":{"y":{"N":"2"}}},"z":{"N":"1"}}}`,
-		"SET n = :1 SET s = :abc":               `Invalid UpdateExpression: The "SET" section can only be used once in an update expression;`,
-		"REMOVE n remove s":                     `Invalid UpdateExpression: The "REMOVE" section can only be used once in an update expression;`,
-		"SET n = :1 ADD x :1 DELETE ss :strings_a REMOVE s": `n {"N":"1"} s - ss {"SS":["b"]} x {"N":"1"}`,
-		"SET":                 syntax,
-		"n = :1":              syntax,
-		"SET n":               syntax,
-		"SET n :1":            syntax,
-		"SET n = ":            syntax,
-		"SET n = :1,":         syntax,
-		"SET n = :1, SET":     syntax,
-		"SET n = n + :1 + :1": syntax,
-		"SET n = (n + :1":     syntax,
-		"ADD n = :1":          syntax,
-		"ADD n s":             syntax,
-		"DELETE ss":           syntax,
-		"REMOVE n = :1":       syntax,
-		"SET :1 = n":          syntax,
+	for want, updates := range map[string][]string{
+		"":                          {"REMOVE n.x.y", "REMOVE gone", "REMOVE l[3]", "ADD ss :strings_ba", "ADD bs :binaries_a", "DELETE ss :strings_xy", "DELETE gone :strings_a"}, // nothing changes
+		`n {"N":"6"}`:               {"SET n = :6", "set n = :6", "SET n = n + :1", "SET n = (n + :1)", "SET n = if_not_exists(n, :1) + :1", "ADD n :1"},
+		`x {"N":"6"} y {"S":"abc"}`: {"SET x = :6, y = :abc"},
+		`n {"N":"-2"} x {"N":"5"}`:  {"SET x = n, n = neg"},
+		`n {"N":"-4"}`:              {"SET n = :1 - n"},
+		`n {"N":"7"}`:               {"SET n = n - neg"},
+		`n {"N":"4.5"}`:             {"SET n = n - :half"},
+		`n {"N":"0"}`:               {"SET n = n - :equal5"},
+		`x {"N":"2"}`:               {"SET x = if_not_exists(x, :1) + :1"},
+		`x {"N":"5"}`:               {"SET x = if_not_exists(x, n)", "ADD x :5"},
+		`x {"L":[{"S":"x"}]}`:       {"SET x = list_append(:list_x, l0)", "SET x = list_append(if_not_exists(x, :list_none), :list_x)"},
+		`x {"L":[{"S":"x"},{"N":"1"},{"S":"two"}]}`:                                                      {"SET x = list_append(:list_x, :list)"},
+		`m {"M":{"x":{"M":{"y":{"N":"3"}}},"z":{"N":"1"}}}`:                                              {"SET m.z = :1"},
+		`m {"M":{"x":{"M":{"y":{"N":"4"}}},"z":{"S":"zed"}}}`:                                            {"SET m.x.y = m.x.y + :1", "ADD m.x.y :1"},
+		`m {"M":{"x":{"M":{"q":{"N":"1"},"y":{"N":"3"}}},"z":{"S":"zed"}}}`:                              {"SET m.x.q = :1"},
+		`m0 {"M":{"x":{"N":"1"}}}`:                                                                       {"SET m0.x = :1"},
+		`l {"L":[{"N":"1"},{"S":"two"},{"M":{"deep":{"L":[{"N":"7"},{"N":"8"}]}}},{"S":"y"},{"S":"x"}]}`: {"SET l[9] = :x, l[5] = :y", "SET l[5] = :y, l[9] = :x", "SET l[3] = :y, l[4] = :x"}, // behind the end there are no gaps
+		`l {"L":[{"S":"x"},{"M":{"deep":{"L":[{"N":"7"},{"N":"8"}]}}}]}`:                                 {"REMOVE l[0] SET l[1] = :x"},
+		`l {"L":[{"S":"two"},{"N":"1"},{"M":{"deep":{"L":[{"N":"7"},{"N":"8"}]}}}]}`:                     {"SET l[0] = l[1], l[1] = l[0]"},
+		`l {"L":[{"S":"two"}]}`:                                                                          {"REMOVE l[0], l[2]", "REMOVE l[2], l[0]"},
+		`l0 {"L":[{"N":"1"}]}`:                                                                           {"SET l0[7] = :1"},
+		`l {"L":[{"N":"1"},{"S":"two"},{"M":{"deep":{"L":[{"N":"1"},{"N":"8"}]}}}]}`:                     {"SET l[2].deep[0] = :1"},
+		`a.b {"N":"1"}`:                          {"SET #dot = :1"},
+		"n -":                                    {"REMOVE n"},
+		"n - s -":                                {"REMOVE n, s"},
+		`m {"M":{"x":{"M":{"y":{"N":"3"}}}}}`:    {"REMOVE m.z"},
+		`m {"M":{"x":{"M":{}},"z":{"S":"zed"}}}`: {"REMOVE m.x.y"},
+		`l {"L":[{"S":"two"},{"M":{"deep":{"L":[{"N":"7"},{"N":"8"}]}}}]}`: {"REMOVE l[0]"},
+		`l {"L":[]}`: {"REMOVE l[0], l[2], l[1]"},
+		`l {"L":[{"N":"1"},{"S":"two"},{"M":{"deep":{"L":[{"N":"7"}]}}}]}`: {"REMOVE l[2].deep[1]"},
+		`m {"M":{"z":{"S":"zed"}}} x {"M":{"y":{"N":"3"}}}`:                {"REMOVE m.x SET x = m.x"},
+		`n {"N":"6"} s -`:         {"REMOVE s SET n = :6"},
+		`n {"N":"3"}`:             {"ADD n :minus2"},
+		`ss {"SS":["a","b","c"]}`: {"ADD ss :strings_bc"},
+		`x {"SS":["a"]}`:          {"ADD x :strings_a"},
+		`ns {"NS":["1","2","3"]}`: {"ADD ns :numbers_23"},
+		`ss {"SS":["b"]}`:         {"DELETE ss :strings_a"},
+		`ss {"SS":["a"]}`:         {"DELETE ss :strings_bc"},
+		"ss -":                    {"DELETE ss :strings_ba"},
+		"ns -":                    {"DELETE ns :numbers_21"},
+		"bs -":                    {"DELETE bs :binaries_a"},
+		`x {"S":"SET x = K"}`:     {"SET x = K"},
+		`m {"M":{"x":{"M":{"y":{"N":"2"}}},"z":{"N":"1"}}}`: {"SET m.z = :1, m.x.y = :2"},
+		`n {"N":"1"} s - ss {"SS":["b"]} x {"N":"1"}`:       {"SET n = :1 ADD x :1 DELETE ss :strings_a REMOVE s"},
+		noAttribute:                                            {"SET x = if_not_exists(x, gone)", "SET x = gone", "SET x = gone + :1", "SET x = :1 + gone", "SET x = l[3]", "SET x = list_append(gone, l)", "SET x = list_append(l, gone)"},
+		operandType:                                            {"SET n = n + s", "SET n = s - n", "SET x = list_append(l, s)", "SET x = list_append(s, l)", "ADD s :1", "ADD n :strings_a", "ADD ns :strings_a", "ADD ss :1", "ADD l :1", "DELETE ns :strings_a", "DELETE s :strings_a"},
+		noPath:                                                 {"SET gone.x = :1", "SET m.q.x = :1", "SET n.x = :1", "SET m[0] = :1", "SET l.x = :1", "SET ss[0] = :1", "SET l[3].x = :1"},
+		badType + ": ADD, operand type: STRING":                {"ADD s :abc"},
+		badType + ": ADD, operand type: LIST":                  {"ADD l :list"},
+		badType + ": ADD, operand type: BOOLEAN":               {"ADD yes :true"},
+		badType + ": DELETE, operand type: NUMBER":             {"DELETE n :1"},
+		badType + ": DELETE, operand type: STRING":             {"DELETE s :abc"},
+		badType + " or function: +, operand type: S":           {"SET n = n + :abc"},
+		badType + " or function: -, operand type: BOOL":        {"SET n = :true - n"},
+		badType + " or function: list_append, operand type: N": {"SET x = list_append(l, :1)"},
+		"Invalid UpdateExpression: Operator or function requires a document path; operator or function: if_not_exists":                                {"SET x = if_not_exists(:1, :1)"},
+		"Invalid UpdateExpression: Incorrect number of operands for operator or function; operator or function: if_not_exists, number of operands: 1": {"SET x = if_not_exists(x)"},
+		"Invalid UpdateExpression: Invalid function name; function: size":                                                                             {"SET x = size(s)"},
+		"One or more parameter values were invalid: Cannot update attribute K. This attribute is part of the key":                                     {"SET K = :1", "REMOVE K"},
+		paths + "overlap with each other; must remove or rewrite one of these paths; path one: [n], path two: [n]":                                    {"SET n = :1, n = :2"},
+		paths + "overlap": {"SET n = :1 REMOVE n", "ADD n :1 SET s = :abc REMOVE l[0], #n"},
+		paths + "overlap with each other; must remove or rewrite one of these paths; path one: [m], path two: [m, x]":        {"SET m = :1, m.x = :2"},
+		paths + "overlap with each other; must remove or rewrite one of these paths; path one: [m, x, y], path two: [m, x]":  {"SET m.x.y = :1 REMOVE m.x"},
+		paths + "overlap with each other; must remove or rewrite one of these paths; path one: [l, [0]], path two: [l, [0]]": {"SET l[0] = :1, l[0] = :2"},
+		paths + "conflict with each other; must remove or rewrite one of these paths; path one: [m, x], path two: [m, [0]]":  {"SET m.x = :1, m[0] = :2"},
+		paths + "conflict": {"REMOVE l[0].a, l.b"},
+		`Invalid UpdateExpression: The "SET" section can only be used once in an update expression;`:    {"SET n = :1 SET s = :abc"},
+		`Invalid UpdateExpression: The "REMOVE" section can only be used once in an update expression;`: {"REMOVE n remove s"},
+		syntax: {"SET", "n = :1", "SET n", "SET n :1", "SET n = ", "SET n = :1,", "SET n = :1, SET", "SET n = n + :1 + :1", "SET n = (n + :1", "ADD n = :1", "ADD n s", "DELETE ss", "REMOVE n = :1", "SET :1 = n"},
 	} {
-		t.Run(update, func(t *testing.T) {
-			t.Parallel()
-			before := sample()
-			before["K"] = text(update)
-			put(t, e, "table", before)
-			got := result(t, e, "UpdateItem", object{"TableName": "table", "Key": object{"K": text(update)}, "UpdateExpression": update, "ReturnValues": "ALL_NEW"}, func(answer object) string {
-				after := answer["Attributes"].(object)
-				names := maps.Clone(before)
-				maps.Copy(names, after)
-				var changed []string
-				for _, name := range slices.Sorted(maps.Keys(names)) {
-					if after[name] == nil {
-						changed = append(changed, name+" -")
-					} else if was, is := compact(before[name]), compact(after[name]); was != is {
-						changed = append(changed, name+" "+is)
+		for _, update := range updates {
+			t.Run(update, func(t *testing.T) {
+				t.Parallel()
+				before := sample()
+				before["K"] = text(update)
+				put(t, e, "table", before)
+				got := result(t, e, "UpdateItem", object{"TableName": "table", "Key": object{"K": text(update)}, "UpdateExpression": update, "ReturnValues": "ALL_NEW"}, func(answer object) string {
+					after := answer["Attributes"].(object)
+					names := maps.Clone(before)
+					maps.Copy(names, after)
+					var changed []string
+					for _, name := range slices.Sorted(maps.Keys(names)) {
+						if after[name] == nil {
+							changed = append(changed, name+" -")
+						} else if was, is := compact(before[name]), compact(after[name]); was != is {
+							changed = append(changed, name+" "+is)
+						}
 					}
+					return strings.Join(changed, " ")
+				})
+				if got != want && (!strings.Contains(want, "Invalid UpdateExpression: ") || !strings.HasPrefix(got, want)) {
+					t.Errorf("\n got %s\nwant %s", got, want)
 				}
-				return strings.Join(changed, " ")
 			})
-			if got != want && (!strings.Contains(want, "Invalid UpdateExpression: ") || !strings.HasPrefix(got, want)) {
-				t.Errorf("\n got %s\nwant %s", got, want)
-			}
-		})
+		}
 	}
 }
 
