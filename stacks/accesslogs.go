@@ -17,6 +17,8 @@ import (
 // line's JSON or forge a line: the User-Agent header;
 // $context.error.validationErrorString, which holds the body's member names; and
 // $context.error.message, which after a bad signature quotes the Authorization header.
+// A client may choose $context.requestId, but only a UUID: ADR 26.
+// $context.integration.error quotes how the function ended, not a request.
 var accessLogFields = []struct{ name, variable string }{
 	{"requestId", "$context.requestId"},
 	{"extendedRequestId", "$context.extendedRequestId"},

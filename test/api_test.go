@@ -165,6 +165,15 @@ func TestAccessLogs(t *testing.T) {
 				t.Errorf("got no field with $context.%s", variable)
 			}
 		}
+		// The gateway escapes nothing, so no variable may quote what a client sends.
+		safe := []string{"requestId", "extendedRequestId", "xrayTraceId", "requestTime", "identity.sourceIp", "identity.userArn", "httpMethod",
+			"resourcePath", "protocol", "status", "responseLength", "responseLatency", "integration.status", "integration.latency",
+			"integration.error", "integration.requestId", "error.responseType"}
+		for _, variable := range have {
+			if !slices.Contains(safe, strings.TrimPrefix(variable, "$context.")) {
+				t.Errorf("got a field with %s, which may quote a client", variable)
+			}
+		}
 	})
 
 	t.Run("can be left out where the account has no role for them", func(t *testing.T) {

@@ -30,8 +30,8 @@ const (
 	// HeaderIdempotencyReplayed is "true" on an answer that repeats an earlier one.
 	HeaderIdempotencyReplayed = "Idempotency-Replayed"
 
-	// HeaderRequestID carries the id that API Gateway gives a request. It is also in a
-	// problem's instance and in the logs.
+	// HeaderRequestID carries a request's id, which is also in a problem's instance and
+	// in the logs. A client may choose it; see ADR 26.
 	HeaderRequestID = "x-amzn-RequestId"
 )
 

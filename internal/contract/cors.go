@@ -1,11 +1,6 @@
 package contract
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-	"time"
-)
+import "time"
 
 // corsMaxAge is how long a browser may remember the answer to a preflight.
 const corsMaxAge = time.Hour
@@ -26,22 +21,6 @@ type Preflight struct {
 // PreflightOf returns the answer for a path that takes these methods.
 func PreflightOf(methods ...string) Preflight {
 	return Preflight{Headers: corsRequestHeaders, Methods: methods, MaxAge: corsMaxAge}
-}
-
-// Answer returns the headers for a page of an origin. As in API Gateway, a page whose
-// origin is not allowed gets the first allowed origin, so its browser refuses the
-// answer.
-func (p Preflight) Answer(allowed []string, origin string) map[string]string {
-	if !slices.Contains(allowed, origin) {
-		origin = allowed[0]
-	}
-	return map[string]string{
-		"Access-Control-Allow-Headers": strings.Join(p.Headers, ","),
-		"Access-Control-Allow-Methods": strings.Join(p.Methods, ","),
-		"Access-Control-Allow-Origin":  origin,
-		"Access-Control-Max-Age":       strconv.Itoa(int(p.MaxAge.Seconds())),
-		"Vary":                         "Origin",
-	}
 }
 
 // GatewayCORSHeaders let a page of the allowed origins read the gateway's own

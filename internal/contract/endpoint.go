@@ -3,6 +3,7 @@ package contract
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -76,8 +77,11 @@ func (e Endpoint) SampleBody() string {
 }
 
 // Match returns the endpoint that a method and a path lead to, and the values of the
-// path's parameters. Like API Gateway, it compares element by element,
-// case-sensitively.
+// path's parameters, decoded. The path is as it came, so an encoded slash separates
+// nothing. Like API Gateway, it compares element by element, case-sensitively, and
+// ignores slashes before the first element and behind the last:
+// https://github.com/localstack/localstack/issues/11253,
+// https://github.com/aws/aws-sam-cli/pull/1495.
 func Match(endpoints []Endpoint, method, path string) (e Endpoint, parameters map[string]string, ok bool) {
 	for _, e := range endpoints {
 		if e.Method != method {
@@ -91,12 +95,15 @@ func Match(endpoints []Endpoint, method, path string) (e Endpoint, parameters ma
 }
 
 func (e Endpoint) matchPath(path string) (map[string]string, bool) {
-	want, got := strings.Split(e.Path, "/"), strings.Split(path, "/")
+	want, got := strings.Split(strings.Trim(e.Path, "/"), "/"), strings.Split(strings.Trim(path, "/"), "/")
 	if len(want) != len(got) {
 		return nil, false
 	}
 	var parameters map[string]string
 	for i, element := range want {
+		if decoded, err := url.PathUnescape(got[i]); err == nil {
+			got[i] = decoded
+		}
 		name, isParameter := strings.CutPrefix(element, "{")
 		switch {
 		case isParameter && got[i] != "":

@@ -1,9 +1,6 @@
 package contract
 
-import (
-	"encoding/json"
-	"strings"
-)
+import "encoding/json"
 
 // GatewayResponse is an answer that API Gateway gives without calling the function: its
 // type in
@@ -20,16 +17,17 @@ func (g GatewayResponse) KeepsStatus() bool {
 	return g.Type == GatewayDefault4XX || g.Type == GatewayDefault5XX
 }
 
-// gatewayRequestID is the variable that API Gateway replaces by the request's id in a
-// response template. Our templates use no other. All variables:
+// GatewayRequestID is the variable that API Gateway replaces by the request's id in a
+// response template. Our templates use no other: the gateway escapes nothing, and an id
+// is a UUID also where the client chose it. All variables:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html
-const gatewayRequestID = "$context.requestId"
+const GatewayRequestID = "$context.requestId"
 
 // Template returns the response template that the stack configures for g: its problem,
 // with a variable for the request's id. If the response keeps the gateway's status, the
 // body has no status, because no variable holds it.
 func (g GatewayResponse) Template() string {
-	problem := g.Problem.Problem(gatewayRequestID, "")
+	problem := g.Problem.Problem(GatewayRequestID, "")
 	if g.KeepsStatus() {
 		problem.Status = 0
 	}
@@ -38,11 +36,6 @@ func (g GatewayResponse) Template() string {
 		panic(err) // a problem can always be encoded
 	}
 	return string(template)
-}
-
-// Render returns the body that API Gateway makes from g's template for a request.
-func (g GatewayResponse) Render(requestID string) string {
-	return strings.ReplaceAll(g.Template(), gatewayRequestID, requestID)
 }
 
 // The types of gateway response that the local gateway gives as well.
@@ -69,6 +62,7 @@ func GatewayResponses() []GatewayResponse {
 		{GatewayBadRequestBody, ProblemInvalidBody},
 		{"BAD_REQUEST_PARAMETERS", ProblemInvalidRequest},
 		{"EXPIRED_TOKEN", ProblemForbidden},
+		// Its function crashed, and may have stored the event, or was throttled.
 		{GatewayIntegrationFailure, ProblemUnavailable},
 		{GatewayIntegrationTimeout, ProblemUnavailable},
 		{"INVALID_API_KEY", ProblemForbidden},
@@ -82,7 +76,6 @@ func GatewayResponses() []GatewayResponse {
 		{"UNSUPPORTED_MEDIA_TYPE", ProblemUnsupportedMediaType},
 		{"WAF_FILTERED", ProblemForbidden},
 		{GatewayDefault4XX, ProblemInvalidRequest},
-		// This includes a function that crashed, which may have stored the event.
 		{GatewayDefault5XX, ProblemUnavailable},
 	}
 }

@@ -105,8 +105,9 @@ func (t ProblemType) Problem(requestID, detail string, errors ...FieldError) Pro
 }
 
 // Instance is the URI that identifies one occurrence of a problem. It is made from the
-// request id (a UUID) that API Gateway assigns and the logs carry. Without a request id
-// there is no instance.
+// request's id, which the logs carry. API Gateway assigns it unless the client chose it
+// (ADR 26), so an instance tells a client which request failed, and is not unique. Without
+// a request id there is no instance.
 func Instance(requestID string) string {
 	if requestID == "" {
 		return ""

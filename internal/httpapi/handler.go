@@ -116,12 +116,12 @@ func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) 
 func (h *Handler) Handle(ctx context.Context, event events.APIGatewayProxyRequest) (events.APIGatewayProxyResponse, error) {
 	began := time.Now()
 	request := newRequest(ctx, h.endpoint, event)
-	logger := h.logger.With(slog.String(logRequestID, request.ID))
+	logger := h.logger.With(logRequestID, request.ID, logExtendedRequestID, request.extendedID())
 	h.logReceived(ctx, logger, request)
 
 	result := h.answer(ctx, request)
 	h.logOutcome(ctx, logger, result, time.Since(began))
-	h.metrics.write(request.ID, result)
+	h.metrics.write(request, result)
 
 	response := h.response(request, result)
 	if origin := request.header("Origin"); origin != "" && slices.Contains(h.origins, origin) {

@@ -17,9 +17,10 @@ import (
 
 // Attributes of log lines, for queries in CloudWatch Logs Insights.
 const (
-	logRequestID       = "requestId"       // of the API request, as the client sees it
-	logLambdaRequestID = "lambdaRequestId" // of the invocation
-	logColdStart       = "coldStart"       // true on the first line of an environment
+	logRequestID         = "requestId"         // of the API request, as the client sees it, who may have chosen it
+	logExtendedRequestID = "extendedRequestId" // of the API request, which API Gateway alone chooses
+	logLambdaRequestID   = "lambdaRequestId"   // of the invocation
+	logColdStart         = "coldStart"         // true on the first line of an environment
 )
 
 // NewLogger returns a logger that writes one JSON line per record, with the names that

@@ -33,12 +33,13 @@ type (
 )
 
 // write counts one request under exactly one of the four outcomes.
-func (m metrics) write(requestID string, res result) {
+func (m metrics) write(r *Request, res result) {
 	outcome := outcomeMetric(res)
 	defined := []metricDefinition{{outcome, "Count"}}
 	line := map[string]any{
 		contract.MetricDimensionFunction: m.function,
-		logRequestID:                     requestID,
+		logRequestID:                     r.ID,
+		logExtendedRequestID:             r.extendedID(),
 		outcome:                          1,
 	}
 	if res.storeLatency > 0 {

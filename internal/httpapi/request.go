@@ -21,7 +21,7 @@ import (
 
 // Request is a client's request to an endpoint.
 type Request struct {
-	ID         string                     // as the client sees it
+	ID         string                     // as the client sees it and may have chosen it
 	Key        *eventstore.IdempotencyKey // nil: there is none
 	Parameters map[string]string          // of the path
 
@@ -66,6 +66,9 @@ func newRequest(ctx context.Context, endpoint contract.Endpoint, event events.AP
 func (r *Request) header(name string) string {
 	return strings.Join(r.values.Values(name), ", ")
 }
+
+// extendedID is API Gateway's own id, empty if the event did not come from there.
+func (r *Request) extendedID() string { return r.event.RequestContext.ExtendedRequestID }
 
 // refusal says what is wrong with the request.
 type refusal struct {

@@ -93,7 +93,8 @@ func (a *api) event(body string, headers map[string]string) events.APIGatewayPro
 		MultiValueHeaders: multi,
 		Body:              body,
 		RequestContext: events.APIGatewayProxyRequestContext{
-			RequestID: fmt.Sprintf("9f3c1c52-8f0e-4a1b-9a44-%012d", a.asked),
+			RequestID:         fmt.Sprintf("9f3c1c52-8f0e-4a1b-9a44-%012d", a.asked),
+			ExtendedRequestID: fmt.Sprintf("extended%07d=", a.asked),
 		},
 	}
 }

@@ -209,8 +209,8 @@ func TestLogLines(t *testing.T) {
 				t.Fatalf("lines %v, want received and %s %s", got, c.level, c.outcome)
 			}
 			for _, l := range got {
-				if l["requestId"] != c.event.RequestContext.RequestID {
-					t.Errorf("line %v, want requestId %s", l, c.event.RequestContext.RequestID)
+				if ids := c.event.RequestContext; l["requestId"] != ids.RequestID || l["extendedRequestId"] != ids.ExtendedRequestID {
+					t.Errorf("line %v, want requestId %s and extendedRequestId %s", l, ids.RequestID, ids.ExtendedRequestID)
 				}
 				stamp, _ := l["timestamp"].(string)
 				if _, err := time.Parse("2006-01-02T15:04:05.000Z", stamp); err != nil {
@@ -344,7 +344,7 @@ func TestMetrics(t *testing.T) {
 			if !slices.Equal(names, want) || got[0][c.want] != 1.0 {
 				t.Errorf("metrics %v with %s = %v, want %v with 1", names, c.want, got[0][c.want], want)
 			}
-			if got[0]["requestId"] != event.RequestContext.RequestID || got[0][contract.MetricDimensionFunction] != "propose-destination" {
+			if got[0]["requestId"] != event.RequestContext.RequestID || got[0]["extendedRequestId"] != event.RequestContext.ExtendedRequestID || got[0][contract.MetricDimensionFunction] != "propose-destination" {
 				t.Errorf("line %v, want the request's id and the function's name", got[0])
 			}
 		})

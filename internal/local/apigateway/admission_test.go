@@ -1,8 +1,10 @@
 package apigateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -152,12 +154,26 @@ func TestPreflight(t *testing.T) {
 func TestAnswersCarryBothIDs(t *testing.T) {
 	t.Parallel()
 	extended := regexp.MustCompile(`^[A-Za-z0-9+/]{15}=$`)
+	var log bytes.Buffer
 	g := gatewayWith(t, Config{})
+	g.logger = slog.New(slog.NewJSONHandler(&log, nil))
+	const chosen = "6c4a1f3e-2b7d-4e0c-9a58-d1f0b3c2e4a6"
 	for _, path := range []string{"/destination", "/other"} {
-		response, seen := ask(t, g, request(http.MethodPost, path))
+		r := request(http.MethodPost, path)
+		r.Header.Set(contract.HeaderRequestID, chosen)
+		response, seen := ask(t, g, r)
 		id := response.Header.Get(headerExtendedID)
-		if !extended.MatchString(id) || response.Header.Get(contract.HeaderRequestID) == "" {
+		if !extended.MatchString(id) || response.Header.Get(contract.HeaderRequestID) != chosen {
 			t.Errorf("%s: got headers %v, want both ids", path, response.Header)
+		}
+		if path == "/other" {
+			line, body := log.String(), new(strings.Builder)
+			if _, err := io.Copy(body, response.Body); err != nil || !strings.Contains(body.String(), contract.Instance(chosen)) {
+				t.Errorf("got the problem %s (%v), want the request's id as its instance", body, err)
+			}
+			if !strings.Contains(line, `"requestId":"`+chosen+`"`) || !strings.Contains(line, `"extendedRequestId":"`+id+`"`) {
+				t.Errorf("got the line %s, want both ids", line)
+			}
 		}
 		if seen != nil && seen.RequestContext.ExtendedRequestID != id {
 			t.Errorf("the event has the extended id %q, the answer %q", seen.RequestContext.ExtendedRequestID, id)
@@ -181,7 +197,7 @@ func TestHeadersAreLimited(t *testing.T) {
 // same values.
 func TestPreflightAnswersAreMadeOfTheContract(t *testing.T) {
 	t.Parallel()
-	got := contract.PreflightOf("POST").Answer([]string{"https://one.example"}, "")
+	got := preflightHeaders(contract.PreflightOf("POST"), []string{"https://one.example"}, "")
 	want := map[string]string{
 		"Access-Control-Allow-Headers": "Accept,Content-Type,Idempotency-Key,Authorization,X-Amz-Date,X-Amz-Security-Token,X-Amz-Content-Sha256",
 		"Access-Control-Allow-Methods": "POST", "Access-Control-Allow-Origin": "https://one.example",

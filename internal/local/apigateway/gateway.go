@@ -138,59 +138,60 @@ func New(cfg Config) (*Gateway, error) {
 
 // ServeHTTP answers one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	id := uuid.NewString()
+	id, extended := requestID(r), extendedID()
 	w.Header().Set(contract.HeaderRequestID, id)
+	w.Header().Set(headerExtendedID, extended)
 	// Per request, because the server may also serve an endless stream.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.timeout + g.patience))
-	w.Header().Set(headerExtendedID, extendedID(id))
 	if size := headerBytes(r); size > maxHeaderBytes {
-		g.answer(w, id, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestHeaderFieldsTooLarge,
+		g.answer(w, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestHeaderFieldsTooLarge,
 			cause: fmt.Errorf("request line and header values have %d bytes, API Gateway takes %d", size, maxHeaderBytes)})
 		return
 	}
-	endpoint, parameters, ok := contract.Match(g.endpoints, r.Method, r.URL.Path)
-	if !ok && g.preflight(w, r, id) {
+	endpoint, parameters, ok := contract.Match(g.endpoints, r.Method, r.URL.EscapedPath())
+	if !ok && g.preflight(w, r) {
 		return
 	}
 	if _, err := parseAuthorization(r.Header); !ok && err != nil && r.Header.Get("Authorization") != "" {
 		// The form of this header comes first, also where nobody has to sign:
 		// https://github.com/DataBiosphere/azul/issues/6016
-		g.answer(w, id, *malformed(err))
+		g.answer(w, *malformed(err))
 		return
 	}
 	if !ok {
-		g.refuse(w, id, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
+		g.refuse(w, contract.GatewayMissingToken, fmt.Errorf("no route for %s %s", r.Method, r.URL.Path))
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBodyBytes))
 	if err != nil {
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
-			g.refuse(w, id, contract.GatewayRequestTooLarge, err)
+			g.refuse(w, contract.GatewayRequestTooLarge, err)
 		} else {
-			g.refuse(w, id, contract.GatewayDefault4XX, fmt.Errorf("read body: %w", err))
+			g.refuse(w, contract.GatewayDefault4XX, fmt.Errorf("read body: %w", err))
 		}
 		return
 	}
 	caller, refused := g.admit(r, body)
 	if refused != nil {
-		g.answer(w, id, *refused)
+		g.answer(w, *refused)
 		return
 	}
 	if err := g.validate(endpoint, r, body); err != nil {
-		g.refuse(w, id, contract.GatewayBadRequestBody, err)
+		g.refuse(w, contract.GatewayBadRequestBody, err)
 		return
 	}
 
 	proxyEvent := NewEvent(endpoint, parameters, r, body, id)
+	proxyEvent.RequestContext.ExtendedRequestID = extended
 	caller.identify(&proxyEvent.RequestContext.Identity)
 	event, err := json.Marshal(proxyEvent)
 	if err != nil {
-		g.refuse(w, id, contract.GatewayDefault5XX, fmt.Errorf("encode event: %w", err))
+		g.refuse(w, contract.GatewayDefault5XX, fmt.Errorf("encode event: %w", err))
 		return
 	}
 	if len(event) > maxEventBytes {
-		g.refuse(w, id, contract.GatewayRequestTooLarge, fmt.Errorf("the event has %d bytes, Lambda takes %d", len(event), maxEventBytes))
+		g.refuse(w, contract.GatewayRequestTooLarge, fmt.Errorf("the event has %d bytes, Lambda takes %d", len(event), maxEventBytes))
 		return
 	}
 	// Like Lambda, finish an invocation even if its client has gone.
@@ -199,14 +200,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := g.functions[endpoint.Function].Invoke(ctx, event)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		g.refuse(w, id, contract.GatewayIntegrationTimeout, err)
+		g.refuse(w, contract.GatewayIntegrationTimeout, err)
 		return
 	case err != nil:
-		g.refuse(w, id, contract.GatewayIntegrationFailure, err)
+		g.refuse(w, contract.GatewayIntegrationFailure, err)
 		return
 	}
 	if err := write(w, answer); err != nil {
-		g.refuse(w, id, contract.GatewayIntegrationFailure, fmt.Errorf("malformed Lambda proxy response: %w", err))
+		g.refuse(w, contract.GatewayIntegrationFailure, fmt.Errorf("malformed Lambda proxy response: %w", err))
 	}
 }
 
@@ -230,18 +231,19 @@ func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) er
 }
 
 // refuse sends one of the gateway's own answers and logs why.
-func (g *Gateway) refuse(w http.ResponseWriter, id, responseType string, cause error) {
-	g.answer(w, id, refusal{responseType: responseType, cause: cause})
+func (g *Gateway) refuse(w http.ResponseWriter, responseType string, cause error) {
+	g.answer(w, refusal{responseType: responseType, cause: cause})
 }
 
-func (g *Gateway) answer(w http.ResponseWriter, id string, r refusal) {
+func (g *Gateway) answer(w http.ResponseWriter, r refusal) {
+	id := w.Header().Get(contract.HeaderRequestID)
 	response := g.responses[r.responseType]
 	status := cmp.Or(r.status, response.Problem.Status)
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	g.logger.Log(context.Background(), level, "gateway answered", "requestId", id,
+	g.logger.Log(context.Background(), level, "gateway answered", "requestId", id, "extendedRequestId", w.Header().Get(headerExtendedID),
 		"responseType", r.responseType, "status", status, "cause", r.cause.Error())
 
 	for name, value := range contract.GatewayCORSHeaders(g.config.CORSOrigins) {
@@ -255,14 +257,16 @@ func (g *Gateway) answer(w http.ResponseWriter, id string, r refusal) {
 	}
 	w.Header().Set("Content-Type", contract.MediaTypeProblem)
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, response.Render(id)) // a client that has gone gets nothing
+	_, _ = io.WriteString(w, render(response, id)) // a client that has gone gets nothing
 }
 
 // NewEvent returns the proxy event of a request to an endpoint, with the parameters
 // of its path, the body and the request id:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-input-format
 //
-// A body that is not UTF-8 is encoded in base64, since JSON cannot hold it.
+// A body that is not UTF-8 is encoded in base64, since JSON cannot hold it. Paths are as
+// they came, encoded and with the slashes that routing ignores; those in front stay in the
+// context's path only.
 func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request, body []byte, id string) events.APIGatewayProxyRequest {
 	now := time.Now().UTC()
 	trace := r.Header.Get("X-Amzn-Trace-Id")
@@ -273,6 +277,7 @@ func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request
 	if err != nil {
 		sourceIP = r.RemoteAddr
 	}
+	path := r.URL.EscapedPath()
 	multi := r.Header.Clone()
 	multi.Set("Host", r.Host)
 	multi.Set("X-Amzn-Trace-Id", trace)
@@ -280,7 +285,7 @@ func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request
 	multi.Set("X-Forwarded-Proto", "http")
 	event := events.APIGatewayProxyRequest{
 		Resource:                        e.Path,
-		Path:                            r.URL.Path,
+		Path:                            "/" + strings.TrimLeft(path, "/"),
 		HTTPMethod:                      r.Method,
 		Headers:                         last(multi),
 		MultiValueHeaders:               multi,
@@ -292,10 +297,10 @@ func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request
 			AccountID:         "000000000000",
 			APIID:             Stage,
 			DomainName:        r.Host,
-			ExtendedRequestID: extendedID(id),
+			ExtendedRequestID: extendedID(),
 			HTTPMethod:        r.Method,
 			Identity:          events.APIGatewayRequestIdentity{SourceIP: sourceIP, UserAgent: r.UserAgent()},
-			Path:              r.URL.Path,
+			Path:              "/" + Stage + path,
 			Protocol:          r.Proto,
 			RequestID:         id,
 			RequestTime:       now.Format("02/Jan/2006:15:04:05 -0700"),

@@ -52,11 +52,11 @@ func (r *recorder) decoded(t *testing.T) events.APIGatewayProxyRequest {
 func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	t.Parallel()
 	// send makes a request and returns the event that the function got.
-	send := func(t *testing.T, query, body string, headers ...string) (events.APIGatewayProxyRequest, *http.Response) {
+	sendTo := func(t *testing.T, target, body string, headers ...string) (events.APIGatewayProxyRequest, *http.Response) {
 		t.Helper()
 		function := &recorder{}
 		server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function)})
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/destination"+query, strings.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+target, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +65,10 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 		}
 		response, _ := do(t, server, request)
 		return function.decoded(t), response
+	}
+	send := func(t *testing.T, query, body string, headers ...string) (events.APIGatewayProxyRequest, *http.Response) {
+		t.Helper()
+		return sendTo(t, "/destination"+query, body, headers...)
 	}
 
 	t.Run("route, stage and caller", func(t *testing.T) {
@@ -76,7 +80,7 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 			"path":                               {event.Path, "/destination"},
 			"resource":                           {event.Resource, "/destination"},
 			"requestContext.httpMethod":          {event.RequestContext.HTTPMethod, "POST"},
-			"requestContext.path":                {event.RequestContext.Path, "/destination"},
+			"requestContext.path":                {event.RequestContext.Path, "/local/destination"},
 			"requestContext.resourcePath":        {event.RequestContext.ResourcePath, "/destination"},
 			"requestContext.stage":               {event.RequestContext.Stage, Stage},
 			"requestContext.protocol":            {event.RequestContext.Protocol, "HTTP/1.1"},
@@ -103,16 +107,41 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 		}
 	})
 
-	t.Run("request id is the client's, and new for each", func(t *testing.T) {
+	// As AWS's recordings have it: https://github.com/localstack/localstack/pull/11304.
+	t.Run("slashes around the path do not matter, and stay in it", func(t *testing.T) {
 		t.Parallel()
-		seen := map[string]bool{}
-		for range 3 {
-			event, response := send(t, "", goodBody, "x-amzn-RequestId", "forged")
-			id := event.RequestContext.RequestID
-			if _, err := uuid.Parse(id); err != nil || seen[id] {
-				t.Errorf("got request id %q, want a UUID not seen before", id)
+		for target, want := range map[string][2]string{
+			"/destination/":    {"/destination/", "/local/destination/"},
+			"//destination":    {"/destination", "/local//destination"},
+			"///destination/?": {"/destination/", "/local///destination/"},
+			"/d%65stination":   {"/d%65stination", "/local/d%65stination"},
+		} {
+			event, response := sendTo(t, target, goodBody)
+			if got := [2]string{event.Path, event.RequestContext.Path}; got != want || event.RequestContext.ResourcePath != "/destination" || response.StatusCode != 200 {
+				t.Errorf("%s: got %d and the paths %q of %s, want %q", target, response.StatusCode, got, event.RequestContext.ResourcePath, want)
 			}
-			seen[id] = true
+		}
+	})
+
+	t.Run("request id is the client's, if that is one UUID, or new", func(t *testing.T) {
+		t.Parallel()
+		const chosen = "6c4a1f3e-2b7d-4e0c-9a58-d1f0b3c2e4a6"
+		seen := map[string]bool{}
+		for _, given := range [][]string{{chosen}, {strings.ToUpper(chosen)}, nil, {""}, {"forged"}, {chosen + "0"}, {"urn:uuid:" + chosen},
+			{"{" + chosen + "}"}, {strings.ReplaceAll(chosen, "-", "")}, {chosen + `"`}, {chosen, chosen}} {
+			var headers []string
+			for _, id := range given {
+				headers = append(headers, "x-amzn-RequestId", id)
+			}
+			event, response := send(t, "", goodBody, headers...)
+			id, extended := event.RequestContext.RequestID, event.RequestContext.ExtendedRequestID
+			if taken := len(given) == 1 && strings.EqualFold(given[0], chosen); taken != slices.Contains(given, id) {
+				t.Errorf("%q: got request id %q, want the client's: %t", given, id, taken)
+			}
+			if !isUUID.MatchString(id) || seen[id] || seen[extended] || extended == "" {
+				t.Errorf("%q: got request id %q and extended id %q, want a UUID and an id, not seen before", given, id, extended)
+			}
+			seen[id], seen[extended] = true, true
 			if got := response.Header.Get("x-amzn-RequestId"); got != id {
 				t.Errorf("the client sees request id %q, the function %q", got, id)
 			}

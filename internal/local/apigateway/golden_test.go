@@ -69,7 +69,8 @@ func TestGatewayResponsesAreGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			recorder := httptest.NewRecorder()
-			api.refuse(recorder, goldenID, response.Type, errors.New("a test"))
+			recorder.Header().Set(contract.HeaderRequestID, goldenID)
+			api.refuse(recorder, response.Type, errors.New("a test"))
 			checkGolden(t, response.Type, recorder.Result(), recorder.Body.String(), goldenID)
 		})
 	}

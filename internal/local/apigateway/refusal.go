@@ -3,6 +3,8 @@ package apigateway
 import (
 	"encoding/base64"
 	"net/http"
+	"regexp"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -33,13 +35,26 @@ var errorTypes = map[string]string{
 // headerExtendedID carries the request's other id, which AWS Support asks for.
 const headerExtendedID = "x-amz-apigw-id"
 
-// extendedID derives one from a request's id that looks like API Gateway's.
-func extendedID(id string) string {
-	parsed, err := uuid.Parse(id)
-	if err != nil {
-		return id // a test's
+// extendedID returns a new one, which looks like API Gateway's.
+func extendedID() string {
+	random := uuid.New()
+	return base64.StdEncoding.EncodeToString(random[:11])
+}
+
+// requestID returns the client's id for a request, if it is a UUID, or else a new one:
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-access-logging.html
+func requestID(r *http.Request) string {
+	if given := r.Header.Values(contract.HeaderRequestID); len(given) == 1 && isUUID.MatchString(given[0]) {
+		return given[0]
 	}
-	return base64.StdEncoding.EncodeToString(parsed[:11])
+	return uuid.NewString()
+}
+
+var isUUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// render returns the body that API Gateway makes from a response's template.
+func render(response contract.GatewayResponse, requestID string) string {
+	return strings.ReplaceAll(response.Template(), contract.GatewayRequestID, requestID)
 }
 
 // headerBytes is the size of a request's line and header values.

@@ -460,6 +460,12 @@ func TestTextLogsAreOneLineARequest(t *testing.T) {
 		"a request that is accepted": {
 			lines(received, `{"timestamp":"AT","level":"INFO","message":"accepted","requestId":"ID","status":200,"durationMs":0.62,"streamName":"destination-1","correlationId":"1","replayed":false}`, `{"_aws":{},"Accepted":1}`),
 			"12:05:02  INFO   200  POST /destination   " + id + "  0.6 ms  accepted  replayed=false  streamName=destination-1\n"},
+		"two at once whose client chose one id": {
+			lines(strings.Replace(received, `"event"`, `"extendedRequestId":"a=","event"`, 1),
+				strings.Replace(strings.Replace(received, `"event"`, `"extendedRequestId":"b=","event"`, 1), "/destination", "/other", 1),
+				`{"timestamp":"AT","level":"INFO","message":"accepted","requestId":"ID","extendedRequestId":"a=","status":200}`,
+				`{"timestamp":"AT","level":"INFO","message":"accepted","requestId":"ID","extendedRequestId":"b=","status":200}`),
+			"12:05:02  INFO   200  POST /destination   " + id + "  accepted\n12:05:02  INFO   200  POST /other         " + id + "  accepted\n"},
 		"one that is refused by the gateway": {
 			lines(`{"timestamp":"AT","level":"INFO","message":"gateway answered","requestId":"ID","status":404,"cause":"no route for GET /x"}`),
 			"12:05:02  INFO   404                      " + id + "  gateway answered  cause=no route for GET /x\n"},

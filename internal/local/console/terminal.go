@@ -51,11 +51,15 @@ func (t *text) show(line string) string {
 	if given := take("requestId"); given != nil {
 		id = fmt.Sprint(given)
 	}
+	unique := id // which a client may have chosen
+	if given := take("extendedRequestId"); given != nil && given != "" {
+		unique = fmt.Sprint(given)
+	}
 	if event, ok := event.(map[string]any); ok { // the start of a request; its outcome is in another line
 		if len(t.routes) >= maxRoutes {
 			clear(t.routes)
 		}
-		t.routes[id] = fmt.Sprint(event["httpMethod"], " ", event["path"])
+		t.routes[unique] = fmt.Sprint(event["httpMethod"], " ", event["path"])
 		return ""
 	}
 	if said["_aws"] != nil {
@@ -65,8 +69,8 @@ func (t *text) show(line string) string {
 	level, message := take("level"), take("message")
 	shown := fmt.Sprintf("%s  %-5v", at.Local().Format(time.TimeOnly), level)
 	if status := take("status"); status != nil {
-		shown += fmt.Sprintf("  %v  %-18s  %-36s", status, t.routes[id], id)
-		delete(t.routes, id)
+		shown += fmt.Sprintf("  %v  %-18s  %-36s", status, t.routes[unique], id)
+		delete(t.routes, unique)
 		if took, ok := take("durationMs").(float64); ok {
 			shown += fmt.Sprintf("  %.1f ms", took)
 		}
