@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,4 +167,95 @@ func BenchmarkOpen(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkLargestItem measures each operator on items of a quarter of the largest size
+// and of the largest: where the time for a byte stays about the same, the operator is
+// linear.
+func BenchmarkLargestItem(b *testing.B) {
+	for name, c := range map[string]struct{ attribute, expression string }{
+		"equal":           {"numbers", "a = :same"},
+		"unequal":         {"numbers", "a <> :same"},
+		"IN":              {"numbers", "a IN (:same, :same, :same)"},
+		"equal lists":     {"list", "a = :same"},
+		"equal maps":      {"map", "a = :same"},
+		"less":            {"text", "a < :same"},
+		"BETWEEN":         {"text", "a BETWEEN :same AND :same"},
+		"begins_with":     {"text", "begins_with(a, :same)"},
+		"contains, text":  {"text", "contains(a, :same)"},
+		"contains, set":   {"numbers", "contains(a, :none)"},
+		"contains, list":  {"list", "contains(a, :none)"},
+		"size":            {"text", "size(a) > :none"},
+		"SET":             {"numbers", "SET a = :same"},
+		"ADD":             {"numbers", "ADD a :same"},
+		"DELETE":          {"numbers", "DELETE a :same"},
+		"list_append":     {"list", "SET a = list_append(a, :empty)"},
+		"SET elements":    {"list", "SET " + elements("a[%d] = :none")},
+		"REMOVE elements": {"list", "REMOVE " + elements("a[%d]")},
+		"SET members":     {"map", "SET " + elements("a.m%d = :none")},
+		"REMOVE members":  {"map", "REMOVE " + elements("a.m%d")},
+	} {
+		for _, size := range []int{95 << 10, 380 << 10} {
+			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
+				e, err := dynamodb.Open(dynamodb.Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer e.Close()
+				send := direct(e)
+				do := func(operation string, body object) {
+					if status, answer, err := send(operation, body); err != nil || status != http.StatusOK && !bytes.Contains(answer, []byte("ConditionalCheckFailed")) {
+						b.Fatalf("%d %.300s, %v", status, answer, err)
+					}
+				}
+				create := schema{"S", ""}.create()
+				create["TableName"] = "large"
+				do("CreateTable", create)
+				key, large := object{"K": text("k")}, attribute(c.attribute, size)
+				update := object{"TableName": "large", "Key": key, "ConditionExpression": "attribute_exists(K)"}
+				if word, _, _ := strings.Cut(c.expression, " "); slices.Contains([]string{"SET", "ADD", "DELETE", "REMOVE"}, word) {
+					update["UpdateExpression"] = c.expression
+				} else {
+					update["ConditionExpression"] = c.expression
+				}
+				values := object{}
+				for name, v := range map[string]object{":same": large, ":none": number("-1"), ":empty": {"L": []any{}}} {
+					if strings.Contains(c.expression, name) {
+						values[name] = v
+					}
+				}
+				if len(values) > 0 {
+					update["ExpressionAttributeValues"] = values
+				}
+				for b.Loop() {
+					b.StopTimer()
+					do("PutItem", object{"TableName": "large", "Item": object{"K": text("k"), "a": large}})
+					b.StartTimer()
+					do("UpdateItem", update)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size), "ns/byte")
+			})
+		}
+	}
+}
+
+// elements repeats a clause for as many elements as an expression has room for.
+func elements(clause string) string {
+	clauses := make([]string, 200)
+	for i := range clauses {
+		clauses[i] = fmt.Sprintf(clause, i)
+	}
+	return strings.Join(clauses, ", ")
+}
+
+// attribute returns an attribute of about so many bytes.
+func attribute(kind string, size int) object {
+	const each = 10
+	var texts, values []any
+	members := object{}
+	for i := range size / each { // what a member of the map takes, at most
+		texts, values = append(texts, fmt.Sprint(100_000+i)), append(values, number(fmt.Sprint(100_000+i)))
+		members[fmt.Sprint("m", i)] = number("1")
+	}
+	return map[string]object{"numbers": {"NS": texts}, "list": {"L": values}, "map": {"M": members}, "text": text(strings.Repeat("x", size))}[kind]
 }

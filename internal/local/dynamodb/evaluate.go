@@ -171,25 +171,22 @@ var (
 // apply returns the item after the actions. They all see the original item.
 func (it item) apply(actions []action) (item, error) {
 	// In this order, elements beyond a list's end are appended in order of their
-	// indexes, and a removal does not move an element that is still to be removed.
+	// indexes.
 	order := func(a, b action) int {
 		byIndex := slices.CompareFunc(a.path, b.path, func(s, t step) int { return cmp.Compare(s.index, t.index) })
-		if a.section == "REMOVE" {
-			byIndex = -byIndex
-		}
 		return cmp.Or(cmp.Compare(slices.Index(sections, a.section), slices.Index(sections, b.section)), byIndex)
 	}
-	root := value{kind: "M", members: it}
+	root := value{kind: "M", members: it}.clone()
 	for _, a := range slices.SortedStableFunc(slices.Values(actions), order) {
 		v, err := a.result(it)
 		if err == nil {
-			root, err = root.with(a.path, v)
+			err = root.set(a.path, v)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	return root.members, nil
+	return root.clone().members, nil
 }
 
 // result returns the value that the action puts at its path; a value of no kind removes
@@ -213,15 +210,12 @@ func (a action) result(it item) (value, error) {
 	case operand.kind == "N":
 		return plus(old, operand, false)
 	}
-	in := func(set []value) func(value) bool {
-		return func(v value) bool { return slices.ContainsFunc(set, v.equal) }
-	}
 	set := value{kind: old.kind}
 	if a.section == "ADD" {
-		set.list = slices.Concat(old.list, slices.DeleteFunc(slices.Clone(operand.list), in(old.list)))
+		set.list = slices.Concat(old.list, slices.DeleteFunc(slices.Clone(operand.list), old.has()))
 		return set, nil
 	}
-	if set.list = slices.DeleteFunc(slices.Clone(old.list), in(operand.list)); len(set.list) == 0 {
+	if set.list = slices.DeleteFunc(slices.Clone(old.list), operand.has()); len(set.list) == 0 {
 		return value{}, nil // a set is never empty
 	}
 	return set, nil
@@ -278,29 +272,25 @@ func plus(v, w value, minus bool) (value, error) {
 	return value{kind: "N", text: sum.String()}, err
 }
 
-// with returns a copy of a map or list with a value at a path; a value of no kind
-// removes what is there. The original stays unchanged.
-func (v value) with(p path, w value) (value, error) {
+// set puts a value at a path in a map or list. A value of no kind removes what is
+// there: from a list only when the list is cloned, so that no element moves meanwhile.
+func (v *value) set(p path, w value) error {
 	s, removing := p[0], w.kind == ""
 	inner, ok := v.step(s)
 	switch {
 	case removing && !ok:
-		return v, nil
+		return nil
 	case s.index < 0 && v.kind != "M" || s.index >= 0 && v.kind != "L" || len(p) > 1 && !ok:
-		return value{}, errUpdatePath
+		return errUpdatePath
 	case len(p) > 1:
-		var err error
-		if w, err = inner.with(p[1:], w); err != nil {
-			return value{}, err
+		if err := inner.set(p[1:], w); err != nil {
+			return err
 		}
-		removing = false
+		w = inner
 	}
-	v.members, v.list = maps.Clone(v.members), slices.Clone(v.list)
 	switch {
-	case removing && s.index < 0:
+	case s.index < 0 && w.kind == "":
 		delete(v.members, s.name)
-	case removing:
-		v.list = slices.Delete(v.list, s.index, s.index+1)
 	case s.index < 0:
 		v.members[s.name] = w
 	case s.index < len(v.list):
@@ -308,7 +298,29 @@ func (v value) with(p path, w value) (value, error) {
 	default:
 		v.list = append(v.list, w)
 	}
-	return v, nil
+	return nil
+}
+
+// clone returns a copy that shares no map or list with the original, without the
+// elements that set has removed.
+func (v value) clone() value {
+	if v.kind == "L" {
+		list := make([]value, 0, len(v.list))
+		for _, element := range v.list {
+			if element.kind != "" {
+				list = append(list, element.clone())
+			}
+		}
+		v.list = list
+	}
+	if v.kind == "M" {
+		members := make(item, len(v.members))
+		for name, member := range v.members {
+			members[name] = member.clone()
+		}
+		v.members = members
+	}
+	return v
 }
 
 // uses reports whether a condition reads an attribute.

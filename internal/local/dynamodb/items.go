@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -122,44 +123,69 @@ func (e *Engine) updateItem(in *request) (any, error) {
 
 // write replaces one item by the result of next, if the condition holds; nil means no
 // item. key holds the key attributes, from which keyOf makes the stored key.
+//
+// The work is done on a state that is read before, since the one write transaction
+// makes all other writers wait. There it is done again only if the item has changed
+// meanwhile. A request that is refused needs no write transaction.
 func (e *Engine) write(in *request, key item, keyOf func(*table, item) ([]byte, error), next func(item) (item, error)) (any, error) {
-	out := itemOutput{}
+	var out itemOutput
+	var before, after record
+	var of *table
+	work := func(t *tx) error {
+		at, err := t.place(*in.TableName, key, keyOf)
+		if err == nil {
+			out, after, err = in.write(at, next)
+		}
+		of, before = at.table, bytes.Clone(at.stored)
+		return err
+	}
+	if err := e.view(work); err != nil {
+		return nil, err
+	}
 	err := e.update(func(t *tx) error {
 		at, err := t.place(*in.TableName, key, keyOf)
+		if err == nil && (at.table != of || !bytes.Equal(at.stored, before)) {
+			err = work(t)
+		}
 		if err != nil {
 			return err
 		}
-		for _, a := range in.update {
-			if name := a.path[0].name; name == at.table.partition() || name == at.table.sort() {
-				return invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
-			}
-		}
-		var old item
-		if in.condition != nil || in.operation == "UpdateItem" {
-			if old, err = at.stored.item(); err != nil {
-				return err
-			}
-		}
-		if !in.condition.holds(old) {
-			refused := &fault{code: conditionFailed, message: "The conditional request failed"}
-			if in.ReturnValuesOnConditionCheckFailure == "ALL_OLD" {
-				refused.item = at.stored.json()
-			}
-			return refused
-		}
-		it, err := next(old)
-		if err != nil {
-			return err
-		}
-		replacement := newRecord(it)
-		out.ConsumedCapacity = in.consumed(*in.TableName, at.writeUnits(replacement))
-		out.Attributes = in.returned(at.stored, replacement, old, it)
-		return at.put(replacement)
+		return at.put(after)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// write returns the answer to a write, and what it puts at a place.
+func (in *request) write(at place, next func(item) (item, error)) (out itemOutput, replacement record, err error) {
+	for _, a := range in.update {
+		if name := a.path[0].name; name == at.table.partition() || name == at.table.sort() {
+			return out, nil, invalid("One or more parameter values were invalid: Cannot update attribute %s. This attribute is part of the key", name)
+		}
+	}
+	var old item
+	if in.condition != nil || in.operation == "UpdateItem" {
+		if old, err = at.stored.item(); err != nil {
+			return out, nil, err
+		}
+	}
+	if !in.condition.holds(old) {
+		refused := &fault{code: conditionFailed, message: "The conditional request failed"}
+		if in.ReturnValuesOnConditionCheckFailure == "ALL_OLD" {
+			refused.item = at.stored.json()
+		}
+		return out, nil, refused
+	}
+	it, err := next(old)
+	if err != nil {
+		return out, nil, err
+	}
+	replacement = newRecord(it)
+	out.ConsumedCapacity = in.consumed(*in.TableName, at.writeUnits(replacement))
+	out.Attributes = in.returned(at.stored, replacement, old, it)
+	return out, replacement, nil
 }
 
 // returned returns what ReturnValues asks for. UPDATED_OLD and UPDATED_NEW show the
@@ -277,9 +303,12 @@ func (t *tx) batchGet(get request) ([]jsontext.Value, *capacity, error) {
 type batchWrite struct {
 	PutRequest    *struct{ Item item }
 	DeleteRequest *struct{ Key item }
+
+	record record // of the item to put
 }
 
-func (w batchWrite) check() error {
+// check checks the write, and makes its record.
+func (w *batchWrite) check() error {
 	switch {
 	case w.PutRequest == nil == (w.DeleteRequest == nil): // DynamoDB gives this error for both and for none
 		return invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
@@ -292,6 +321,7 @@ func (w batchWrite) check() error {
 	if w.PutRequest.Item.size() > maxItemSize {
 		return errItemSize
 	}
+	w.record = newRecord(w.PutRequest.Item)
 	return nil
 }
 
@@ -307,8 +337,8 @@ func (e *Engine) batchWriteItem(in *request) (any, error) {
 		if err := c.err(); err != nil {
 			return nil, err
 		}
-		for _, w := range writes {
-			if err := w.check(); err != nil {
+		for i := range writes {
+			if err := writes[i].check(); err != nil {
 				return nil, err
 			}
 		}
@@ -349,10 +379,8 @@ func (t *tx) placeAll(batch map[string][]batchWrite) (places []place, replacemen
 		seen := map[string]bool{}
 		for _, w := range writes {
 			var at place
-			var replacement record
 			if w.PutRequest != nil {
 				at, err = t.place(name, w.PutRequest.Item, (*table).keyOfItem)
-				replacement = newRecord(w.PutRequest.Item)
 			} else {
 				at, err = t.place(name, w.DeleteRequest.Key, (*table).keyOf)
 			}
@@ -363,7 +391,7 @@ func (t *tx) placeAll(batch map[string][]batchWrite) (places []place, replacemen
 				return nil, nil, errBatchDuplicates
 			}
 			seen[string(at.key)] = true
-			places, replacements = append(places, at), append(replacements, replacement)
+			places, replacements = append(places, at), append(replacements, w.record)
 		}
 	}
 	return places, replacements, nil

@@ -227,14 +227,19 @@ func (v value) equal(w value) bool {
 		return false
 	}
 	if elements[v.kind] != "" {
-		for _, element := range v.list {
-			if !slices.ContainsFunc(w.list, element.equal) {
-				return false
-			}
-		}
-		return true
+		in := w.has()
+		return !slices.ContainsFunc(v.list, func(element value) bool { return !in(element) })
 	}
 	return slices.EqualFunc(v.list, w.list, value.equal) && maps.EqualFunc(v.members, w.members, value.equal)
+}
+
+// has returns a function that reports whether a value is an element of the set.
+func (v value) has() func(value) bool {
+	texts := make(map[string]bool, len(v.list)) // numbers are in their normal form
+	for _, element := range v.list {
+		texts[element.text] = true
+	}
+	return func(element value) bool { return texts[element.text] }
 }
 
 // order compares two values of the same type: S, N or B.
