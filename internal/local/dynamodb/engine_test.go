@@ -3,7 +3,7 @@ package dynamodb_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
+	bytesof "encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -206,13 +206,13 @@ func TestFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			field := func(meta, at int) uint64 { return binary.NativeEndian.Uint64(whole[meta*os.Getpagesize()+at:]) }
+			field := func(meta, at int) uint64 { return bytesof.NativeEndian.Uint64(whole[meta*os.Getpagesize()+at:]) }
 			newest := 0
 			if field(1, 64) > field(0, 64) { // the numbers of their transactions
 				newest = 1
 			}
 			root, freelist := field(newest, 32), field(newest, 48)
-			overwrite(t, path, binary.NativeEndian.AppendUint64(nil, root), int64(freelist)*int64(os.Getpagesize())+16)
+			overwrite(t, path, bytesof.NativeEndian.AppendUint64(nil, root), int64(freelist)*int64(os.Getpagesize())+16)
 		}, "is damaged"},
 		"of another version is refused": {func(t *testing.T, path string) {
 			change(t, path, func(tx *bolt.Tx) error {
