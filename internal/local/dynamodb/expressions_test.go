@@ -18,11 +18,11 @@ import (
 // is the number 5 and :abc the string abc.
 var named = map[string]object{
 	":minus2": number("-2"), ":half": number("0.5"), ":equal5": number("50.0e-1"), ":empty": text(""), ":duck": text("🦆"),
-	":binary_abc": binary("abc"), ":binary_b": binary("b"), ":binary_high": binary("\xff"), ":true": {"BOOL": true}, ":false": {"BOOL": false}, ":null": {"NULL": true},
+	":binary_abc": blob("abc"), ":binary_b": blob("b"), ":binary_high": blob("\xff"), ":true": {"BOOL": true}, ":false": {"BOOL": false}, ":null": {"NULL": true},
 	":strings_ab": {"SS": []any{"a", "b"}}, ":strings_ba": {"SS": []any{"b", "a"}}, ":strings_a": {"SS": []any{"a"}}, ":strings_bc": {"SS": []any{"b", "c"}}, ":strings_xy": {"SS": []any{"x", "y"}},
 	":numbers_12": {"NS": []any{"1", "2"}}, ":numbers_21": {"NS": []any{"2.0", "1e0"}}, ":numbers_23": {"NS": []any{"2.00", "3"}}, ":binaries_a": {"BS": []any{"YQ=="}},
 	":p2048": text(strings.Repeat("p", 2048)), ":p2049": text(strings.Repeat("p", 2049)), ":s1024": text(strings.Repeat("é", 512)), ":s1025": text(strings.Repeat("é", 512) + "x"),
-	":zero": binary("\x00"), ":empty_binary": binary(""), ":accent": text("é"), ":a_high": binary("a\xff"), ":binary_a": binary("a"), ":high_high": binary("\xff\xff"), ":half3": number("1.5"), ":minus11": number("-11"),
+	":zero": blob("\x00"), ":empty_binary": blob(""), ":accent": text("é"), ":a_high": blob("a\xff"), ":binary_a": blob("a"), ":high_high": blob("\xff\xff"), ":half3": number("1.5"), ":minus11": number("-11"),
 	":list_x": {"L": []any{text("x")}}, ":list": {"L": []any{number("1.0"), text("two")}}, ":map": {"M": object{"y": number("3")}}, ":list_none": {"L": []any{}}, ":map_none": {"M": object{}},
 }
 
@@ -31,7 +31,7 @@ var (
 	aliasOf       = regexp.MustCompile(`#\w+`)
 )
 
-func binary(s string) object { return object{"B": base64.StdEncoding.EncodeToString([]byte(s))} }
+func blob(s string) object { return object{"B": base64.StdEncoding.EncodeToString([]byte(s))} }
 
 // filled adds the values and names to a request that its expressions use and that it
 // does not have: #size is the name size, #dot a.b.
@@ -93,7 +93,7 @@ func compact(v any) string {
 // sample is the item that expressions are tried on.
 func sample() object {
 	return object{
-		"K": text("k"), "n": number("5"), "neg": number("-2"), "s": text("abc"), "e": text(""), "b": binary("abc"), "duck": text("🦆"), "a.b": text("dotted"),
+		"K": text("k"), "n": number("5"), "neg": number("-2"), "s": text("abc"), "e": text(""), "b": blob("abc"), "duck": text("🦆"), "a.b": text("dotted"),
 		"yes": object{"BOOL": true}, "nil": object{"NULL": true}, "ss": object{"SS": []any{"a", "b"}}, "ns": object{"NS": []any{"1", "2"}}, "bs": object{"BS": []any{"YQ=="}},
 		"l": object{"L": []any{number("1"), text("two"), object{"M": object{"deep": object{"L": []any{number("7"), number("8")}}}}}},
 		"m": object{"M": object{"x": object{"M": object{"y": number("3")}}, "z": text("zed")}}, "l0": object{"L": []any{}}, "m0": object{"M": object{}},

@@ -22,7 +22,7 @@ func TestKeyConditions(t *testing.T) {
 	}{
 		"numbers":  {schema{"S", "N"}, []object{number("10"), number("-2"), number("0"), number("2"), number("-10"), number("1.50"), number("-1.5")}},
 		"texts":    {schema{"S", "S"}, []object{text("b"), text("abc"), text("a"), text("é"), text("ab"), text("Z"), text("~")}},
-		"binaries": {schema{"S", "B"}, []object{binary("b"), binary("\xff"), binary("a\xff"), binary("a"), binary("\x00"), binary("\xff\xff")}},
+		"binaries": {schema{"S", "B"}, []object{blob("b"), blob("\xff"), blob("a\xff"), blob("a"), blob("\x00"), blob("\xff\xff")}},
 	} {
 		createTable(t, e, name, table.schema)
 		for _, sort := range table.sorts {
@@ -173,7 +173,7 @@ func TestKeys(t *testing.T) {
 	e := open(t, dynamodb.Options{})
 	long := func(kind string, bytes int) object {
 		if kind == "B" {
-			return binary(strings.Repeat("\xff", bytes))
+			return blob(strings.Repeat("\xff", bytes))
 		}
 		return text(strings.Repeat("é", bytes/2) + strings.Repeat("x", bytes%2))
 	}
@@ -197,13 +197,13 @@ func TestKeys(t *testing.T) {
 		"binaries of 2048 and 1024 bytes":    {"BB.", object{"K": long("B", 2048), "S": long("B", 1024)}, "", ""},
 		"texts and binaries of one byte":     {"BB.", object{"K": long("B", 1), "S": long("B", 1)}, "", ""},
 		"a text of 2049 bytes":               {"SS.", object{"K": long("S", 2049), "S": text("s")}, tooLong, tooLong},
-		"a binary of 2049 bytes":             {"BB.", object{"K": long("B", 2049), "S": binary("s")}, tooLong, tooLong},
+		"a binary of 2049 bytes":             {"BB.", object{"K": long("B", 2049), "S": blob("s")}, tooLong, tooLong},
 		"a sort key's text of 1025 bytes":    {"SS.", object{"K": text("k"), "S": long("S", 1025)}, sortTooLong, sortTooLong},
-		"a sort key's binary of 1025 bytes":  {"BB.", object{"K": binary("k"), "S": long("B", 1025)}, sortTooLong, sortTooLong},
+		"a sort key's binary of 1025 bytes":  {"BB.", object{"K": blob("k"), "S": long("B", 1025)}, sortTooLong, sortTooLong},
 		"an empty text":                      {"SS.", object{"K": text(""), "S": text("s")}, empty + "string value. Key: K", empty + "string value. Key: K"},
 		"an empty text as sort key":          {"SS.", object{"K": text("k"), "S": text("")}, empty + "string value. Key: S", empty + "string value. Key: S"},
-		"an empty binary":                    {"BB.", object{"K": binary(""), "S": binary("s")}, empty + "binary value. Key: K", empty + "binary value. Key: K"},
-		"an empty binary as sort key":        {"BB.", object{"K": binary("k"), "S": binary("")}, empty + "binary value. Key: S", empty + "binary value. Key: S"},
+		"an empty binary":                    {"BB.", object{"K": blob(""), "S": blob("s")}, empty + "binary value. Key: K", empty + "binary value. Key: K"},
+		"an empty binary as sort key":        {"BB.", object{"K": blob("k"), "S": blob("")}, empty + "binary value. Key: S", empty + "binary value. Key: S"},
 		"a number of 38 digits":              {"N..", object{"K": number(strings.Repeat("9", 38))}, "", ""},
 		"no sort key":                        {"SS.", object{"K": text("k")}, noKey + "S in the item", noMatch},
 		"no partition key":                   {"SS.", object{"S": text("s")}, noKey + "K in the item", noMatch},
@@ -348,7 +348,7 @@ func TestSizes(t *testing.T) {
 	}{
 		"a text has its bytes in UTF-8":                   {text("aé🦆"), 7},
 		"an empty text has none":                          {text(""), 0},
-		"a binary has its bytes, not those of base64":     {binary("abcd"), 4},
+		"a binary has its bytes, not those of base64":     {blob("abcd"), 4},
 		"a truth value has one":                           {object{"BOOL": false}, 1},
 		"NULL has one":                                    {object{"NULL": true}, 1},
 		"a number has one and one for two digits":         {number("1234"), 3},
