@@ -118,8 +118,11 @@ func (a account) rest(ctx context.Context, service, permission, path string, ans
 	return a.call(ctx, http.MethodGet, service, permission, path, header, nil, func(text []byte) error { return json.Unmarshal(text, answer) })
 }
 
-// awsTimeout bounds one call.
-const awsTimeout = 30 * time.Second
+// Bounds of one call.
+const (
+	awsTimeout     = 30 * time.Second
+	maxAnswerBytes = 1 << 20
+)
 
 func (a account) call(ctx context.Context, method, service, permission, path string, header http.Header, body []byte, decode func([]byte) error) error {
 	ctx, cancel := context.WithTimeout(ctx, awsTimeout)

@@ -89,10 +89,10 @@ func run(ctx context.Context, c cli, args []string) int {
 		case errors.Is(err, errUsage):
 			return 2
 		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-			fmt.Fprintf(c.stderr, "visitplannr %s: interrupted: %v\n", command.name, err)
+			fmt.Fprintf(c.stderr, "visitplannr %s: interrupted: %s\n", command.name, c.shown(c.stderr, err.Error()))
 			return 1
 		default:
-			fmt.Fprintf(c.stderr, "visitplannr %s: %v\n", command.name, err)
+			fmt.Fprintf(c.stderr, "visitplannr %s: %s\n", command.name, c.shown(c.stderr, err.Error()))
 			return 1
 		}
 	}

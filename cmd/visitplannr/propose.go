@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -18,8 +19,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/google/uuid"
 
+	"visitplannr/internal/client"
 	"visitplannr/internal/contract"
 	"visitplannr/internal/destination"
+	"visitplannr/internal/terminal"
 )
 
 const aboutPropose = `Proposes a destination to the local or a deployed API and prints the receipt.
@@ -35,15 +38,11 @@ A request to another machine over plain HTTP is never signed.
   visitplannr propose -stack visitplannr-dev -name Brockholes -latitude 53.77 -longitude -2.63
 
 With -file, many proposals are sent one after another, each with a key derived from
-its content: if one fails, send the file again and nothing is stored twice. Each
-receipt is printed on one line.`
+what it says, however that is written: if one fails, send the file again and nothing is
+stored twice. Each receipt is printed on one line.`
 
-// Bounds of sending one proposal.
-const (
-	proposeAttempts = 5
-	proposeTimeout  = 35 * time.Second // of one attempt: API Gateway gives up after 29
-	maxAnswerBytes  = 1 << 20
-)
+// proposeAttempts bounds how often one proposal is sent.
+const proposeAttempts = 5
 
 // validKey is the contract's rule. It is checked before sending, because retrying does
 // not fix an invalid key.
@@ -86,32 +85,38 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	if signs && endpoint.Scheme != "https" && !isLoopback(endpoint.Hostname()) {
 		return c.misuse(set, "-url is %q: anybody on the network could read a signed request over plain HTTP and send it again; use https, or -unsigned", target)
 	}
-	if file != "" {
-		return c.proposeFile(ctx, file, endpoint, signs)
-	}
-	body, err := proposalBody(name, latitude, longitude)
-	if err != nil {
-		return c.misuse(set, "%v", err)
-	}
-	if key == "" {
-		key = uuid.NewString()
-	} else if !validKey.MatchString(key) {
-		return c.misuse(set, "-key is %q; it must be 1 to %d visible ASCII characters", key, contract.IdempotencyKeyMaxBytes)
+	var body []byte
+	if file == "" {
+		var err error
+		if body, err = proposalBody(name, latitude, longitude); err != nil {
+			return c.misuse(set, "%v", err)
+		}
+		if key == "" {
+			key = uuid.NewString()
+		} else if !validKey.MatchString(key) {
+			return c.misuse(set, "-key is %q; it must be 1 to %d visible ASCII characters", key, contract.IdempotencyKeyMaxBytes)
+		}
 	}
 	sign, err := signer(ctx, endpoint, signs)
 	if err != nil {
 		return err
 	}
-	answer, err := send(ctx, c, endpoint, key, body, sign)
-	if err == nil && answer.status == http.StatusOK {
-		return printRaw(c.stdout, answer.body)
+	api := client.Client{Endpoint: target, Sign: sign}
+	if file != "" {
+		return c.proposeFile(ctx, file, api)
 	}
+	answer, err := c.send(ctx, api, key, body)
 	if err == nil {
-		_ = printRaw(c.stderr, answer.body)
-		err = answer.problem()
-		if answer.status < http.StatusInternalServerError {
-			return err // nothing was stored
-		}
+		return printRaw(c.stdout, answer.Body)
+	}
+	if answer.Status != 0 && answer.Status != http.StatusOK {
+		_ = printRaw(c.stderr, answer.Body)
+	}
+	if refusal := refusalAdvice(answer.Status); refusal != "" {
+		return fmt.Errorf("%w; %s", err, refusal)
+	}
+	if errors.Is(err, errNothingListens) {
+		return err
 	}
 	return fmt.Errorf("%w; to try again without storing it twice, add -key %s", err, key)
 }
@@ -123,99 +128,78 @@ func proposalBody(name, latitude, longitude string) ([]byte, error) {
 			return nil, fmt.Errorf("%s is missing", flag[0])
 		}
 	}
-	parsedName, err := destination.NewName(name)
-	if err != nil {
+	var proposal destination.Proposal
+	var err error
+	if proposal.Name, err = destination.NewName(name); err != nil {
 		return nil, fmt.Errorf("-name %w", err)
 	}
-	lat, err := destination.ParseLatitude(latitude)
-	if err != nil {
-		return nil, fmt.Errorf("-latitude %w", err)
+	if proposal.Latitude, err = destination.ParseLatitude(latitude); err != nil {
+		return nil, fmt.Errorf("-latitude %w, written as in JSON (53.77, -2.63, 5e1); it is %q", err, latitude)
 	}
-	lon, err := destination.ParseLongitude(longitude)
-	if err != nil {
-		return nil, fmt.Errorf("-longitude %w", err)
+	if proposal.Longitude, err = destination.ParseLongitude(longitude); err != nil {
+		return nil, fmt.Errorf("-longitude %w, written as in JSON (53.77, -2.63, 5e1); it is %q", err, longitude)
 	}
-	return json.Marshal(map[string]any{
-		"name":        parsedName.String(),
-		"geolocation": map[string]float64{"latitude": lat.Degrees(), "longitude": lon.Degrees()},
-	})
+	return proposal.JSON(), nil
 }
 
-type answer struct {
-	status     int
-	retryAfter string
-	body       []byte
-}
-
-func (a answer) problem() error {
-	return fmt.Errorf("the API answered %d %s", a.status, http.StatusText(a.status))
-}
-
-// notReceived says that an answer of 200 confirms nothing, as that of a login page does.
-func (a answer) notReceived() error {
-	var receipt contract.Receipt
-	if a.status != http.StatusOK || json.Unmarshal(a.body, &receipt) == nil && receipt.StreamName != "" {
-		return nil
+// refusalAdvice says what to do about an answer that sending again does not change. For
+// others, which may have been stored or may be later, it is empty.
+func refusalAdvice(status int) string {
+	switch {
+	case status == http.StatusForbidden:
+		return "sign as a principal that may invoke the API ('aws sts get-caller-identity' says which you are)"
+	case status == http.StatusNotFound:
+		return "check the URL; an API that asks for signatures answers an unsigned request like that too"
+	case status == http.StatusTooManyRequests || status < 400 || status >= 500:
+		return ""
+	default:
+		return "correct the proposal: it would be refused again"
 	}
-	return fmt.Errorf("the answer is 200 and no receipt: check that the URL is that of the API; it begins %.60q", a.body)
 }
 
-// send sends the proposal until it gets a final answer.
-func send(ctx context.Context, c *cli, endpoint *url.URL, key string, body []byte, sign signFunc) (answer, error) {
-	client := &http.Client{Timeout: proposeTimeout}
+// errNothingListens says that no program on this machine could take the request.
+var errNothingListens = errors.New("nothing listens there: start 'visitplannr local', then propose again")
+
+// retried are the statuses after which a proposal is sent again at once.
+var retried = []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable}
+
+// send sends a proposal until it gets a final answer. It returns no error only with a
+// receipt.
+func (c *cli) send(ctx context.Context, api client.Client, key string, body []byte) (client.Answer, error) {
 	for attempt := 1; ; attempt++ {
-		got, err := sendOnce(ctx, client, endpoint, key, body, sign)
-		again := err != nil || slices.Contains([]int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable}, got.status)
-		if !again || attempt == proposeAttempts || ctx.Err() != nil {
-			return got, errors.Join(err, got.notReceived())
+		got, err := api.Propose(ctx, key, body)
+		var network *net.OpError
+		endpoint, _ := parseHTTP(api.Endpoint)
+		if ctx.Err() == nil && errors.As(err, &network) && network.Op == "dial" && isLoopback(endpoint.Hostname()) {
+			return got, fmt.Errorf("%w: %w", errNothingListens, err)
 		}
-		reason := http.StatusText(got.status)
+		if final := err == nil && !slices.Contains(retried, got.Status); final || attempt == proposeAttempts || ctx.Err() != nil {
+			if err == nil {
+				_, err = got.Receipt()
+			}
+			return got, err
+		}
+		reason := http.StatusText(got.Status)
 		if err != nil {
-			reason = err.Error()
+			reason = c.shown(c.stderr, err.Error())
 		}
 		pause := time.Second
-		if seconds, err := strconv.Atoi(got.retryAfter); err == nil && seconds > 0 {
+		if seconds, err := strconv.Atoi(got.Header.Get("Retry-After")); err == nil && seconds > 0 {
 			pause = time.Duration(min(seconds, 60)) * time.Second
 		}
 		fmt.Fprintf(c.stderr, "attempt %d of %d: %s; trying again in %v\n", attempt, proposeAttempts, reason, pause)
 		if err := c.sleep(ctx, pause); err != nil {
-			return answer{}, err
+			return client.Answer{}, err
 		}
 	}
 }
 
-func sendOnce(ctx context.Context, client *http.Client, endpoint *url.URL, key string, body []byte, sign signFunc) (answer, error) {
-	request, err := http.NewRequestWithContext(ctx, contract.ProposeDestination.Method, endpoint.String(), bytes.NewReader(body))
-	if err != nil {
-		return answer{}, err
-	}
-	request.Header.Set("Content-Type", contract.MediaTypeJSON)
-	request.Header.Set("Accept", contract.MediaTypeJSON)
-	request.Header.Set(contract.HeaderIdempotencyKey, key)
-	if err := sign(ctx, request, body); err != nil {
-		return answer{}, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return answer{}, err
-	}
-	defer response.Body.Close()
-	got := answer{status: response.StatusCode, retryAfter: response.Header.Get("Retry-After")}
-	if got.body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes)); err != nil {
-		return answer{}, fmt.Errorf("read answer: %w", err)
-	}
-	return got, nil
-}
-
-// signFunc signs a request with the given body.
-type signFunc func(ctx context.Context, request *http.Request, body []byte) error
-
-// signer returns a function that signs requests for API Gateway, or does nothing unless
-// signs is set:
+// signer returns a function that signs requests for API Gateway, nil unless signs is
+// set:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-use-postman-to-call-api.html
-func signer(ctx context.Context, endpoint *url.URL, signs bool) (signFunc, error) {
+func signer(ctx context.Context, endpoint *url.URL, signs bool) (func(context.Context, *http.Request, []byte) error, error) {
 	if !signs {
-		return func(context.Context, *http.Request, []byte) error { return nil }, nil
+		return nil, nil
 	}
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -248,6 +232,16 @@ func printRaw(w io.Writer, body []byte) error {
 	if json.Indent(&indented, body, "", "  ") == nil {
 		body = indented.Bytes()
 	}
-	_, err := fmt.Fprintf(w, "%s\n", bytes.TrimSpace(body))
+	_, err := fmt.Fprintln(w, terminal.EscapeLines(string(bytes.TrimSpace(body))))
 	return err
+}
+
+// shown returns a text that others wrote, such as an error that quotes an answer, as it
+// may be printed to w.
+func (c *cli) shown(w io.Writer, text string) string {
+	text = terminal.EscapeLines(text)
+	if isTerminal(w) {
+		return terminal.IsolateQuoted(text)
+	}
+	return text
 }

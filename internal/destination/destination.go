@@ -3,7 +3,9 @@
 package destination
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -140,4 +142,19 @@ type Proposal struct {
 	Name      Name
 	Latitude  Latitude
 	Longitude Longitude
+}
+
+// JSON returns the body that proposes p, in its one form: without white space, in this
+// order of members, and with no character escaped but " and \. Idempotency keys are
+// derived from it, so it must never change.
+func (p Proposal) JSON() []byte {
+	name := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(p.Name.text) // a name has no other character that needs it
+	number := func(degrees float64) []byte {
+		text, err := json.Marshal(degrees)
+		if err != nil {
+			panic(err) // an angle is finite
+		}
+		return text
+	}
+	return fmt.Appendf(nil, `{"name":"%s","geolocation":{"latitude":%s,"longitude":%s}}`, name, number(p.Latitude.degrees), number(p.Longitude.degrees))
 }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-lambda-go/events"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"visitplannr/internal/contract"
@@ -30,6 +32,28 @@ func Leaf[T any](r *Request, pointer string, parse func(string) (T, error)) T {
 		return zero
 	}
 	return value
+}
+
+// ParseBody reads a body as the endpoint's handler does, with the operation's Decode. Its
+// error says why the handler would refuse it.
+func ParseBody[C any](endpoint contract.Endpoint, body []byte, decode func(*Request) C) (C, error) {
+	r := &Request{endpoint: endpoint, event: events.APIGatewayProxyRequest{Body: string(body)}, values: http.Header{}}
+	if err := r.read(); err != nil {
+		var none C
+		return none, err
+	}
+	command := decode(r)
+	return command, r.finish(leavesOf(endpoint))
+}
+
+// leavesOf returns the pointers of the leaves of an endpoint's body.
+func leavesOf(endpoint contract.Endpoint) (leaves []string) {
+	if endpoint.Body != nil {
+		for pointer := range endpoint.Body.Leaves() {
+			leaves = append(leaves, pointer)
+		}
+	}
+	return leaves
 }
 
 // finish returns why the request must not be carried out: a *refusal that lists all

@@ -84,12 +84,7 @@ func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) 
 		cfg.Now = time.Now
 	}
 	output := &lineWriter{w: cfg.Output}
-	var leaves []string // of the body's schema, which no request changes
-	if endpoint.Body != nil {
-		for pointer := range endpoint.Body.Leaves() {
-			leaves = append(leaves, pointer)
-		}
-	}
+	leaves := leavesOf(endpoint) // no request changes them
 	return &Handler{
 		endpoint: endpoint,
 		carryOut: func(ctx context.Context, r *Request) (Answer, time.Duration, error) {

@@ -44,7 +44,9 @@ const (
 var rules = []rule{
 	{packages: "internal/contract"},
 	{packages: "internal/eventstore", others: []string{uuid}},
+	{packages: "internal/client", own: []string{"internal/contract"}},
 	{packages: "internal/decimal"},
+	{packages: "internal/terminal"},
 	{packages: "internal/destination", own: []string{"internal/contract", "internal/decimal", "internal/eventstore"}, others: []string{uuid}},
 	{packages: "internal/eventstore/dynamo", own: []string{"internal/eventstore"}, others: []string{sdk, smithy}},
 	{packages: "internal/httpapi", own: []string{"internal/contract", "internal/eventstore"}, others: []string{lambdaGo + "events", lambdaGo + "lambdacontext", uuid, jsontext}},
@@ -65,7 +67,7 @@ var rules = []rule{
 	{packages: "bench/*", others: []string{lambdaGo}},
 
 	// What stands in for AWS knows the API's words and AWS's, never the domain.
-	{packages: "internal/local/console", own: []string{"internal/contract", "internal/eventstore"}, others: []string{uuid}}, // it shows events
+	{packages: "internal/local/console", own: []string{"internal/contract", "internal/eventstore", "internal/terminal"}, others: []string{uuid}}, // it shows events
 	{packages: "internal/local/*", own: []string{"internal/contract", "internal/decimal"}, others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "internal/**", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
 }

@@ -31,6 +31,12 @@ func New(proposer *destination.Proposer, cfg httpapi.Config) *httpapi.Handler {
 	}, cfg)
 }
 
+// Parse returns the proposal in a body, or why POST /destination would refuse it.
+func Parse(body []byte) (destination.Proposal, error) {
+	command, err := httpapi.ParseBody(contract.ProposeDestination, body, decode)
+	return command.Proposal, err
+}
+
 func decode(r *httpapi.Request) destination.Command {
 	return destination.Command{
 		Proposal: destination.Proposal{
