@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -169,6 +171,85 @@ func TestProposalsAreSentAndShown(t *testing.T) {
 	} {
 		if got := visitplannr(t.Context(), environment, c.args...); got.code != c.code || !strings.Contains(got.stderr, c.want) {
 			t.Errorf("%s gave %+v, want exit code %d and %q", outcome, got, c.code, c.want)
+		}
+	}
+}
+
+// tableOf is an engine whose table holds these items, in DynamoDB's JSON.
+func tableOf(t *testing.T, items ...string) map[string]string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		fmt.Fprintf(w, `{"Items":[%s],"Count":%d,"ScannedCount":%[2]d}`, strings.Join(items, ","), len(items))
+	}))
+	t.Cleanup(server.Close)
+	return map[string]string{dynamo.EnvEndpoint: server.URL}
+}
+
+// itemOf is a stored event.
+func itemOf(id, eventType, name string) string {
+	return fmt.Sprintf(`{"StreamName":{"S":"destination-%s"},"EventId":{"S":%[1]q},"EventType":{"S":%s},"SchemaVersion":{"N":"1"},`+
+		`"Timestamp":{"S":"2026-11-23T09:00:00.000Z"},"CorrelationId":{"S":%[1]q},"CausationId":{"S":"x"},"Data":{"M":{"name":{"S":%[3]s}}}}`, id, eventType, name)
+}
+
+func TestStoredTextIsShownWithItsEscapes(t *testing.T) {
+	t.Parallel()
+	const id = "01a20853-7103-7f3a-a566-15258458ad7e"
+	table := tableOf(t, itemOf(id, `"\u001b[2J\nforged\u202e"`, `"\u009b31mש\u2028\u2069"`))
+	for _, command := range [][]string{{"events"}, {"stream", "destination-" + id}} {
+		got := visitplannr(t.Context(), table, command...).mustSucceed(t).stdout
+		want := `2026-11-23T09:00:00.000Z  destination-` + id + `  \u001b[2J\u000aforged\u202e  {"name":"\u009b31mש\u2028\u2069"}` + "\n"
+		if got != want {
+			t.Errorf("%v: got %+q, want %+q", command, got, want)
+		}
+	}
+	got := visitplannr(t.Context(), table, "events", "-json").mustSucceed(t).stdout
+	event := decode[struct {
+		EventType string
+		Data      struct{ Name string }
+	}](t, got)
+	if event.EventType != "\x1b[2J\nforged\u202e" || event.Data.Name != "\u009b31mש\u2028\u2069" || strings.ContainsAny(got, "\u009b\u202e\u2028\u2068\u2069") {
+		t.Errorf("-json: got %+q, want the same values, escaped", got)
+	}
+}
+
+func TestItemsThatAreNoEventsDoNotHideTheOthers(t *testing.T) {
+	t.Parallel()
+	const first, last = "01a20853-7103-7f3a-a566-15258458ad7e", "01a20853-7103-7f3a-a566-15258458ad7f"
+	table := tableOf(t, itemOf(last, `"x"`, `"B"`), `{"StreamName":{"S":"\u001b"},"EventId":{"N":"1"}}`, itemOf("not-a-uuid", `"x"`, `"C"`), itemOf(first, `"x"`, `"A"`))
+	for _, command := range [][]string{{"events"}, {"events", "-json"}} {
+		got := visitplannr(t.Context(), table, command...)
+		if a, b := strings.Index(got.stdout, first), strings.Index(got.stdout, last); got.code != 1 || a < 0 || b < a {
+			t.Errorf("%v: got %+v, want both events in order and exit code 1", command, got)
+		}
+		for _, want := range []string{"left out: 2", `stored item "\x1b"/""`, `stored item "destination-not-a-uuid"/"not-a-uuid": `} {
+			if !strings.Contains(got.stderr, want) {
+				t.Errorf("%v: got %q, want %s", command, got.stderr, want)
+			}
+		}
+	}
+	if got := visitplannr(t.Context(), tableOf(t, "{}"), "stream", "destination-"+first); got.code != 1 || !strings.Contains(got.stderr, "left out: 1") {
+		t.Errorf("got %+v, want what was left out", got)
+	}
+}
+
+// Many events may have one millisecond. Their ids, not the order of a scan, say which
+// came first.
+func TestEventsOfABurstAreInOrder(t *testing.T) {
+	t.Parallel()
+	items, ids := []string{}, []string{}
+	for range 3000 {
+		id, err := eventstore.NewID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, items = append(ids, id.String()), append(items, itemOf(id.String(), `"x"`, `"A"`))
+	}
+	rand.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+	lines := strings.Split(visitplannr(t.Context(), tableOf(t, items...), "events").mustSucceed(t).stdout, "\n")
+	for i, id := range ids {
+		if !strings.Contains(lines[i], id) {
+			t.Fatalf("line %d is %q, want event %s", i, lines[i], id)
 		}
 	}
 }

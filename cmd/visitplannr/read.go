@@ -9,12 +9,14 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/terminal"
 )
 
 const aboutStream = `Prints the events of one stream, in order. NAME is a stream's name, such as
@@ -28,7 +30,8 @@ the environment, if set:
   AWS_REGION=eu-west-1 visitplannr stream -stack visitplannr-dev NAME`
 
 const aboutEvents = `Prints every event of the table, oldest first. It reads the whole table, which costs
-read capacity on a deployed one.
+read capacity on a deployed one. An item that is no event is reported and left out; the
+exit code is then 1.
 
 It reads the table of 'visitplannr local', unless -stack names a deployed stack or
 AWS_ENDPOINT_URL_DYNAMODB names another engine.`
@@ -86,14 +89,14 @@ func runStream(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	found, err := collect(store.Stream(ctx, name))
+	found, malformed, err := collect(store.Stream(ctx, name))
 	if err != nil {
 		return readError(err, f.table, endpoint)
 	}
-	if len(found) == 0 {
+	if len(found) == 0 && malformed == nil {
 		return fmt.Errorf("there is no stream %s in table %s at %s", name, f.table, endpoint)
 	}
-	return c.printEvents(found, f.json)
+	return errors.Join(c.printEvents(found, f.json), leftOut(malformed))
 }
 
 func runEvents(ctx context.Context, c *cli, args []string) error {
@@ -118,24 +121,31 @@ func runEvents(ctx context.Context, c *cli, args []string) error {
 	}
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	printed := map[eventstore.ID]bool{}
+	printed := map[string]bool{} // ids of events, and what was said of other items
 	for {
-		found, err := collect(store.All(ctx))
+		found, malformed, err := collect(store.All(ctx))
 		if err != nil && ctx.Err() != nil && follow {
 			return nil
 		}
 		if err != nil {
 			return readError(err, f.table, endpoint)
 		}
-		found = slices.DeleteFunc(found, func(e eventstore.Event) bool { return printed[e.ID] })
+		slices.SortFunc(found, eventstore.Compare)
+		found = slices.DeleteFunc(found, func(e eventstore.Event) bool { return printed[e.ID.String()] })
 		if err := c.printEvents(found, f.json); err != nil {
 			return err
 		}
 		if !follow {
-			return nil
+			return leftOut(malformed)
 		}
 		for _, event := range found {
-			printed[event.ID] = true
+			printed[event.ID.String()] = true
+		}
+		for _, err := range malformed {
+			if !printed[err.Error()] {
+				fmt.Fprintf(c.stderr, "left out: %s\n", c.shown(c.stderr, err.Error()))
+			}
+			printed[err.Error()] = true
 		}
 		select {
 		case <-ctx.Done():
@@ -145,33 +155,44 @@ func runEvents(ctx context.Context, c *cli, args []string) error {
 	}
 }
 
-// collect gathers events, oldest first.
-func collect(events iter.Seq2[eventstore.Event, error]) ([]eventstore.Event, error) {
-	var found []eventstore.Event
+// collect gathers events, and the reasons why other items are none. Its error says why
+// the table could not be read.
+func collect(events iter.Seq2[eventstore.Event, error]) (found []eventstore.Event, malformed []error, err error) {
 	for event, err := range events {
-		if err != nil {
-			return nil, err
+		switch {
+		case errors.Is(err, eventstore.ErrInvalid):
+			malformed = append(malformed, err)
+		case err != nil:
+			return nil, nil, err
+		default:
+			found = append(found, event)
 		}
-		found = append(found, event)
 	}
-	slices.SortStableFunc(found, func(a, b eventstore.Event) int {
-		return cmp.Or(
-			cmp.Compare(a.Timestamp.String(), b.Timestamp.String()),
-			cmp.Compare(a.ID.String(), b.ID.String()),
-		)
-	})
-	return found, nil
+	return found, malformed, nil
+}
+
+// leftOut reports items that were not printed, unless there are none.
+func leftOut(malformed []error) error {
+	if len(malformed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("items that are not events were left out: %d\n%w", len(malformed), errors.Join(malformed...))
 }
 
 func (c *cli) printEvents(events []eventstore.Event, asJSON bool) error {
+	isolate, isolateQuoted := terminal.Isolate, terminal.IsolateQuoted
+	if !isTerminal(c.stdout) {
+		isolate, isolateQuoted = strings.Clone, strings.Clone
+	}
 	for _, event := range events {
-		line := fmt.Sprintf("%s  %s  %s  %s", event.Timestamp, event.StreamName, event.Type, event.Data)
+		line := fmt.Sprintf("%s  %s  %s  %s", event.Timestamp, event.StreamName,
+			isolate(terminal.Escape(event.Type)), isolateQuoted(terminal.Escape(string(event.Data))))
 		if asJSON {
 			encoded, err := json.Marshal(event)
 			if err != nil {
 				return fmt.Errorf("encode event %s: %w", event.ID, err)
 			}
-			line = string(encoded)
+			line = terminal.Escape(string(encoded))
 		}
 		if _, err := fmt.Fprintln(c.stdout, line); err != nil {
 			return err

@@ -62,7 +62,7 @@ func decode(item map[string]types.AttributeValue) (eventstore.Event, error) {
 		parsed = e.Validate()
 	}
 	if parsed != nil {
-		return eventstore.Event{}, fmt.Errorf("stored item %s/%s: %w",
+		return eventstore.Event{}, fmt.Errorf("stored item %q/%q: %w",
 			d.text(eventstore.AttrStreamName), d.text(eventstore.AttrEventID), parsed)
 	}
 	return e, nil

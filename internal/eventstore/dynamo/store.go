@@ -86,8 +86,9 @@ func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (
 }
 
 // Stream yields the events of one stream in order, read consistently. A stream
-// that was never opened yields nothing. It stops after the first error, which is
-// one of package eventstore.
+// that was never opened yields nothing. An item that is no event yields an error that
+// wraps eventstore.ErrInvalid and names it, and reading goes on. Any other error, one of
+// package eventstore, is the last.
 func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
 	return s.events(ctx, "query", func(ctx context.Context) pager {
 		pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
@@ -112,8 +113,7 @@ func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq
 }
 
 // All yields every event of the table in no order. It reads the whole table:
-// for development and repair, not for serving. It stops after the first error,
-// which is one of package eventstore.
+// for development and repair, not for serving. Its errors are those of Stream.
 func (s *Store) All(ctx context.Context) iter.Seq2[eventstore.Event, error] {
 	return s.events(ctx, "scan", func(ctx context.Context) pager {
 		pages := dynamodb.NewScanPaginator(s.client, &dynamodb.ScanInput{
@@ -149,8 +149,7 @@ func (s *Store) events(ctx context.Context, op string, open func(context.Context
 				return
 			}
 			for _, item := range items {
-				event, err := decode(item)
-				if !yield(event, err) || err != nil {
+				if !yield(decode(item)) {
 					return
 				}
 			}

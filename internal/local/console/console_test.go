@@ -475,7 +475,10 @@ func TestTextLogsAreOneLineARequest(t *testing.T) {
 		"a line of the function's own":    {lines(`{"timestamp":"AT","level":"INFO","message":"hello","n":1}`), "12:05:02  INFO   hello  n=1\n"},
 		"what is no JSON, as it is":       {"panic: oh\n\tat x\n", "panic: oh\n\tat x\n"},
 		"what is JSON and no line, as is": {"null\n[1]\n7\n", "null\n[1]\n7\n"},
-		"nothing that moves the terminal": {lines(`{"timestamp":"AT","level":"INFO","message":"\u001b[2Jx\ny"}`), "12:05:02  INFO   \ufffd[2Jx\ufffdy\n"},
+		"nothing that moves the terminal": {
+			lines(`{"timestamp":"AT","level":"INFO","message":"\u001b[2Jx\ny\u202e","stack":"a\n\u001bb"}`) + "no JSON\u009b\n",
+			"12:05:02  INFO   \\u001b[2Jx\\u000ay\\u202e\na\n\\u001bb\nno JSON\\u009b\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,7 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
+
+	"visitplannr/internal/terminal"
 )
 
 // Text returns a writer that makes log lines readable. It turns the JSON lines about a
@@ -40,7 +41,14 @@ func (t *text) Write(lines []byte) (int, error) {
 func (t *text) show(line string) string {
 	var said map[string]any
 	if json.Unmarshal([]byte(line), &said) != nil || said == nil {
-		return line
+		return terminal.EscapeLines(line)
+	}
+	safe := func(value any) string {
+		text := terminal.Escape(fmt.Sprint(value))
+		if terminal.Is(t.out) {
+			return terminal.Isolate(text)
+		}
+		return text
 	}
 	take := func(name string) any {
 		value := said[name]
@@ -49,7 +57,7 @@ func (t *text) show(line string) string {
 	}
 	id, event, stack := "", take("event"), take("stack")
 	if given := take("requestId"); given != nil {
-		id = fmt.Sprint(given)
+		id = safe(given)
 	}
 	unique := id // which a client may have chosen
 	if given := take("extendedRequestId"); given != nil && given != "" {
@@ -59,7 +67,7 @@ func (t *text) show(line string) string {
 		if len(t.routes) >= maxRoutes {
 			clear(t.routes)
 		}
-		t.routes[unique] = fmt.Sprint(event["httpMethod"], " ", event["path"])
+		t.routes[unique] = safe(fmt.Sprint(event["httpMethod"], " ", event["path"]))
 		return ""
 	}
 	if said["_aws"] != nil {
@@ -67,32 +75,22 @@ func (t *text) show(line string) string {
 	}
 	at, _ := time.Parse(time.RFC3339, fmt.Sprint(take("timestamp")))
 	level, message := take("level"), take("message")
-	shown := fmt.Sprintf("%s  %-5v", at.Local().Format(time.TimeOnly), level)
+	shown := fmt.Sprintf("%s  %-5s", at.Local().Format(time.TimeOnly), safe(level))
 	if status := take("status"); status != nil {
-		shown += fmt.Sprintf("  %v  %-18s  %-36s", status, t.routes[unique], id)
+		shown += fmt.Sprintf("  %s  %-18s  %-36s", safe(status), t.routes[unique], id)
 		delete(t.routes, unique)
 		if took, ok := take("durationMs").(float64); ok {
 			shown += fmt.Sprintf("  %.1f ms", took)
 		}
 		delete(said, "correlationId") // the stream's name contains it
 	}
-	shown += fmt.Sprintf("  %v", message)
+	shown += "  " + safe(message)
 	for _, name := range slices.Sorted(maps.Keys(said)) {
-		shown += fmt.Sprintf("  %s=%v", name, said[name])
+		shown += fmt.Sprintf("  %s=%s", safe(name), safe(said[name]))
 	}
-	shown = printable(shown) + "\n"
+	shown += "\n"
 	if stack != nil {
-		shown += fmt.Sprintln(stack)
+		shown += terminal.EscapeLines(fmt.Sprintln(stack))
 	}
 	return shown
-}
-
-// printable removes control characters, so that a request cannot control the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }
