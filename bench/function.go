@@ -7,8 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -26,57 +26,22 @@ import (
 	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/local/lambda"
+	"visitplannr/internal/settings"
 )
 
 const (
 	functionName = "propose-destination"
 	tableName    = "events"
-	memoryMB     = 512 // as in prod
+	memoryMB     = 512 // what the function is told, as in prod; nothing enforces it
 )
 
-var functionCommand = command{
-	name: "function",
-	about: `Builds functions/propose-destination and a function that does nothing (bench/floor)
-with the flags of the deployed one, for this machine, and runs them as processes
-behind the project's Lambda Runtime API with the environment that the stack sets.
-Processes of all variants alternate, in an order that chance decides, so a noisy
-machine disturbs them alike. The store is the embedded engine, in the process of the
-benchmark, or the engine at AWS_ENDPOINT_URL_DYNAMODB (http, this machine). Each
-figure is the median over the processes:
+// bench is where the benchmark runs, and what it measures.
+type bench struct {
+	root     string    // of the module
+	dir      string    // for builds, removed at the end
+	out      io.Writer // for the table
+	progress io.Writer // reports progress
 
-  init       from the start of the process to its first call for an invocation
-  first      its first invocation: what a cold start adds to an answer, with init
-  warm       the invocations after it: of each process its p50 and p99
-  CPU        of the function's process, user and kernel: in init, and per warm request
-  faults     pages of memory that it touched for the first time: a good part of the
-             cost of init on a virtual machine, and steadier than any clock
-  peak       most memory resident
-  zip        of the arm64 build that is deployed
-
-With "TLS" the engine stands behind a TLS proxy, and the function trusts this
-machine's certificates and the proxy's.
-
--also and -against show what a setting or a change buys. Both may be repeated:
--also GOMAXPROCS=2 -also GOGC=100,GOMEMLIMIT=off, and -against ../main, the same
-function built from another checkout.`,
-	flags: func(set *flag.FlagSet) func(context.Context, *bench) error {
-		var o functionOptions
-		set.IntVar(&o.processes, "processes", 31, "`number` of processes of each variant")
-		set.IntVar(&o.requests, "requests", 1000, "`number` of warm requests to each process")
-		set.Func("also", "also measure, over TLS, with `KEY=value[,KEY=value]` changed",
-			func(changes string) error { o.also = append(o.also, changes); return nil })
-		set.Func("against", "also measure the function of the checkout in `directory`",
-			func(dir string) error { o.against = append(o.against, dir); return nil })
-		return func(ctx context.Context, b *bench) error {
-			if o.processes < 1 || o.requests < 1 {
-				return errors.New("-processes and -requests must be at least 1")
-			}
-			return measureFunction(ctx, b, o)
-		}
-	},
-}
-
-type functionOptions struct {
 	processes, requests int
 	also, against       []string // changes of the environment; checkouts
 }
@@ -84,7 +49,7 @@ type functionOptions struct {
 // functionFigures are the figures that sampleProcess returns and the table shows, in
 // this order.
 var functionFigures = []string{
-	"init, ms", "CPU of init, ms", "page faults of init", "first invocation, ms", "warm p50, ms", "warm p99, ms",
+	"init, ms", "CPU of init, ms", "page faults of init", "first invocation, ms", "init and first, ms", "CPU of both, ms", "warm p50, ms", "warm p99, ms",
 	"CPU a request, us", "page faults a request", "peak memory, MiB", "zip for arm64, MB",
 }
 
@@ -104,7 +69,7 @@ type usage struct {
 	peakMiB float64       // most memory resident
 }
 
-func measureFunction(ctx context.Context, b *bench, o functionOptions) (err error) {
+func (b *bench) measure(ctx context.Context) (err error) {
 	engine, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
 	if err != nil {
 		return err
@@ -125,9 +90,12 @@ func measureFunction(ctx context.Context, b *bench, o functionOptions) (err erro
 	defer func() { err = errors.Join(err, proxy.Close()) }()
 
 	// If a name occurs twice, the last one counts.
-	plain := slices.Concat(databaseAt(endpoint), gobuild.Environment(memoryMB), []string{contract.EnvEventsTable + "=" + tableName})
+	plain := databaseAt(endpoint)
+	for name, value := range (settings.Config{}).Environment(contract.ProposeDestination, tableName) {
+		plain = append(plain, name+"="+value)
+	}
 	secure := slices.Concat(plain, databaseAt("https://"+proxy.Addr().String()), []string{"SSL_CERT_FILE=" + proxy.roots})
-	variants, err := b.variants(ctx, o, plain, secure)
+	variants, err := b.variants(ctx, plain, secure)
 	if err != nil {
 		return err
 	}
@@ -135,11 +103,11 @@ func measureFunction(ctx context.Context, b *bench, o functionOptions) (err erro
 	if err != nil {
 		return err
 	}
-	for i := range o.processes {
-		fmt.Fprintf(b.progress, "\rprocess %d of %d", i+1, o.processes)
+	for i := range b.processes {
+		fmt.Fprintf(b.progress, "\rprocess %d of %d", i+1, b.processes)
 		for _, j := range rand.Perm(len(variants)) { // so that a variant does not always follow the same other
 			v := variants[j]
-			figures, err := sampleProcess(ctx, v, event, o)
+			figures, err := sampleProcess(ctx, v, event, b.requests)
 			if err != nil {
 				return fmt.Errorf("%s: %w", v.name, err)
 			}
@@ -152,13 +120,13 @@ func measureFunction(ctx context.Context, b *bench, o functionOptions) (err erro
 
 	b.printMachine(ctx)
 	fmt.Fprintf(b.out, "Engine at %s; %d processes of each, %d warm requests to each.\n\n",
-		endpoint, o.processes, o.requests)
+		endpoint, b.processes, b.requests)
 	functionTable(variants).print(b.out)
 	return nil
 }
 
 // variants builds the variants to measure; the first is the floor.
-func (b *bench) variants(ctx context.Context, o functionOptions, plain, secure []string) (all []*variant, err error) {
+func (b *bench) variants(ctx context.Context, plain, secure []string) (all []*variant, err error) {
 	add := func(name string, v variant, env []string) {
 		v.name, v.env, v.samples = name, env, make([][]float64, len(functionFigures))
 		all = append(all, &v)
@@ -168,7 +136,7 @@ func (b *bench) variants(ctx context.Context, o functionOptions, plain, secure [
 		return nil, err
 	}
 	add("floor", floor, plain)
-	for i, root := range append([]string{b.root}, o.against...) {
+	for i, root := range append([]string{b.root}, b.against...) {
 		built, err := b.buildFunction(ctx, root, gobuild.FunctionPackage(functionName))
 		if err != nil {
 			return nil, err
@@ -180,7 +148,7 @@ func (b *bench) variants(ctx context.Context, o functionOptions, plain, secure [
 		}
 		add("function", built, plain)
 		add("TLS", built, secure)
-		for _, changes := range o.also {
+		for _, changes := range b.also {
 			add("TLS, "+changes, built, slices.Concat(secure, strings.Split(changes, ",")))
 		}
 	}
@@ -195,11 +163,11 @@ func (b *bench) buildFunction(ctx context.Context, root, pkg string) (built vari
 	if err != nil {
 		return built, err
 	}
-	built.bootstrap = filepath.Join(dir, gobuild.Bootstrap)
+	built.bootstrap = filepath.Join(dir, gobuild.Executable)
 	if err := gobuild.Package(ctx, root, pkg, built.bootstrap, gobuild.Host()); err != nil {
 		return built, err
 	}
-	deployed := filepath.Join(dir, "lambda", gobuild.Bootstrap)
+	deployed := filepath.Join(dir, "lambda", gobuild.Executable)
 	if err := gobuild.Package(ctx, root, pkg, deployed, gobuild.Lambda); err != nil {
 		return built, err
 	}
@@ -221,7 +189,7 @@ func proxyEvent() ([]byte, error) {
 
 // sampleProcess starts one process of v, sends it requests, ends it, and returns
 // its functionFigures.
-func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOptions) (figures []float64, err error) {
+func sampleProcess(ctx context.Context, v *variant, event []byte, requests int) (figures []float64, err error) {
 	runtime, err := lambda.New(lambda.Config{
 		Bootstrap: v.bootstrap, Env: v.env, Concurrency: 1, FunctionName: functionName, MemoryMB: memoryMB,
 	})
@@ -251,7 +219,7 @@ func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOpti
 	if err != nil {
 		return nil, err
 	}
-	warm, err := timeRequests(ctx, runtime, event, o.requests)
+	warm, err := timeRequests(ctx, runtime, event, requests)
 	if err != nil {
 		return nil, err
 	}
@@ -259,10 +227,9 @@ func sampleProcess(ctx context.Context, v *variant, event []byte, o functionOpti
 	if err != nil {
 		return nil, err
 	}
-	requests := float64(o.requests)
 	return []float64{
-		milliseconds(ready), milliseconds(init.cpu), float64(init.faults), first[0], quantile(warm, 0.50), quantile(warm, 0.99),
-		1000 * milliseconds(after.cpu-before.cpu) / requests, float64(after.faults-before.faults) / requests, after.peakMiB, v.zipMB,
+		milliseconds(ready), milliseconds(init.cpu), float64(init.faults), first[0], milliseconds(ready) + first[0], milliseconds(before.cpu), quantile(warm, 0.50), quantile(warm, 0.99),
+		1000 * milliseconds(after.cpu-before.cpu) / float64(requests), float64(after.faults-before.faults) / float64(requests), after.peakMiB, v.zipMB,
 	}, nil
 }
 

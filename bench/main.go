@@ -1,9 +1,9 @@
-// Command bench measures what a release of visitplannr is judged by: the function, the
-// local API and the developer's loop. Where there is a floor, the least that is
-// possible, both are measured in turns in the same run, because machines are noisy and
-// ratios can be compared better than milliseconds.
+// Command bench measures the function, beside the least that is possible: a function
+// that does nothing. Both are measured in turns in the same run, because machines are
+// noisy and ratios can be compared better than milliseconds.
 //
-// No test depends on a figure. docs/performance.md records the figures of one run.
+// No test depends on a figure. docs/performance.md records the figures of one run, and
+// names other tools for what else is worth measuring.
 package main
 
 import (
@@ -17,7 +17,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,33 +24,36 @@ import (
 	"visitplannr/internal/gobuild"
 )
 
-const about = `bench measures visitplannr on this machine and prints tables in Markdown.
+const about = `bench measures the function on this machine and prints a table in Markdown.
 
-Usage: go run ./bench [COMMAND] [flags]
+Usage: go run ./bench [flags]
 
-  function  the built function behind the Runtime API, beside one that does nothing
-            (runs when no command is given)
-  local     'visitplannr local' under load, every answer checked
-  loop      what a developer waits for: build, tests, synthesis
+It builds functions/propose-destination and a function that does nothing (bench/floor)
+with the flags of the deployed one, for this machine, and runs them as processes
+behind the project's Lambda Runtime API with the environment that the stack sets.
+Processes of all variants alternate, in an order that chance decides, so a noisy
+machine disturbs them alike. The store is the embedded engine, in the process of the
+benchmark, or the engine at AWS_ENDPOINT_URL_DYNAMODB (http, this machine). Each
+figure is the median over the processes:
 
-'go run ./bench COMMAND -h' says what each figure is.
+  init       from the start of the process to its first call for an invocation
+  first      its first invocation
+  both       init and first: what a cold start adds to an answer
+  warm       the invocations after it: of each process its p50 and p99
+  CPU        of the function's process, user and kernel: in init, in both, and per warm request
+  faults     pages of memory that it touched for the first time: a good part of the
+             cost of init on a virtual machine, and steadier than any clock
+  peak       most memory resident
+  zip        of the arm64 build that is deployed
+
+With "TLS" the engine stands behind a TLS proxy, and the function trusts this
+machine's certificates and the proxy's.
+
+-also and -against show what a setting or a change buys. Both may be repeated:
+-also GOMAXPROCS=2 -also GOGC=400,GOMEMLIMIT=409MiB, and -against ../main, the same
+function built from another checkout.
+
 `
-
-// command is one benchmark. flags declares its flags and returns what to run when
-// they are parsed.
-type command struct {
-	name  string
-	about string
-	flags func(*flag.FlagSet) func(context.Context, *bench) error
-}
-
-// bench is where a benchmark runs.
-type bench struct {
-	root     string    // of the module
-	dir      string    // for builds, removed at the end
-	out      io.Writer // for the tables
-	progress io.Writer // reports progress
-}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -63,29 +65,28 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	chosen, commands := functionCommand, []command{functionCommand, localCommand, loopCommand}
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
-		i := slices.IndexFunc(commands, func(c command) bool { return c.name == args[0] })
-		if i < 0 {
-			return fmt.Errorf("there is no benchmark %q; run 'go run ./bench -h'", args[0])
-		}
-		chosen, args = commands[i], args[1:]
-	}
-	set := flag.NewFlagSet(chosen.name, flag.ContinueOnError)
+	b := &bench{out: stdout, progress: stderr}
+	set := flag.NewFlagSet("bench", flag.ContinueOnError)
 	set.SetOutput(stdout)
 	set.Usage = func() {
-		fmt.Fprintf(stdout, "%s\nUsage: go run ./bench %s [flags]\n\n%s\n\n", about, chosen.name, chosen.about)
+		fmt.Fprint(stdout, about)
 		set.PrintDefaults()
 	}
-	measure := chosen.flags(set)
+	set.IntVar(&b.processes, "processes", 31, "`number` of processes of each variant")
+	set.IntVar(&b.requests, "requests", 1000, "`number` of warm requests to each process")
+	set.Func("also", "also measure, over TLS, with `KEY=value[,KEY=value]` changed",
+		func(changes string) error { b.also = append(b.also, changes); return nil })
+	set.Func("against", "also measure the function of the checkout in `directory`",
+		func(dir string) error { b.against = append(b.against, dir); return nil })
 	if err := set.Parse(args); err != nil {
 		return err
 	}
-	if set.NArg() > 0 {
-		return fmt.Errorf("%s takes no arguments, got %q; run 'go run ./bench %s -h'", chosen.name, set.Args(), chosen.name)
+	switch {
+	case set.NArg() > 0:
+		return fmt.Errorf("it takes no arguments, got %q; run 'go run ./bench -h'", set.Args())
+	case b.processes < 1 || b.requests < 1:
+		return errors.New("-processes and -requests must be at least 1")
 	}
-
-	b := &bench{out: stdout, progress: stderr}
 	if b.root, err = gobuild.ModuleRoot("."); err != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("directory for builds: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
-	return measure(ctx, b)
+	return b.measure(ctx)
 }
 
 // printMachine says where and when the figures were taken. Figures to quote want a

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -40,11 +39,4 @@ func usageOf(pid int) (u usage, err error) {
 	}
 	u.peakMiB /= 1024
 	return u, nil
-}
-
-// peakOf returns the peak resident memory, in MiB, of the largest process among an
-// ended one and those that it waited for.
-func peakOf(ended *os.ProcessState) float64 {
-	used, _ := ended.SysUsage().(*syscall.Rusage) // as os says of Unix
-	return float64(used.Maxrss) / 1024            // KiB, getrusage(2)
 }

@@ -44,8 +44,12 @@ func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, ass
 		Resources: &[]*string{logs.LogGroupArn()},
 	}))
 	if e.UsesTable() {
+		var actions []string
+		for _, action := range e.TableActions {
+			actions = append(actions, "dynamodb:"+action)
+		}
 		role.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-			Actions:   jsii.Strings(e.TableActions...),
+			Actions:   jsii.Strings(actions...),
 			Resources: &[]*string{table.TableArn()},
 		}))
 	}
@@ -57,10 +61,10 @@ func newFunction(stack awscdk.Stack, c settings.Config, e contract.Endpoint, ass
 		Description:   jsii.String("visitplannr " + string(c.Stage) + ": " + name),
 		Runtime:       awslambda.Runtime_PROVIDED_AL2023(),
 		Architecture:  architecture(c.Architecture),
-		Handler:       jsii.String(gobuild.Bootstrap),
+		Handler:       jsii.String(gobuild.Executable),
 		Code:          awslambda.Code_FromAsset(jsii.String(asset), nil),
 		Role:          role,
-		Timeout:       awscdk.Duration_Millis(jsii.Number(gobuild.FunctionTimeout.Milliseconds())),
+		Timeout:       awscdk.Duration_Millis(jsii.Number(settings.FunctionTimeout.Milliseconds())),
 		MemorySize:    jsii.Number(c.MemoryMiB),
 		Tracing:       awslambda.Tracing_ACTIVE,
 		LogGroup:      logs,

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/gobuild"
 	"visitplannr/internal/settings"
 )
 
@@ -124,7 +123,7 @@ func (m *monitoring) watchFunction(f function, e contract.Endpoint) []awscloudwa
 			advice: "The function crashed or timed out, which no request should cause: read the stack trace in its log, and roll back if the version is new."},
 		alarm{heading: "function-throttles", name: name("throttles"), metric: f.lambda.MetricThrottles(minutely("Sum")), threshold: 1, minutes: 2,
 			advice: "Lambda refuses to start the function: raise its reserved concurrency, or the account's limit."},
-		alarm{heading: "function-duration", name: name("duration"), metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: 0.8 * float64(gobuild.FunctionTimeout.Milliseconds()), minutes: 2,
+		alarm{heading: "function-duration", name: name("duration"), metric: f.lambda.MetricDuration(minutely("Maximum")), threshold: 0.8 * float64(settings.FunctionTimeout.Milliseconds()), minutes: 2,
 			advice: "Requests take nearly as long as the function's timeout: look for a slow table in the traces."})
 	m.showFunction(f, e)
 	return slices.Concat(m.ofAPI, own)
@@ -140,8 +139,7 @@ func (m *monitoring) watchTable(table awsdynamodb.ITable, endpoints []contract.E
 	// System errors are counted per operation, so watch the operations in use.
 	var watched []string
 	for _, e := range endpoints {
-		for _, action := range e.TableActions {
-			operation := strings.TrimPrefix(action, "dynamodb:")
+		for _, operation := range e.TableActions {
 			if slices.Contains(watched, operation) {
 				continue
 			}

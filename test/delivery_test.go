@@ -74,7 +74,7 @@ func synthWithCode(t *testing.T, s given, code string) template {
 	assets := stacks.Assets{}
 	for _, e := range exemplar {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, gobuild.Bootstrap), []byte(code), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, gobuild.Executable), []byte(code), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		assets[e.Function] = dir

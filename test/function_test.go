@@ -28,7 +28,7 @@ func TestFunction(t *testing.T) {
 		table, _ := tpl.only(t, "AWS::DynamoDB::Table")
 		_, f := tpl.only(t, "AWS::Lambda::Function")
 		want(t, "environment", at(f.Properties, "Environment.Variables"), fmt.Sprintf(
-			`{"%s":{"Ref":"%s"},"GOGC":"400","GOMAXPROCS":"1","GOMEMLIMIT":"409MiB"}`, contract.EnvEventsTable, table))
+			`{"%s":{"Ref":"%s"},"GOMAXPROCS":"1"}`, contract.EnvEventsTable, table))
 		want(t, "MemorySize", f.Properties["MemorySize"], "512")
 	})
 

@@ -98,9 +98,9 @@ func privilegesOfTheFunctions(t *testing.T, tpl template, endpoints []contract.E
 				`{"Action":["xray:PutTelemetryRecords","xray:PutTraceSegments"],"Effect":"Allow","Resource":"*"}`},
 		}...)
 		if e.UsesTable() {
-			actions := compact(t, e.TableActions)
-			if len(e.TableActions) == 1 {
-				actions = compact(t, e.TableActions[0])
+			actions := `"dynamodb:` + strings.Join(e.TableActions, `","dynamodb:`) + `"`
+			if len(e.TableActions) > 1 {
+				actions = "[" + actions + "]"
 			}
 			all = append(all, [2]string{policy, fmt.Sprintf(`{"Action":%s,"Effect":"Allow","Resource":{"Fn::GetAtt":["%s","Arn"]}}`, actions, table)})
 		}

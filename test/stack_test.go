@@ -39,7 +39,7 @@ func TestStack(t *testing.T) {
 			t.Fatal(err)
 		}
 		refused := at(tpl.Rules["CheckBootstrapVersion"].Assertions, "0.Assert.Fn::Not.0.Fn::Contains.0").([]any)
-		want(t, "versions that are too old", len(refused)+1, fmt.Sprint(settings.BootstrapVersion))
+		want(t, "versions that are too old", len(refused)+1, fmt.Sprint(settings.CDKBootstrapVersion))
 	})
 
 	t.Run("is made from the list of endpoints", func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestStack(t *testing.T) {
 		defer synthesis.Unlock()
 		app, c := newApp(t, given{"stage": "prod"})
 		endpoints := append(slices.Clone(exemplar),
-			contract.Endpoint{Function: "test-stream", Method: "GET", Path: "/test-streams/{name}", TableActions: []string{"dynamodb:Query"}},
+			contract.Endpoint{Function: "test-stream", Method: "GET", Path: "/test-streams/{name}", TableActions: []string{"Query"}},
 			contract.Endpoint{Function: "test-plain", Method: "GET", Path: "/test-plain"}, // no body, no table
 		)
 		stacks.NewStack(app, c, endpoints, standIns(t, endpoints))

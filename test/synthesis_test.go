@@ -119,8 +119,8 @@ func wantFunction(t *testing.T, asset string, want elf.Machine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 1 || entries[0].Name() != gobuild.Bootstrap {
-		t.Fatalf("got %v, want only %s", entries, gobuild.Bootstrap)
+	if len(entries) != 1 || entries[0].Name() != gobuild.Executable {
+		t.Fatalf("got %v, want only %s", entries, gobuild.Executable)
 	}
 	info, err := entries[0].Info()
 	if err != nil {
@@ -129,7 +129,7 @@ func wantFunction(t *testing.T, asset string, want elf.Machine) {
 	if got := info.Mode().Perm(); got != 0o755 {
 		t.Errorf("the binary has mode %o, want 755: Lambda's user is not its owner", got)
 	}
-	binary, err := elf.Open(filepath.Join(asset, gobuild.Bootstrap))
+	binary, err := elf.Open(filepath.Join(asset, gobuild.Executable))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -177,7 +177,7 @@ func standIns(t *testing.T, endpoints []contract.Endpoint) stacks.Assets {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, gobuild.Bootstrap), []byte(e.Function), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, gobuild.Executable), []byte(e.Function), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		assets[e.Function] = dir

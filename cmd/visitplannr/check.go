@@ -139,8 +139,8 @@ func (a account) bootstrap(ctx context.Context, id string) (string, error) {
 		return "", err
 	}
 	var version int
-	if _, err := fmt.Sscan(answer.Parameter.Value, &version); err != nil || version < settings.BootstrapVersion {
-		return "", fmt.Errorf("version %q, want at least %d: %s", answer.Parameter.Value, settings.BootstrapVersion, remedy)
+	if _, err := fmt.Sscan(answer.Parameter.Value, &version); err != nil || version < settings.CDKBootstrapVersion {
+		return "", fmt.Errorf("version %q, want at least %d: %s", answer.Parameter.Value, settings.CDKBootstrapVersion, remedy)
 	}
 	return fmt.Sprintf("version %d", version), nil
 }

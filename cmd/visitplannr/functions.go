@@ -80,7 +80,7 @@ func startFunctions(ctx context.Context, c *cli, db database, o functionOptions)
 		return nil, err
 	}
 	for _, e := range o.endpoints {
-		timeout := gobuild.FunctionTimeout
+		timeout := settings.FunctionTimeout
 		if o.debug {
 			timeout = debugTimeout
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local/dynamodb"
@@ -68,11 +67,9 @@ func startSlice(ctx context.Context, c *cli, engine engineOptions, o functionOpt
 func startEngine(engine engineOptions, o functionOptions) (*dynamodb.Server, error) {
 	grants := map[string]dynamodb.Grant{}
 	for _, e := range o.endpoints {
-		grant := dynamodb.Grant{Role: "arn:aws:sts::000000000000:assumed-role/" + e.Function + "/" + e.Function, Table: o.table}
-		for _, action := range e.TableActions {
-			grant.Actions = append(grant.Actions, strings.TrimPrefix(action, "dynamodb:"))
+		grants[functionKeyID(e.Function)] = dynamodb.Grant{
+			Role: "arn:aws:sts::000000000000:assumed-role/" + e.Function + "/" + e.Function, Table: o.table, Actions: e.TableActions,
 		}
-		grants[functionKeyID(e.Function)] = grant
 	}
 	embedded, err := dynamodb.Start(engine.addr, dynamodb.Options{Path: engine.data, Grants: grants, Around: func(handler http.Handler) http.Handler {
 		return o.page.OnlyHere(engine.addr, o.page.Engine(handler))

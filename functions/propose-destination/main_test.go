@@ -9,10 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/destination"
-	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/httpapi"
 	"visitplannr/internal/local/dynamodb"
 )
 
@@ -135,33 +132,4 @@ func TestBuild(t *testing.T) {
 			}
 		}
 	})
-}
-
-// A rehearsal that ends early would prepare nothing, without any other sign.
-func TestRehearsalGoesThroughToTheStore(t *testing.T) {
-	t.Parallel()
-	client, err := dynamo.NewClient(getenv(map[string]string{
-		"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local",
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	store := &counting{store: dynamo.New(client, "events").Rehearsal()}
-	rehearse(httpapi.Config{Output: t.Output()}, store)
-	if store.opened != 1 || store.err != nil {
-		t.Errorf("opened %d streams, %v; want 1 and no error", store.opened, store.err)
-	}
-}
-
-// counting is a store that remembers what came of it.
-type counting struct {
-	store  destination.EventStore
-	opened int
-	err    error
-}
-
-func (c *counting) Open(ctx context.Context, opening eventstore.Event) error {
-	c.opened++
-	c.err = c.store.Open(ctx, opening)
-	return c.err
 }

@@ -4,6 +4,8 @@
 // values, so they cannot disagree. The package imports only the standard library.
 package contract
 
+import "fmt"
+
 // Limits of a request.
 const (
 	// BodyMaxBytes bounds the decoded body. The largest valid proposal needs about 2.5
@@ -61,6 +63,16 @@ const (
 	// answers. Empty or unset: none.
 	EnvCORSOrigins = "CORS_ORIGINS"
 )
+
+// EventsTable returns the name of the events table from a function's environment, which
+// getenv reads. It fails if the stack did not set it.
+func EventsTable(getenv func(string) string) (string, error) {
+	table := getenv(EnvEventsTable)
+	if table == "" {
+		return "", fmt.Errorf("%s is not set: the stack sets it to the name of the events table", EnvEventsTable)
+	}
+	return table, nil
+}
 
 // CloudWatch metrics that every function writes and the dashboard shows. Each request
 // counts under exactly one of the first four metrics.

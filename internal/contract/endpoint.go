@@ -25,8 +25,9 @@ type Endpoint struct {
 	// Body is the JSON schema of the request's body; nil: a body is ignored.
 	Body *Schema
 
-	// TableActions are the single IAM actions that the function may use on the events
-	// table. Without any, the function does not get the table's name.
+	// TableActions are the operations of DynamoDB, such as PutItem, that the function may
+	// use on the events table: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+	// Without any, the function does not get the table's name.
 	TableActions []string
 
 	// TakesKey says that HeaderIdempotencyKey makes a request safe to repeat. A key is

@@ -25,8 +25,8 @@ func TestEndpointsAreConsistent(t *testing.T) {
 			t.Errorf("%s says nothing of the JSON that it answers: set Answer", e.Route())
 		}
 		for _, action := range e.TableActions {
-			if name, ok := strings.CutPrefix(action, "dynamodb:"); !ok || name == "" || strings.Contains(name, "*") {
-				t.Errorf("%s may use %q; want single actions of DynamoDB", e.Route(), action)
+			if action == "" || strings.ContainsAny(action, ":*") {
+				t.Errorf("%s may use %q; want the names of single actions of DynamoDB, such as PutItem", e.Route(), action)
 			}
 		}
 		if e.Body == nil {

@@ -12,7 +12,7 @@ var ProposeDestination = Endpoint{
 	Path:         "/destination",
 	Summary:      "Propose a destination: 200 means that the proposal is durably stored, as an event.",
 	Body:         new(proposalSchema()),
-	TableActions: []string{"dynamodb:PutItem"},
+	TableActions: []string{"PutItem"},
 	TakesKey:     true,
 	Text:         StatusOK,
 	Answer:       receiptSchema(),

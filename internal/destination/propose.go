@@ -42,6 +42,12 @@ type Proposer struct {
 	NewID func() (eventstore.ID, error)
 }
 
+// NewProposer returns a Proposer that takes the time from the clock and makes its ids
+// with eventstore.NewID.
+func NewProposer(store EventStore) *Proposer {
+	return &Proposer{Store: store, Now: time.Now, NewID: eventstore.NewID}
+}
+
 // Propose stores the command's event and returns it. If it returns no error, the event
 // is durably stored exactly once.
 //

@@ -32,6 +32,9 @@ func (m *memory) Open(ctx context.Context, opening eventstore.Event) error {
 	if m.fail != nil {
 		return m.fail
 	}
+	if err := opening.Validate(); err != nil { // as every store does
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.events == nil {

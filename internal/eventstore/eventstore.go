@@ -40,7 +40,8 @@ type Event struct {
 // single conditional put creates the stream exactly once, without a second table or a
 // lock.
 //
-// It returns an error that wraps ErrInvalid if a part is missing or malformed.
+// It returns an error that wraps ErrInvalid if category or id cannot name a stream. The
+// store that writes the event validates the rest.
 func Opening(category string, id ID, eventType string, schemaVersion int, at time.Time, causationID string, data json.RawMessage) (Event, error) {
 	stream, err := NewStreamName(category, id)
 	if err != nil {
@@ -56,7 +57,7 @@ func Opening(category string, id ID, eventType string, schemaVersion int, at tim
 		CausationID:   causationID,
 		Data:          data,
 	}
-	return e, e.Validate()
+	return e, nil
 }
 
 // Validate reports the first reason why e cannot be a stored event, wrapping

@@ -57,9 +57,6 @@ func TestOpening(t *testing.T) {
 		"refuses no id": func() (eventstore.Event, error) {
 			return eventstore.Opening("destination", eventstore.ID{}, "proposed", 1, nineOClock, causation, json.RawMessage(brockhole))
 		},
-		"refuses no request id": func() (eventstore.Event, error) {
-			return eventstore.Opening("destination", newID(t), "proposed", 1, nineOClock, "", json.RawMessage(brockhole))
-		},
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			t.Parallel()

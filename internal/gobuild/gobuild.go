@@ -17,9 +17,9 @@ import (
 	"strings"
 )
 
-// Bootstrap is the name of the executable that the provided.al2023 runtime starts
+// Executable is the name of the executable that the provided.al2023 runtime starts
 // (https://docs.aws.amazon.com/lambda/latest/dg/golang-package.html).
-const Bootstrap = "bootstrap"
+const Executable = "bootstrap"
 
 // Target is the machine to build for.
 type Target struct {
@@ -105,7 +105,7 @@ func FunctionPackage(function string) string { return "functions/" + function }
 // Function builds functions/<function> into <dir>/bootstrap and returns that
 // path. Its error is a *CompileError when the sources do not build.
 func Function(ctx context.Context, root, function, dir string, target Target) (string, error) {
-	out := filepath.Join(dir, Bootstrap)
+	out := filepath.Join(dir, Executable)
 	return out, Package(ctx, root, FunctionPackage(function), out, target)
 }
 
@@ -116,7 +116,7 @@ func Function(ctx context.Context, root, function, dir string, target Target) (s
 //
 // Its error is a *CompileError when the sources do not build.
 func Local(ctx context.Context, root, function, dir string, debug bool) (string, error) {
-	out := filepath.Join(dir, Bootstrap)
+	out := filepath.Join(dir, Executable)
 	flags := []string{"-buildvcs=false", "-o", out}
 	if debug {
 		flags = append(flags, "-gcflags=./...=-N -l")

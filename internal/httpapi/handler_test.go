@@ -19,7 +19,7 @@ import (
 // The handler serves any endpoint: these are not in the contract.
 var (
 	showVersion = contract.Endpoint{Function: "show-version", Method: "GET", Path: "/version"}
-	readStream  = contract.Endpoint{Function: "read-stream", Method: "GET", Path: "/streams/{name}", TableActions: []string{"dynamodb:Query"}}
+	readStream  = contract.Endpoint{Function: "read-stream", Method: "GET", Path: "/streams/{name}", TableActions: []string{"Query"}}
 	renameIt    = contract.Endpoint{
 		Function: "rename-it", Method: "POST", Path: "/names",
 		Body: new(contract.Object("A new name.", map[string]contract.Schema{

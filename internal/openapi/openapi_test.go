@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/pb33f/libopenapi/datamodel"
@@ -275,7 +274,7 @@ func call(t *testing.T, body, accept, key string) events.APIGatewayProxyResponse
 	if key != "" {
 		event.Headers[contract.HeaderIdempotencyKey] = key
 	}
-	proposer := &destination.Proposer{Store: accepting{}, Now: time.Now, NewID: eventstore.NewID}
+	proposer := destination.NewProposer(accepting{})
 	response, err := propose.New(proposer, httpapi.Config{Output: io.Discard}).Handle(t.Context(), event)
 	if err != nil {
 		t.Fatal(err)

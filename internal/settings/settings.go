@@ -25,9 +25,9 @@ const (
 // and so are the names derived from it.
 func (s Stage) StackName() string { return "visitplannr-" + string(s) }
 
-// BootstrapVersion is the lowest version of the CDK's bootstrap stack that can deploy a
+// CDKBootstrapVersion is the lowest version of the CDK's bootstrap stack that can deploy a
 // stage: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html
-const BootstrapVersion = 6
+const CDKBootstrapVersion = 6
 
 // Access says who may call the API.
 type Access string

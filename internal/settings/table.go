@@ -66,7 +66,7 @@ var settings = []Setting{
 	choice("architecture", "The processor of a function.",
 		"arm64", "arm64", "no: functions are built for this machine", func(c *Config) *Architecture { return &c.Architecture }, ARM64, X86),
 	whole("memoryMiB", "Memory of a function, in MiB; its share of CPU grows with it.",
-		"256", "512", "tunes the Go runtime in the function; memory is not limited", func(c *Config) *int { return &c.MemoryMiB }, 128, 10_240),
+		"256", "512", "no: a process here has this machine's memory and processors", func(c *Config) *int { return &c.MemoryMiB }, 128, 10_240),
 	whole("reservedConcurrency", "Concurrent executions reserved for each function, which are also its maximum; 0 reserves none.",
 		"0", "100", "no: requests wait for one of `-concurrency` processes", func(c *Config) *int { return &c.ReservedConcurrency }, 0, 1_000),
 	oneOfNumbers("logRetentionDays", "How long logs are kept, in days.",

@@ -361,7 +361,7 @@ func (e *emulator) allowed(function, table string) func(t *testing.T, action str
 		text, err := e.query(t.Context(), "iam", url.Values{
 			"Action": {"SimulatePrincipalPolicy"}, "Version": {"2010-05-08"},
 			"PolicySourceArn":       {e.configuration(t, function).Role},
-			"ActionNames.member.1":  {action},
+			"ActionNames.member.1":  {"dynamodb:" + action},
 			"ResourceArns.member.1": {"arn:aws:dynamodb:" + emulatorRegion + ":" + emulatorAccount + ":table/" + table},
 		})
 		if err != nil {

@@ -144,7 +144,7 @@ func startLocal(t *testing.T, command string, settings ...string) *system {
 	function.by.accessKeyID = "local-propose-destination"
 	s.allowed = func(t *testing.T, action string) bool {
 		var answer any
-		operation := "DynamoDB_20120810." + strings.TrimPrefix(action, "dynamodb:")
+		operation := "DynamoDB_20120810." + action
 		err := function.call(t.Context(), "dynamodb", operation, "1.0", map[string]any{"TableName": table[2]}, &answer)
 		return err == nil || !strings.Contains(err.Error(), "AccessDeniedException") // but for what else the request lacks
 	}

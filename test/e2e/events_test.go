@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -101,7 +100,7 @@ func TestARetryOfWhatAnyReleaseStoredIsAReplay(t *testing.T) {
 				if g.Key == "" {
 					return
 				}
-				proposer := &destination.Proposer{Store: store, Now: time.Now, NewID: eventstore.NewID}
+				proposer := destination.NewProposer(store)
 				handler := propose.New(proposer, httpapi.Config{Output: t.Output()})
 				send := func(body string) events.APIGatewayProxyResponse {
 					event := events.APIGatewayProxyRequest{Body: body, Headers: map[string]string{

@@ -89,7 +89,7 @@ const timeout = time.Minute
 func newSlice(t *testing.T, engine string, plan faults.Plan) *slice {
 	t.Helper()
 	s := behindProxy(t, engine, plan)
-	proposer := &destination.Proposer{Store: storeOn(t, s.proxy.URL(), s.table), Now: time.Now, NewID: eventstore.NewID}
+	proposer := destination.NewProposer(storeOn(t, s.proxy.URL(), s.table))
 	handler := propose.New(proposer, httpapi.Config{Output: s.logs, FunctionName: "e2e"})
 	var (
 		mu      sync.Mutex

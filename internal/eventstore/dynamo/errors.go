@@ -14,17 +14,12 @@ import (
 )
 
 // translate wraps a driver's error in the matching error of package eventstore. It
-// reads types and error codes, never message texts. If the caller's time ran out
-// between two attempts, the failure of the first decides. nil stays nil.
-func (s *Store) translate(ctx context.Context, op string, err error) error {
+// reads types and error codes, never message texts. nil stays nil.
+func (s *Store) translate(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	why := err
-	if reason := retryReason(ctx); reason != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		why, err = reason, fmt.Errorf("%w, while trying again after: %w", err, reason)
-	}
-	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(why), conceal(err))
+	return fmt.Errorf("%s in table %s: %w: %w", op, s.table, meaning(err), conceal(err))
 }
 
 // concealed is an error whose text may hold a secret.
@@ -60,12 +55,12 @@ func meaning(err error) error {
 		return meaningOfCode(api.ErrorCode())
 	case errors.As(err, &response) && response.HTTPStatusCode() >= http.StatusInternalServerError:
 		return eventstore.ErrUnavailable // even without a code: a proxy may have answered
-	case errors.As(err, &api):
+	case errors.As(err, &api) && !fromElsewhere(err):
 		return eventstore.ErrRefused
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return eventstore.ErrTimeout
 	default:
-		return eventstore.ErrUnavailable // no answer, or an unreadable one
+		return eventstore.ErrUnavailable // no answer, or one that is not DynamoDB's
 	}
 }
 

@@ -190,39 +190,6 @@ func TestRetries(t *testing.T) {
 		}
 	})
 
-	// The second attempt ends the caller's context: while it is under way, or before
-	// the third.
-	for outcome, last := range map[string]faults.Kind{
-		"tell why they were made when the call ends between them":    faults.Throttled,
-		"tell why they were made when the call ends as one hangs":    faults.Hang,
-		"tell why they were made when the call ends as one is tried": faults.DropBefore,
-	} {
-		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
-			engine := enginetest.Embedded.Start(t)
-			table := newTable(t, clientOf(t, engine)).table
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			attempts := 0
-			proxy, err := faults.Start(engine, func(string) faults.Kind {
-				if attempts++; attempts == 1 {
-					return faults.Throttled
-				}
-				cancel()
-				return last
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = proxy.Close() })
-			err = New(clientOf(t, proxy.URL()), table).Open(ctx, brockholes(t))
-			wantOnly(t, err, eventstore.ErrThrottled)
-			if !errors.Is(err, context.Canceled) {
-				t.Errorf("got %v, want an error that is also %v", err, context.Canceled)
-			}
-		})
-	}
-
 	t.Run("are not made for what they cannot mend", func(t *testing.T) {
 		t.Parallel()
 		for _, kind := range []faults.Kind{faults.Invalid, faults.NoTable, faults.Denied} {

@@ -1,15 +1,13 @@
 package dynamo
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
+	"encoding/pem"
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -31,82 +29,50 @@ var amazonsRoots = [][]byte{[]byte("Amazon"), []byte("Starfield Services")}
 // three times, which is most of a cold start. Only five of them sign AWS endpoints. A
 // server that these do not vouch for costs parsing the others and a second handshake.
 func dialTLS(dialer *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
-	all := &tls.Dialer{NetDialer: dialer}
-	few := sync.OnceValue(trustedFirst)
+	trusted := &tls.Dialer{NetDialer: dialer}
+	amazons := sync.OnceValue(amazonsCertificates)
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		// Without Amazon's certificates the first try is the same as the second.
-		first := &tls.Dialer{NetDialer: dialer, Config: &tls.Config{RootCAs: few()}}
+		first := &tls.Dialer{NetDialer: dialer, Config: &tls.Config{RootCAs: amazons()}}
 		conn, err := first.DialContext(ctx, network, address)
 		var unknown x509.UnknownAuthorityError
 		if errors.As(err, &unknown) {
-			return all.DialContext(ctx, network, address)
+			return trusted.DialContext(ctx, network, address)
 		}
 		return conn, err
 	}
 }
 
-// trustedFirst returns the machine's trusted certificates that name Amazon, or nil if
-// there are none.
-func trustedFirst() *x509.CertPool {
+// amazonsCertificates returns the machine's trusted certificates that name Amazon, or
+// nil if there are none.
+func amazonsCertificates() *x509.CertPool {
 	files := bundles
 	if file := os.Getenv("SSL_CERT_FILE"); file != "" { // crypto/x509 then reads no other file
 		files = []string{file}
 	}
 	for _, name := range files {
-		if bundle, err := os.Open(name); err == nil {
-			defer func() { _ = bundle.Close() }() // only read from
+		if bundle, err := os.ReadFile(name); err == nil {
 			return amazonsOf(bundle)
 		}
 	}
 	return nil
 }
 
-// issuerWithin is how many characters at the start of a certificate's text hold its
-// issuer: only version, serial number and algorithm precede it (RFC 5280, section 4.1).
-// An authority is its own issuer.
-const issuerWithin = 512
-
 // amazonsOf returns the certificates in a PEM bundle that name Amazon, or nil.
-//
-// It reads one certificate at a time into the same two buffers: a bundle has more than
-// 200 KB, and a cold start waits for memory that the process has not used before.
-// encoding/pem needs the whole bundle and copies it.
-func amazonsOf(bundle io.Reader) *x509.CertPool {
-	var pool *x509.CertPool
-	parts := bufio.NewScanner(bundle)
-	parts.Split(betweenDashes)
-	var der []byte
-	for begun := false; parts.Scan(); {
-		text := parts.Bytes()
-		if len(text) == 0 {
+func amazonsOf(bundle []byte) (pool *x509.CertPool) {
+	for {
+		var block *pem.Block
+		if block, bundle = pem.Decode(bundle); block == nil {
+			return pool
+		}
+		if block.Type != "CERTIFICATE" || !namesAmazon(block.Bytes) {
 			continue
 		}
-		if !begun {
-			begun = string(text) == "BEGIN CERTIFICATE" // RFC 7468, section 5
-			continue
-		}
-		begun = false
-		der, _ = base64.StdEncoding.AppendDecode(der[:0], text[:min(len(text), issuerWithin)]) // it skips line ends
-		if !namesAmazon(der) {
-			continue
-		}
-		der, _ = base64.StdEncoding.AppendDecode(der[:0], text)
-		if certificate, err := x509.ParseCertificate(bytes.Clone(der)); err == nil { // it keeps the slice
+		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
 			pool = cmp.Or(pool, x509.NewCertPool())
 			pool.AddCert(certificate)
 		}
 	}
-	return pool // certificates after a part that is too long are left to dialTLS's second try
-}
-
-// betweenDashes is a bufio.SplitFunc. Base64 has no dashes, so the parts of a bundle
-// are its markers and the text between them.
-func betweenDashes(data []byte, _ bool) (advance int, token []byte, err error) {
-	i := bytes.IndexByte(data, '-')
-	if i < 0 {
-		return 0, nil, nil // need more data, or at the end
-	}
-	return i + 1, data[:i], nil
 }
 
 func namesAmazon(certificate []byte) bool {

@@ -44,7 +44,6 @@ func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 	if err != nil {
 		return err
 	}
-	ctx = remembering(ctx)
 	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                           &s.table,
 		Item:                                item,
@@ -53,7 +52,7 @@ func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 	})
 	var refused *types.ConditionalCheckFailedException
 	if !errors.As(err, &refused) {
-		return s.translate(ctx, "put", err)
+		return s.translate("put", err)
 	}
 	existing := refused.Item
 	if len(existing) == 0 {
@@ -61,6 +60,9 @@ func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 		// no permission to read.
 		if existing, err = s.get(ctx, item); err != nil {
 			return err
+		}
+		if len(existing) == 0 {
+			return fmt.Errorf("%w: table %s says that stream %s exists, and that it has no item of it", eventstore.ErrUnavailable, s.table, opening.StreamName)
 		}
 	}
 	stored, err := decode(existing)
@@ -80,7 +82,7 @@ func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return nil, s.translate(ctx, "get", err)
+		return nil, s.translate("get", err)
 	}
 	return out.Item, nil
 }
@@ -90,7 +92,7 @@ func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (
 // wraps eventstore.ErrInvalid and names it, and reading goes on. Any other error, one of
 // package eventstore, is the last.
 func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
-	return s.events(ctx, "query", func(ctx context.Context) pager {
+	return s.events("query", func() pager {
 		pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
 			TableName:              &s.table,
 			KeyConditionExpression: aws.String("#stream = :stream"),
@@ -115,7 +117,7 @@ func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq
 // All yields every event of the table in no order. It reads the whole table:
 // for development and repair, not for serving. Its errors are those of Stream.
 func (s *Store) All(ctx context.Context) iter.Seq2[eventstore.Event, error] {
-	return s.events(ctx, "scan", func(ctx context.Context) pager {
+	return s.events("scan", func() pager {
 		pages := dynamodb.NewScanPaginator(s.client, &dynamodb.ScanInput{
 			TableName:      &s.table,
 			ConsistentRead: aws.Bool(true),
@@ -138,14 +140,13 @@ type pager struct {
 }
 
 // events yields what a new pager reads, each time it is ranged over.
-func (s *Store) events(ctx context.Context, op string, open func(context.Context) pager) iter.Seq2[eventstore.Event, error] {
+func (s *Store) events(op string, open func() pager) iter.Seq2[eventstore.Event, error] {
 	return func(yield func(eventstore.Event, error) bool) {
-		ctx := remembering(ctx)
-		pages := open(ctx)
+		pages := open()
 		for pages.more() {
 			items, err := pages.next()
 			if err != nil {
-				yield(eventstore.Event{}, s.translate(ctx, op, err))
+				yield(eventstore.Event{}, s.translate(op, err))
 				return
 			}
 			for _, item := range items {

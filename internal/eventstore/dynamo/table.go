@@ -21,7 +21,6 @@ const (
 // CreateTable creates the store's table on a local engine, with the deployed table's
 // key, and reports whether it already existed. The stack creates deployed tables.
 func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
-	ctx = remembering(ctx)
 	out, err := s.client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: &s.table,
 		AttributeDefinitions: []types.AttributeDefinition{
@@ -39,22 +38,21 @@ func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
 		return true, nil
 	}
 	if err != nil {
-		return false, s.translate(ctx, "create", err)
+		return false, s.translate("create", err)
 	}
-	if out.TableDescription == nil || out.TableDescription.TableStatus != types.TableStatusCreating {
+	if out.TableDescription.TableStatus == types.TableStatusActive {
 		return false, nil
 	}
 	ready := dynamodb.NewTableExistsWaiter(s.client, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = tablePoll, tablePoll
 	})
 	err = ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.table}, tableTimeout)
-	return false, s.translate(ctx, "await", err)
+	return false, s.translate("await", err)
 }
 
 // CheckTable reports whether the store's table can be used: nil,
 // eventstore.ErrNoTable, or another error of that package.
 func (s *Store) CheckTable(ctx context.Context) error {
-	ctx = remembering(ctx)
 	_, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &s.table})
-	return s.translate(ctx, "describe", err)
+	return s.translate("describe", err)
 }

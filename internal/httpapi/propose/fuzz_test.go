@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
@@ -54,7 +55,7 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte, contentType, accept, key string, form byte) {
 		store := &fuzzStore{}
 		var logs bytes.Buffer
-		handler := propose.New(proposer(store), httpapi.Config{Output: &logs, FunctionName: "fuzz"})
+		handler := propose.New(destination.NewProposer(store), httpapi.Config{Output: &logs, FunctionName: "fuzz"})
 		event := events.APIGatewayProxyRequest{
 			HTTPMethod: http.MethodPost,
 			Path:       contract.ProposeDestination.Path,
@@ -258,7 +259,7 @@ func checkLogs(t *testing.T, logs string, event events.APIGatewayProxyRequest, k
 	var without bytes.Buffer
 	event.Headers = maps.Clone(event.Headers)
 	delete(event.Headers, contract.HeaderIdempotencyKey)
-	handleFuzzed(t, propose.New(proposer(&fuzzStore{}), httpapi.Config{Output: &without, FunctionName: "fuzz"}), event)
+	handleFuzzed(t, propose.New(destination.NewProposer(&fuzzStore{}), httpapi.Config{Output: &without, FunctionName: "fuzz"}), event)
 	if !strings.Contains(without.String(), encoded) {
 		t.Errorf("the key %q is in the logs: %s", key, logs)
 	}

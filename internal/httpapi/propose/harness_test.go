@@ -74,7 +74,7 @@ func newAPI(t *testing.T, store openFunc, change ...func(*httpapi.Config)) *api 
 	for _, apply := range change {
 		apply(&cfg)
 	}
-	p := proposer(store)
+	p := destination.NewProposer(store)
 	p.Now = cfg.Now
 	return &api{t: t, handler: propose.New(p, cfg), output: output}
 }
@@ -197,9 +197,4 @@ func withHeader(headers map[string]string, name, value string) map[string]string
 // inInvocation returns a context of the Lambda invocation with that id.
 func inInvocation(ctx context.Context, id string) context.Context {
 	return lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: id})
-}
-
-// proposer records proposals in a store.
-func proposer(store destination.EventStore) *destination.Proposer {
-	return &destination.Proposer{Store: store, Now: time.Now, NewID: eventstore.NewID}
 }

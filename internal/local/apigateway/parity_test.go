@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -196,7 +195,7 @@ type function struct {
 
 func newFunction() function {
 	store := &memory{}
-	proposer := &destination.Proposer{Store: store, Now: time.Now, NewID: eventstore.NewID}
+	proposer := destination.NewProposer(store)
 	return function{propose.New(proposer, httpapi.Config{Output: io.Discard}), store}
 }
 

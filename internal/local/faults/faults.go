@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"log"
 	"maps"
@@ -29,20 +30,30 @@ const (
 	// The engine does not get the request.
 	Throttled     Kind = "throttled"
 	InternalError Kind = "internal error"
-	Unavailable   Kind = "503 without a body"  // from a proxy on the way
-	BadGateway    Kind = "502 with HTML"       // likewise
-	EmptyOK       Kind = "200 without a body"  // likewise
-	PageOK        Kind = "200 with HTML"       // likewise
-	ForeignOK     Kind = "200 with other JSON" // likewise
 	DropBefore    Kind = "connection dropped before"
 	Invalid       Kind = "called invalid"
 	NoTable       Kind = "no table"
 	Denied        Kind = "access denied"
 
+	// Something on the way answers, and the engine does not get the request.
+	Unavailable Kind = "503 without a body"
+	BadGateway  Kind = "502 with HTML"
+	EmptyOK     Kind = "200 without a body"
+	PageOK      Kind = "200 with HTML"
+	ForeignOK   Kind = "200 with other JSON"
+	Created     Kind = "201"
+	Accepted    Kind = "202"
+	NoContent   Kind = "204"
+	Partial     Kind = "206"
+	Redirect    Kind = "302"
+	Codeless    Kind = "400 without a code"
+
 	// The engine gets the request and carries it out.
 	InternalErrorAfter Kind = "internal error after"
 	DropAfter          Kind = "connection dropped after"
 	Cut                Kind = "answer cut"
+	Truncated          Kind = "answer cut, with a length that fits"
+	WrongSum           Kind = "answer that contradicts its checksum"
 	Slow               Kind = "slow"    // answered after a pause of up to SlowMost
 	Hang               Kind = "hanging" // never answered; ends when the client goes
 )
@@ -60,8 +71,10 @@ type failure struct {
 	body        string
 }
 
+const mediaType = "application/x-amz-json-1.0"
+
 func exception(status int, name, message string) failure {
-	return failure{status, "application/x-amz-json-1.0",
+	return failure{status, mediaType,
 		fmt.Sprintf(`{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":%q}`, name, message)}
 }
 
@@ -74,13 +87,19 @@ var (
 		InternalError:      internalError,
 		InternalErrorAfter: internalError,
 		Unavailable:        {status: http.StatusServiceUnavailable},
-		EmptyOK:            {http.StatusOK, "application/x-amz-json-1.0", ""},
+		EmptyOK:            {http.StatusOK, mediaType, ""},
 		PageOK:             {http.StatusOK, "text/html", "<html><body>Please log in</body></html>"},
+		Created:            {http.StatusCreated, mediaType, "{}"},
+		Accepted:           {http.StatusAccepted, mediaType, "{}"},
+		NoContent:          {status: http.StatusNoContent},
+		Partial:            {http.StatusPartialContent, mediaType, "{}"},
+		Redirect:           {http.StatusFound, "text/html", "<html><body>Found</body></html>"},
+		Codeless:           {http.StatusBadRequest, "application/json", `{"message":"Bad Request"}`},
 		ForeignOK:          {http.StatusOK, "application/json", `{"status":"ok"}`},
 		BadGateway:         {http.StatusBadGateway, "text/html", "<html><body>Bad Gateway</body></html>"},
 		Invalid:            exception(http.StatusBadRequest, "ValidationException", "One or more parameter values were invalid"),
 		NoTable:            exception(http.StatusBadRequest, "ResourceNotFoundException", "Requested resource not found"),
-		Denied: {http.StatusBadRequest, "application/x-amz-json-1.0",
+		Denied: {http.StatusBadRequest, mediaType,
 			`{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User is not authorized to perform this action"}`},
 	}
 )
@@ -221,11 +240,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if operation != "" { // otherwise it is a health check, not a request to the store
 		kind, pause = p.next(operation)
 	}
-	switch kind {
-	case DropBefore:
+	if kind == DropBefore {
 		panic(http.ErrAbortHandler) // net/http's way to close the connection
-	case Throttled, InternalError, Unavailable, BadGateway, EmptyOK, PageOK, ForeignOK, Invalid, NoTable, Denied:
-		failures[kind].write(w)
+	}
+	answered, fails := failures[kind]
+	if fails && kind != InternalErrorAfter {
+		answered.write(w)
 		return
 	}
 
@@ -237,7 +257,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case DropAfter:
 		panic(http.ErrAbortHandler)
 	case InternalErrorAfter:
-		failures[kind].write(w)
+		answered.write(w)
 		return
 	case Hang:
 		select {
@@ -252,7 +272,13 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(pause):
 		}
 	}
+	if kind == Truncated {
+		answer = answer[:len(answer)/2]
+	}
 	maps.Copy(w.Header(), header)
+	if kind == WrongSum {
+		w.Header().Set("X-Amz-Crc32", fmt.Sprint(^crc32.ChecksumIEEE(answer)))
+	}
 	w.Header().Set("Content-Length", fmt.Sprint(len(answer)))
 	w.WriteHeader(status)
 	if kind == Cut {
