@@ -6,7 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
+	"encoding/base64"
 	"errors"
 	"net"
 	"os"
@@ -58,21 +58,23 @@ func amazonsCertificates() *x509.CertPool {
 	return nil
 }
 
-// amazonsOf returns the certificates in a PEM bundle that name Amazon, or nil.
+// amazonsOf returns the certificates in a PEM bundle that name Amazon, or nil. It
+// decodes one after the other into the same buffer, which encoding/pem cannot:
+// docs/adr/0015 has what that saves.
 func amazonsOf(bundle []byte) (pool *x509.CertPool) {
-	for {
-		var block *pem.Block
-		if block, bundle = pem.Decode(bundle); block == nil {
-			return pool
-		}
-		if block.Type != "CERTIFICATE" || !namesAmazon(block.Bytes) {
+	var der []byte
+	for part := range bytes.SplitSeq(bundle, []byte("-----BEGIN CERTIFICATE-----")) { // RFC 7468, section 5
+		text, _, ended := bytes.Cut(part, []byte("-----END CERTIFICATE-----"))
+		var err error
+		if der, err = base64.StdEncoding.AppendDecode(der[:0], text); !ended || err != nil || !namesAmazon(der) {
 			continue
 		}
-		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+		if certificate, err := x509.ParseCertificate(bytes.Clone(der)); err == nil { // it keeps the slice
 			pool = cmp.Or(pool, x509.NewCertPool())
 			pool.AddCert(certificate)
 		}
 	}
+	return pool
 }
 
 func namesAmazon(certificate []byte) bool {
