@@ -35,6 +35,10 @@ type Endpoint struct {
 	// forgets all keys.
 	TakesKey bool
 
+	// Problems are the kinds of failure that are this endpoint's own: no other answers
+	// with them, and they are described nowhere else.
+	Problems []ProblemType
+
 	// Text is the body of a success for a client that does not ask for JSON; if empty,
 	// a success is always JSON. Answer is the schema of that JSON.
 	Text   string
@@ -56,6 +60,21 @@ func (e Endpoint) OperationID() string {
 		words[i+1] = strings.ToUpper(word[:1]) + word[1:]
 	}
 	return strings.Join(words, "")
+}
+
+// ProblemTypes lists every kind of failure that a request to the endpoint can get, in
+// the order of their statuses.
+func (e Endpoint) ProblemTypes() []ProblemType {
+	types := slices.DeleteFunc(commonProblems(), func(p ProblemType) bool {
+		switch p {
+		case ProblemInvalidBody, ProblemUnsupportedMediaType:
+			return e.Body == nil
+		case ProblemInvalidKey, ProblemKeyReused:
+			return !e.TakesKey
+		}
+		return false
+	})
+	return byStatus(append(types, e.Problems...))
 }
 
 // UsesTable reports whether the function may do anything to the events table.

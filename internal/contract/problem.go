@@ -3,6 +3,7 @@ package contract
 import (
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // Problem is the body of every failure: RFC 9457 "Problem Details for HTTP
@@ -70,13 +71,27 @@ var (
 		"The request failed for a reason on our side. It was logged under the id in instance.")
 )
 
-// ProblemTypes lists every kind of failure, in the order of their statuses.
+// ProblemTypes lists every kind of failure of the API, in the order of their statuses.
 func ProblemTypes() []ProblemType {
+	types := commonProblems()
+	for _, e := range Endpoints() {
+		types = append(types, e.Problems...)
+	}
+	return byStatus(types)
+}
+
+// commonProblems are the kinds that no single endpoint owns.
+func commonProblems() []ProblemType {
 	return []ProblemType{
 		ProblemInvalidBody, ProblemInvalidKey, ProblemInvalidRequest, ProblemForbidden, ProblemNotFound,
 		ProblemTooLarge, ProblemUnsupportedMediaType, ProblemKeyReused, ProblemRateLimited,
 		ProblemInternal, ProblemUnavailable,
 	}
+}
+
+func byStatus(types []ProblemType) []ProblemType {
+	slices.SortStableFunc(types, func(a, b ProblemType) int { return a.Status - b.Status })
+	return types
 }
 
 func problemType(slug, title string, status int, detail string) ProblemType {

@@ -36,8 +36,8 @@ type Operation[C any] struct {
 	// Do carries the command out. Its context ends early enough for an answer.
 	Do func(context.Context, C) (Answer, error)
 
-	// Problems maps Do's own errors, matched with errors.Is, to problems. The errors of
-	// package eventstore need not be listed.
+	// Problems maps Do's own errors, matched with errors.Is, to problems of the
+	// endpoint. The errors of package eventstore need not be listed.
 	Problems map[error]contract.ProblemType
 }
 
@@ -78,10 +78,16 @@ func FromEnvironment(getenv func(string) string) Config {
 	}
 }
 
-// New returns the Handler of an endpoint.
+// New returns the Handler of an endpoint. It panics if the operation has a problem that
+// the contract does not list for the endpoint, since nobody could know of it.
 func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) *Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	for _, problem := range operation.Problems {
+		if !slices.Contains(endpoint.ProblemTypes(), problem) {
+			panic(fmt.Sprintf("%s answers with %s: add it to Problems of that endpoint in package contract", endpoint.Route(), problem.Type))
+		}
 	}
 	output := &lineWriter{w: cfg.Output}
 	leaves := leavesOf(endpoint) // no request changes them

@@ -32,7 +32,7 @@ type (
 	operation struct {
 		OperationID string              `json:"operationId"`
 		Summary     string              `json:"summary"`
-		Description string              `json:"description"`
+		Description string              `json:"description,omitempty"`
 		Parameters  []parameter         `json:"parameters,omitempty"`
 		RequestBody *requestBody        `json:"requestBody,omitempty"`
 		Responses   map[string]response `json:"responses"`
@@ -43,7 +43,7 @@ type (
 		Description string             `json:"description"`
 		Required    bool               `json:"required"`
 		Schema      contract.Schema    `json:"schema"`
-		Examples    map[string]example `json:"examples"`
+		Examples    map[string]example `json:"examples,omitempty"`
 	}
 	requestBody struct {
 		Description string               `json:"description"`
@@ -57,7 +57,7 @@ type (
 	}
 	mediaType struct {
 		Schema   contract.Schema    `json:"schema"`
-		Examples map[string]example `json:"examples"`
+		Examples map[string]example `json:"examples,omitempty"`
 	}
 	example struct {
 		Summary string `json:"summary,omitempty"`

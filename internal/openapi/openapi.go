@@ -58,7 +58,7 @@ func plain(node *yaml.Node) {
 
 func describe(endpoints []contract.Endpoint) document {
 	paths := map[string]pathItem{}
-	schemas := map[string]any{schemaProblem: problemSchema(), schemaFieldError: fieldErrorSchema()}
+	schemas := map[string]any{schemaProblem: problemSchema(endpoints), schemaFieldError: fieldErrorSchema()}
 	for _, e := range endpoints {
 		if paths[e.Path] == nil {
 			paths[e.Path] = pathItem{}
@@ -134,7 +134,8 @@ func describeEndpoint(e contract.Endpoint) operation {
 	for element := range strings.SplitSeq(e.Path, "/") {
 		if name, ok := strings.CutPrefix(element, "{"); ok {
 			described.Parameters = append(described.Parameters, parameter{
-				Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Schema: contract.Schema{Type: contract.TypeString},
+				Name: strings.TrimSuffix(name, "}"), In: "path", Description: "Part of the path.", Required: true,
+				Schema: contract.Schema{Type: contract.TypeString, MinLength: new(1)},
 			})
 		}
 	}
@@ -199,10 +200,8 @@ func responses(e contract.Endpoint) map[string]response {
 			withoutStatus(contract.ProblemInvalidRequest), withoutStatus(contract.ProblemInternal)),
 	}
 	byStatus := map[int][]contract.ProblemType{}
-	for _, problem := range contract.ProblemTypes() {
-		if canHave(e, problem) {
-			byStatus[problem.Status] = append(byStatus[problem.Status], problem)
-		}
+	for _, problem := range e.ProblemTypes() {
+		byStatus[problem.Status] = append(byStatus[problem.Status], problem)
 	}
 	for _, status := range slices.Sorted(maps.Keys(byStatus)) {
 		var titles []string
@@ -216,17 +215,6 @@ func responses(e contract.Endpoint) map[string]response {
 		all[strconv.Itoa(status)] = described
 	}
 	return all
-}
-
-// canHave reports whether a request to the endpoint can get the problem.
-func canHave(e contract.Endpoint, problem contract.ProblemType) bool {
-	switch problem.Type {
-	case contract.ProblemInvalidBody.Type, contract.ProblemUnsupportedMediaType.Type:
-		return e.Body != nil
-	case contract.ProblemInvalidKey.Type, contract.ProblemKeyReused.Type:
-		return e.TakesKey
-	}
-	return true
 }
 
 func withoutStatus(problem contract.ProblemType) contract.ProblemType {
@@ -270,10 +258,14 @@ func slug(problem contract.ProblemType) string {
 	return problem.Type[strings.LastIndexByte(problem.Type, ':')+1:]
 }
 
-func problemSchema() contract.Schema {
+func problemSchema(endpoints []contract.Endpoint) contract.Schema {
 	var types []string
-	for _, problem := range contract.ProblemTypes() {
-		types = append(types, problem.Type)
+	for _, e := range endpoints {
+		for _, problem := range e.ProblemTypes() {
+			if !slices.Contains(types, problem.Type) {
+				types = append(types, problem.Type)
+			}
+		}
 	}
 	fieldError := schemaRef(schemaFieldError)
 	return contract.Object("A failure: RFC 9457, Problem Details for HTTP APIs.", map[string]contract.Schema{

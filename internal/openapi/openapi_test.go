@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,8 +49,9 @@ func TestCommittedDescriptionIsUpToDate(t *testing.T) {
 	}
 }
 
-func TestDescriptionIsValidOpenAPI31(t *testing.T) {
-	t.Parallel()
+// official returns the schema of OpenAPI documents.
+func official(t *testing.T) *jsonschema.Schema {
+	t.Helper()
 	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(datamodel.OpenAPI31SchemaData))
 	if err != nil {
 		t.Fatal(err)
@@ -59,10 +61,16 @@ func TestDescriptionIsValidOpenAPI31(t *testing.T) {
 	if err := compiler.AddResource(url, schema); err != nil {
 		t.Fatal(err)
 	}
-	official, err := compiler.Compile(url)
+	compiled, err := compiler.Compile(url)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return compiled
+}
+
+func TestDescriptionIsValidOpenAPI31(t *testing.T) {
+	t.Parallel()
+	official := official(t)
 	if err := official.Validate(readCommitted(t)); err != nil {
 		t.Error(err)
 	}
@@ -160,6 +168,50 @@ func TestEveryExampleFitsItsSchema(t *testing.T) {
 	walk(document, "")
 	if examples < len(contract.ProblemTypes())+5 || references < 20 {
 		t.Errorf("found %d examples and %d references; the description has more", examples, references)
+	}
+}
+
+// An endpoint that differs from those of the contract in all that it can.
+func TestEndpointsOfOtherKindsAreDescribed(t *testing.T) {
+	t.Parallel()
+	own := contract.ProblemType{Type: "urn:visitplannr:problem:no-such-stream", Title: "No such stream", Status: http.StatusNotFound, Detail: "There is none."}
+	text, err := YAML([]contract.Endpoint{contract.ProposeDestination, {
+		Function: "read-stream", Method: http.MethodGet, Path: "/streams/{name}/events/{id}", Summary: "Reads an event.",
+		Problems: []contract.ProblemType{own}, Answer: contract.Object("An event.", map[string]contract.Schema{"id": {Type: contract.TypeString, Example: "x"}}),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read map[string]any
+	if err := yaml.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(jsonOf(read)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := official(t).Validate(document); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(string(text), ": null") || strings.Contains(string(text), `: ""`) {
+		t.Errorf("the description has empty members:\n%s", text)
+	}
+	operation := at(t, read, "paths", "/streams/{name}/events/{id}", "get")
+	if parameters, _ := operation["parameters"].([]any); len(parameters) != 2 {
+		t.Errorf("got the parameters %v, want name and id", parameters)
+	}
+	examples := func(operation map[string]any) string { return jsonOf(at(t, operation, "responses", "404", "content")) }
+	if !strings.Contains(examples(operation), own.Type) {
+		t.Errorf("%s is not described at its endpoint", own.Type)
+	}
+	if strings.Contains(examples(at(t, read, "paths", "/destination", "post")), own.Type) {
+		t.Errorf("%s is described at another endpoint", own.Type)
+	}
+	if _, found := at(t, operation, "responses")["422"]; found {
+		t.Error("an endpoint without keys has the problem of a key")
+	}
+	if types := at(t, read, "components", "schemas", "Problem", "properties", "type")["enum"].([]any); !slices.Contains(types, any(own.Type)) {
+		t.Errorf("the types of problems are %v, without %s", types, own.Type)
 	}
 }
 
