@@ -10,12 +10,14 @@ import (
 	"hash/crc32"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strconv"
@@ -492,7 +494,7 @@ func TestProtocol(t *testing.T) {
 		want                          string
 	}{
 		"an operation is answered":                  {"POST", list, signed, strings.NewReader("{}"), 200, `{"TableNames":[]}`},
-		"an operation that is not there is unknown": {"POST", "DynamoDB_20120810.ExecuteStatement", signed, strings.NewReader("{}"), 400, "com.amazon.coral.service#UnknownOperationException"},
+		"an operation that is not there is unknown": {"POST", "DynamoDB_20120810.ExecuteStatement", signed, strings.NewReader("{}"), 400, `service#UnknownOperationException","message":"The embedded engine has no operation ExecuteStatement: `},
 		"another protocol is unknown":               {"POST", "ListTables", signed, strings.NewReader("{}"), 400, "UnknownOperationException"},
 		"another method is unknown":                 {"PUT", list, signed, strings.NewReader("{}"), 400, "UnknownOperationException"},
 		"credentials are needed":                    {"POST", list, "", strings.NewReader("{}"), 400, "MissingAuthenticationTokenException"},
@@ -564,6 +566,8 @@ func TestGrants(t *testing.T) {
 		"another action is refused":           {"writer", "Scan", object{"TableName": "events", "Limit": -1}, "table/events"},
 		"another table is refused":            {"writer", "PutItem", object{"TableName": "others", "Item": item}, "table/others"},
 		"another table in a batch is refused": {"writer", "BatchWriteItem", object{"RequestItems": object{"events": writes, "others": writes}}, "table/others"},
+		"another table's ARN is refused":      {"writer", "PutItem", object{"TableName": "arn:aws:dynamodb:eu-west-1:1:table/others", "Item": item}, "table/others"},
+		"the table's ARN is granted":          {"writer", "PutItem", object{"TableName": "arn:aws:dynamodb:eu-west-1:1:table/events", "Item": item}, ""},
 		"an operation on no table is refused": {"writer", "ListTables", object{}, "table/*"},
 		"other credentials may do all":        {"reader", "Scan", object{"TableName": "others"}, ""},
 	} {
@@ -636,6 +640,7 @@ func TestTables(t *testing.T) {
 
 	for member, value := range map[string]any{
 		"GlobalSecondaryIndexes": []any{object{"IndexName": "index"}}, "LocalSecondaryIndexes": []any{object{"IndexName": "index"}},
+		"SSESpecification": object{"Enabled": true}, "ResourcePolicy": "{}", "GlobalTableSourceArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/a", "TabelClass": "STANDARD",
 		"StreamSpecification": object{"StreamEnabled": true}, "DeletionProtectionEnabled": true, "Tags": []any{object{"Key": "k", "Value": "v"}},
 	} {
 		t.Run("refuse "+member+" in words", func(t *testing.T) {
@@ -645,6 +650,63 @@ func TestTables(t *testing.T) {
 			wantFault(t, e, "CreateTable", create, 400, "ValidationException", "The embedded engine has no "+member)
 		})
 	}
+
+	// Terraform waits for the status of WarmThroughput.
+	// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TableDescription.html
+	for outcome, c := range map[string]struct{ create, want object }{
+		"by default": {object{}, object{
+			"WarmThroughput":     object{"ReadUnitsPerSecond": 12000.0, "WriteUnitsPerSecond": 4000.0, "Status": "ACTIVE"},
+			"BillingModeSummary": object{"BillingMode": "PAY_PER_REQUEST", "LastUpdateToPayPerRequestDateTime": 1795557472.25}, "TableClassSummary": nil, "OnDemandThroughput": nil,
+		}},
+		"by what was asked for": {
+			object{"TableClass": "STANDARD_INFREQUENT_ACCESS", "OnDemandThroughput": object{"MaxReadRequestUnits": 9, "MaxWriteRequestUnits": -1},
+				"WarmThroughput": object{"ReadUnitsPerSecond": 13000, "WriteUnitsPerSecond": 4000}, "SSESpecification": object{"Enabled": false}},
+			object{"TableClassSummary": object{"TableClass": "STANDARD_INFREQUENT_ACCESS"}, "OnDemandThroughput": object{"MaxReadRequestUnits": 9.0, "MaxWriteRequestUnits": -1.0},
+				"WarmThroughput": object{"ReadUnitsPerSecond": 13000.0, "WriteUnitsPerSecond": 4000.0, "Status": "ACTIVE"}, "SSEDescription": nil},
+		},
+		"by provisioned capacity": {object{"BillingMode": "PROVISIONED", "ProvisionedThroughput": object{"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}},
+			object{"WarmThroughput": object{"ReadUnitsPerSecond": 5.0, "WriteUnitsPerSecond": 6.0, "Status": "ACTIVE"}, "BillingModeSummary": nil}},
+	} {
+		t.Run("are described completely, "+outcome, func(t *testing.T) {
+			t.Parallel()
+			create := schema{"S", ""}.create()
+			maps.Copy(create, c.create)
+			create["TableName"] = strings.ReplaceAll(outcome, " ", "-")
+			created := must(t, e, "CreateTable", create)["TableDescription"].(object)
+			described := must(t, e, "DescribeTable", create)["Table"].(object)
+			for member, want := range c.want {
+				if !reflect.DeepEqual(described[member], want) || !reflect.DeepEqual(created[member], want) {
+					t.Errorf("%s: created %v, described %v, want %v", member, created[member], described[member], want)
+				}
+			}
+		})
+	}
+
+	// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
+	t.Run("are found by their ARN, in any region and account", func(t *testing.T) {
+		t.Parallel()
+		const arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/by-arn"
+		create, key := schema{"S", ""}.create(), object{"K": text("k")}
+		create["TableName"] = arn
+		created := must(t, e, "CreateTable", create)["TableDescription"].(object)
+		if created["TableName"] != "by-arn" {
+			t.Errorf("created %v", created["TableName"])
+		}
+		put(t, e, "by-arn", key)
+		for _, operation := range []string{"PutItem", "GetItem", "UpdateItem", "Query", "Scan", "DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups", "ListTagsOfResource", "DeleteItem", "DeleteTable"} {
+			body := object{"TableName": arn, "ResourceArn": arn, "Item": key, "Key": key, "ReturnConsumedCapacity": "TOTAL"}
+			if operation == "Query" {
+				body["KeyConditionExpression"], body["ExpressionAttributeValues"] = "K = :k", object{":k": text("k")}
+			}
+			answer := must(t, e, operation, body)
+			if consumed, ok := answer["ConsumedCapacity"].(object); ok && consumed["TableName"] != arn { // as it was asked for (API_ConsumedCapacity)
+				t.Errorf("%s: consumed %v", operation, consumed)
+			}
+		}
+		for _, other := range []string{"arn:aws:dynamodb:eu-west-1:123456789012:table/aaa/index/i", "arn:aws:s3:::aaa"} {
+			wantFault(t, e, "DescribeTable", object{"TableName": other}, 400, "ValidationException", "regular expression pattern")
+		}
+	})
 
 	t.Run("refuse the parameters from before expressions in words", func(t *testing.T) {
 		t.Parallel()

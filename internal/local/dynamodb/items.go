@@ -215,9 +215,11 @@ func (in *request) returned(stored, replacement record, old, it item) jsontext.V
 }
 
 // Limits of a batch.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 const (
 	maxBatchGet   = 100
 	maxBatchWrite = 25
+	maxBatchSize  = 16 << 20 // of the items that one returns, in bytes
 )
 
 var errBatchDuplicates = invalid("Provided list of item keys contains duplicates")
@@ -251,20 +253,12 @@ func (e *Engine) batchGetItem(in *request) (any, error) {
 	if total > maxBatchGet {
 		return nil, invalid("Too many items requested for the BatchGetItem call")
 	}
-	out := struct {
-		Responses        map[string][]jsontext.Value
-		UnprocessedKeys  struct{}
-		ConsumedCapacity []*capacity `json:",omitzero"`
-	}{Responses: map[string][]jsontext.Value{}}
+	out := batchGetOutput{Responses: map[string][]jsontext.Value{}, UnprocessedKeys: map[string]keysAndAttributes{}}
 	err := e.view(func(t *tx) error {
+		seen, size := map[string]bool{}, 0
 		for _, table := range slices.Sorted(maps.Keys(gets)) {
-			found, consumed, err := t.batchGet(gets[table])
-			if err != nil {
+			if err := out.get(t, gets[table], seen, &size); err != nil {
 				return err
-			}
-			out.Responses[table] = found
-			if consumed != nil {
-				out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
 			}
 		}
 		return nil
@@ -272,31 +266,68 @@ func (e *Engine) batchGetItem(in *request) (any, error) {
 	return out, err
 }
 
-// batchGet gets the items of one table.
-func (t *tx) batchGet(get request) ([]jsontext.Value, *capacity, error) {
-	found, seen, total := []jsontext.Value{}, map[string]bool{}, amount(0)
+type batchGetOutput struct {
+	Responses        map[string][]jsontext.Value
+	UnprocessedKeys  map[string]keysAndAttributes
+	ConsumedCapacity []*capacity `json:",omitzero"`
+}
+
+// keysAndAttributes are the keys of a table that did not fit into the answer, in the
+// form in which they can be asked for again.
+type keysAndAttributes struct {
+	Keys                     []jsontext.Value
+	ConsistentRead           bool              `json:",omitzero"`
+	ProjectionExpression     *string           `json:",omitzero"`
+	ExpressionAttributeNames map[string]string `json:",omitzero"`
+}
+
+// get gets the items of one table, as long as all of the batch together are not too
+// large. seen are the keys of the batch so far, and size is the size of its items.
+func (out *batchGetOutput) get(t *tx, get request, seen map[string]bool, size *int) error {
+	name, total := *get.TableName, amount(0)
+	found, rest := []jsontext.Value{}, keysAndAttributes{nil, get.ConsistentRead, get.ProjectionExpression, get.ExpressionAttributeNames}
 	for _, key := range get.Keys {
 		if err := key.check(0); err != nil {
-			return nil, nil, err
+			return err
 		}
-		at, err := t.place(*get.TableName, key, (*table).keyOf)
+		at, err := t.place(name, key, (*table).keyOf)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		if seen[string(at.key)] {
-			return nil, nil, errBatchDuplicates
+		if err := at.once(seen); err != nil {
+			return err
 		}
-		seen[string(at.key)] = true
+		if *size += at.stored.size(); *size > maxBatchSize {
+			rest.Keys = append(rest.Keys, key.appendJSON(nil))
+			continue
+		}
 		total += get.readUnits(at.stored.size())
 		shown, err := get.shown(at.stored)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		if shown != nil {
 			found = append(found, shown)
 		}
 	}
-	return found, get.consumed(*get.TableName, total), nil
+	out.Responses[name] = found
+	if rest.Keys != nil {
+		out.UnprocessedKeys[name] = rest
+	}
+	if consumed := get.consumed(name, total); consumed != nil {
+		out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)
+	}
+	return nil
+}
+
+// once returns an error if a batch names the place a second time.
+func (at place) once(seen map[string]bool) error {
+	place := at.table.TableID + string(at.key)
+	if seen[place] {
+		return errBatchDuplicates
+	}
+	seen[place] = true
+	return nil
 }
 
 // A batchWrite is one write of a batch: a put or a deletion.
@@ -358,7 +389,7 @@ func (e *Engine) batchWriteItem(in *request) (any, error) {
 		}
 		amounts := map[string]amount{}
 		for i, at := range places {
-			amounts[at.table.TableName] += at.writeUnits(replacements[i])
+			amounts[at.name] += at.writeUnits(replacements[i])
 			if err := at.put(replacements[i]); err != nil {
 				return err
 			}
@@ -375,8 +406,8 @@ func (e *Engine) batchWriteItem(in *request) (any, error) {
 
 // placeAll finds the places of a batch's writes, and what they put there.
 func (t *tx) placeAll(batch map[string][]batchWrite) (places []place, replacements []record, err error) {
+	seen := map[string]bool{}
 	for name, writes := range batch {
-		seen := map[string]bool{}
 		for _, w := range writes {
 			var at place
 			if w.PutRequest != nil {
@@ -384,13 +415,12 @@ func (t *tx) placeAll(batch map[string][]batchWrite) (places []place, replacemen
 			} else {
 				at, err = t.place(name, w.DeleteRequest.Key, (*table).keyOf)
 			}
-			switch {
-			case err != nil:
-				return nil, nil, err
-			case seen[string(at.key)]:
-				return nil, nil, errBatchDuplicates
+			if err == nil {
+				err = at.once(seen)
 			}
-			seen[string(at.key)] = true
+			if err != nil {
+				return nil, nil, err
+			}
 			places, replacements = append(places, at), append(replacements, w.record)
 		}
 	}

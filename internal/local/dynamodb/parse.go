@@ -10,8 +10,13 @@ import (
 	"strings"
 )
 
-// maxExpression is the most bytes of an expression.
-const maxExpression = 4096
+// Limits of an expression. Item attributes nest no deeper than a path.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+const (
+	maxExpression = 4096 // bytes
+	maxOperators  = 300  // and functions
+	maxOperands   = 100  // of IN
+)
 
 // A node is a part of a parsed expression.
 type node struct {
@@ -73,6 +78,7 @@ type parser struct {
 	at     int
 
 	functions map[string]function // that the expression can have
+	operators int                 // and functions so far
 
 	syntax string // the syntax error, which is reported first
 	fault  string // other errors
@@ -94,7 +100,7 @@ func parse[T any](h *placeholders, what string, text *string, rule func(*parser)
 	case *text == "":
 		return parsed, invalid("Invalid %s: The expression can not be empty;", what)
 	case len(*text) > maxExpression:
-		return parsed, invalid("Invalid %s: Expression size has exceeded the maximum allowed size;", what)
+		return parsed, invalid("Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %d", what, len(*text))
 	}
 	p := &parser{placeholders: h, text: *text, functions: conditionFunctions}
 	for _, span := range tokens.FindAllStringIndex(p.text, -1) {
@@ -161,6 +167,13 @@ func (p *parser) wrong(format string, args ...any) {
 	}
 }
 
+// count counts an operator or a function.
+func (p *parser) count() {
+	if p.operators++; p.operators > maxOperators {
+		p.wrong("The expression contains too many operators; operator count: %d", p.operators)
+	}
+}
+
 // reserved are the words, in capitals, that cannot be used as names without a
 // placeholder.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html
@@ -218,6 +231,9 @@ func (p *parser) readPath() path {
 			read = append(read, step{index: index})
 			p.expect("]")
 		default:
+			if len(read) > maxNesting {
+				p.wrong("The document path has too many nesting levels; nesting levels: %d", len(read))
+			}
 			return read
 		}
 	}
@@ -236,6 +252,7 @@ func (p *parser) operand() *node {
 	}
 	if isWord(text) && p.tokens[p.at+1].text == "(" {
 		n := &node{op: p.next()}
+		p.count()
 		p.next()
 		n.args = p.list(p.operand)
 		p.expect(")")
@@ -278,8 +295,13 @@ func (p *parser) checkFunction(n *node) {
 		p.wrong("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
 	case f.path && n.args[0].op != "path":
 		p.wrong("Operator or function requires a document path; operator or function: %s", n.op)
+	case n.op == "attribute_type" && n.args[1].op != "value":
+		p.wrong("Operator or function requires an expression attribute value; operator or function: %s", n.op)
 	case f.types != nil:
 		p.checkTypes(n, f.types)
+	}
+	if n.op == "attribute_type" && len(n.args) == 2 && n.args[1].value.kind == "S" && !slices.Contains(kinds, n.args[1].value.text) {
+		p.wrong("Invalid attribute type name found; type: %s, valid types: {%s}", n.args[1].value.text, strings.Join(kinds, ","))
 	}
 }
 
@@ -300,6 +322,7 @@ func (p *parser) checkTypes(n *node, allowed []string) {
 func (p *parser) condition() *node {
 	n := p.conjunction()
 	for p.accept("OR") {
+		p.count()
 		n = &node{op: "OR", args: []*node{n, p.conjunction()}}
 	}
 	return n
@@ -308,6 +331,7 @@ func (p *parser) condition() *node {
 func (p *parser) conjunction() *node {
 	n := p.negation()
 	for p.accept("AND") {
+		p.count()
 		n = &node{op: "AND", args: []*node{n, p.negation()}}
 	}
 	return n
@@ -315,6 +339,7 @@ func (p *parser) conjunction() *node {
 
 func (p *parser) negation() *node {
 	if p.accept("NOT") {
+		p.count()
 		return &node{op: "NOT", args: []*node{p.negation()}}
 	}
 	if !p.accept("(") {
@@ -338,18 +363,24 @@ func (p *parser) comparison() *node {
 	n := &node{args: []*node{p.operand()}}
 	switch {
 	case slices.Contains(comparators, p.peek()):
+		p.count()
 		n.op = p.next()
 		n.args = append(n.args, p.operand())
 	case p.accept("BETWEEN"):
+		p.count()
 		n.op = "BETWEEN"
 		n.args = append(n.args, p.operand())
 		p.expect("AND")
 		n.args = append(n.args, p.operand())
 	case p.accept("IN"):
+		p.count()
 		n.op = "IN"
 		p.expect("(")
 		n.args = append(n.args, p.list(p.operand)...)
 		p.expect(")")
+		if operands := len(n.args) - 1; operands > maxOperands {
+			p.wrong("The IN operator is provided with too many operands; number of operands: %d", operands)
+		}
 	default:
 		if n = n.args[0]; n.op == "path" || n.op == "value" {
 			p.unexpected()
@@ -477,6 +508,7 @@ func (p *parser) update() []action {
 func (p *parser) sum() *node {
 	n := p.term()
 	if operator := p.peek(); operator == "+" || operator == "-" {
+		p.count()
 		p.next()
 		n = &node{op: operator, args: []*node{n, p.term()}}
 		p.checkTypes(n, []string{"N"})

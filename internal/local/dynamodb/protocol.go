@@ -95,6 +95,7 @@ const (
 	accessDenied     = "AccessDeniedException"
 	conditionFailed  = "ConditionalCheckFailedException"
 	internalError    = "InternalServerError"
+	limitExceeded    = "LimitExceededException"
 	missingToken     = "MissingAuthenticationTokenException"
 	resourceInUse    = "ResourceInUseException"
 	resourceNotFound = "ResourceNotFoundException"
@@ -187,8 +188,11 @@ func (e *Engine) answer(w http.ResponseWriter, r *http.Request) (_ any, err erro
 	}()
 	name, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810.")
 	operation := operations[name]
-	if !ok || operation == nil || r.Method != http.MethodPost {
-		return nil, &fault{code: unknownOperation}
+	switch {
+	case !ok || r.Method != http.MethodPost:
+		return nil, &fault{code: unknownOperation, message: "A request is a POST whose X-Amz-Target is DynamoDB_20120810. and the name of an operation"}
+	case operation == nil:
+		return nil, &fault{code: unknownOperation, message: "The embedded engine has no operation " + name + ": use another engine, or those that docs/engines.md lists"}
 	}
 	authorization := r.Header.Get("Authorization")
 	if authorization == "" {

@@ -42,7 +42,10 @@ type request struct {
 	BillingMode             string
 	ExclusiveStartTableName string
 	KeySchema               []keyElement
+	OnDemandThroughput      *onDemandThroughput
 	ProvisionedThroughput   *throughput
+	TableClass              string
+	WarmThroughput          *warmThroughput
 	ResourceARN             string `json:"ResourceArn"`
 
 	Others map[string]jsontext.Value `json:",embed"`
@@ -53,27 +56,37 @@ type request struct {
 	update                          []action
 }
 
-// unsupported are members for features that the engine lacks: the legacy parameters
-// that expressions replaced, and some properties of tables.
-var unsupported = []string{
-	"AttributesToGet", "AttributeUpdates", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter",
-	"DeletionProtectionEnabled", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "StreamSpecification", "Tags",
-}
+// unsupported are the legacy parameters that expressions replaced, which the engine
+// lacks. Of CreateTable it lacks whatever request does not name.
+var unsupported = []string{"AttributesToGet", "AttributeUpdates", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter"}
 
 // nothing are the values with which such a member has no effect.
-var nothing = []string{"null", "false", "[]", "{}", `{"StreamEnabled":false}`}
+var nothing = []string{"null", "false", "[]", "{}", `{"StreamEnabled":false}`, `{"Enabled":false}`}
 
 // tables returns the names of the tables that the request is about.
-func (in *request) tables() []string {
-	names := slices.Collect(maps.Keys(in.RequestItems))
-	if in.TableName != nil {
-		names = append(names, *in.TableName)
+func (in *request) tables() (names []string) {
+	for table := range in.RequestItems {
+		names = append(names, nameOf(table))
 	}
-	if name, ok := strings.CutPrefix(in.ResourceARN, tableARN("")); ok {
+	if in.TableName != nil {
+		names = append(names, nameOf(*in.TableName))
+	}
+	if name := nameOf(in.ResourceARN); name != in.ResourceARN {
 		names = append(names, name)
 	}
 	return names
 }
+
+// nameOf returns the name of a table from its ARN, which DynamoDB takes wherever it
+// takes a name. The engine is every region and every account.
+func nameOf(table string) string {
+	if parts := arnOfTable.FindStringSubmatch(table); parts != nil {
+		return parts[1]
+	}
+	return table
+}
+
+var arnOfTable = regexp.MustCompile(`^arn:[a-z-]+:dynamodb:[^:]+:[^:]+:table/(.*)$`)
 
 // constraints collects errors in single members. DynamoDB reports them all at once,
 // before any other error.
@@ -149,8 +162,9 @@ func (in *request) prepare() error {
 	if err := in.constraints().err(); err != nil {
 		return err
 	}
-	for _, member := range unsupported {
-		if v, ok := in.Others[member]; ok && v.Compact() == nil && !slices.Contains(nothing, string(v)) {
+	for _, member := range slices.Sorted(maps.Keys(in.Others)) {
+		lacking := in.operation == "CreateTable" || slices.Contains(unsupported, member)
+		if v := in.Others[member]; lacking && v.Compact() == nil && !slices.Contains(nothing, string(v)) {
 			return invalid("The embedded engine has no %s: leave it out, or use another engine", member)
 		}
 	}
@@ -182,9 +196,12 @@ func (in *request) constraints() (c constraints) {
 		c.required("key", in.Key != nil)
 	case "GetItem", "UpdateItem":
 		c.required("key", in.Key != nil)
-	case "BatchGetItem", "BatchWriteItem":
+	case "BatchGetItem":
 		c.required("requestItems", in.RequestItems != nil)
-		c.length("requestItems", "{}", len(in.RequestItems), 1, 100)
+		c.length("requestItems", "{}", len(in.RequestItems), 1, maxBatchGet)
+	case "BatchWriteItem":
+		c.required("requestItems", in.RequestItems != nil)
+		c.length("requestItems", "{}", len(in.RequestItems), 1, maxBatchWrite)
 	case "ListTables":
 		limit = 100
 	}
@@ -196,6 +213,7 @@ func (in *request) constraints() (c constraints) {
 	c.oneOf("returnItemCollectionMetrics", in.ReturnItemCollectionMetrics, "SIZE", "NONE")
 	c.oneOf("returnValues", in.ReturnValues, returns...)
 	c.oneOf("returnValuesOnConditionCheckFailure", in.ReturnValuesOnConditionCheckFailure, "ALL_OLD", "NONE")
+	c.oneOf("tableClass", in.TableClass, "STANDARD", "STANDARD_INFREQUENT_ACCESS")
 	c.oneOf("select", in.Select, "SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES")
 	return c
 }
@@ -232,7 +250,24 @@ var valued = map[string]string{
 	"Query":      "FilterExpression is null and KeyConditionExpression is null", "Scan": "FilterExpression is null",
 }
 
+// Limits of placeholders and their values, in bytes.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+const (
+	maxPlaceholder   = 255
+	maxSubstitutions = 2 << 20 // of an expression, together
+)
+
 var placeholder = regexp.MustCompile(`^[#:][A-Za-z0-9_]+$`)
+
+func checkPlaceholder(what string, first byte, name string) error {
+	switch {
+	case name == "" || name[0] != first || !placeholder.MatchString(name):
+		return invalid("ExpressionAttribute%s contains invalid key: Syntax error; key: %q", what, name)
+	case len(name) > maxPlaceholder:
+		return invalid("ExpressionAttribute%s contains invalid key: Key too long; size of key: %d", what, len(name))
+	}
+	return nil
+}
 
 func (in *request) checkPlaceholders() error {
 	values := in.ConditionExpression != nil || in.UpdateExpression != nil || in.KeyConditionExpression != nil || in.FilterExpression != nil
@@ -246,14 +281,22 @@ func (in *request) checkPlaceholders() error {
 	case in.ExpressionAttributeValues != nil && len(in.ExpressionAttributeValues) == 0:
 		return invalid("ExpressionAttributeValues must not be empty")
 	}
-	for name := range in.ExpressionAttributeNames {
-		if name == "" || name[0] != '#' || !placeholder.MatchString(name) {
-			return invalid("ExpressionAttributeNames contains invalid key: Syntax error; key: %q", name)
+	size := in.ExpressionAttributeValues.size()
+	for name, attribute := range in.ExpressionAttributeNames {
+		if err := checkPlaceholder("Names", '#', name); err != nil {
+			return err
 		}
+		if err := checkName(attribute); err != nil {
+			return invalid("ExpressionAttributeNames contains invalid value: %s for key %s", err.(*fault).message, name)
+		}
+		size += len(name) + len(attribute)
+	}
+	if size > maxSubstitutions {
+		return invalid("The substitution variables of the expressions have %d bytes, and may have %d", size, maxSubstitutions)
 	}
 	for name, v := range in.ExpressionAttributeValues {
-		if name == "" || name[0] != ':' || !placeholder.MatchString(name) {
-			return invalid("ExpressionAttributeValues contains invalid key: Syntax error; key: %q", name)
+		if err := checkPlaceholder("Values", ':', name); err != nil {
+			return err
 		}
 		if err := v.check(0); err != nil {
 			return invalid("ExpressionAttributeValues contains invalid value: %s for key %s", err.(*fault).message, name)

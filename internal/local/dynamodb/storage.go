@@ -375,7 +375,7 @@ type tx struct {
 
 // table returns a table and its items.
 func (t *tx) table(name string) (*table, *bolt.Bucket, error) {
-	description := t.Bucket(bucketTables).Get([]byte(name))
+	description := t.Bucket(bucketTables).Get([]byte(nameOf(name)))
 	if description == nil {
 		return nil, nil, &fault{code: resourceNotFound, message: "Requested resource not found"}
 	}
@@ -385,6 +385,7 @@ func (t *tx) table(name string) (*table, *bolt.Bucket, error) {
 		if err := json.Unmarshal(description, read); err != nil {
 			return nil, nil, fmt.Errorf("stored table: %w", err)
 		}
+		read.complete()
 		described = read
 		t.storage.tables.Store(string(description), read)
 	}
@@ -422,6 +423,7 @@ func (t *tx) deleteTable(described *table) error {
 // A place is where an item of a table is or will be stored.
 type place struct {
 	table  *table
+	name   string // by which the table was asked for: its name or its ARN
 	items  *bolt.Bucket
 	key    []byte
 	stored record // the stored item; nil: none
@@ -429,6 +431,7 @@ type place struct {
 
 // place finds the item with the same key attributes as it; keyOf makes its stored key.
 func (t *tx) place(name string, it item, keyOf func(*table, item) ([]byte, error)) (at place, err error) {
+	at.name = name
 	if at.table, at.items, err = t.table(name); err != nil {
 		return at, err
 	}

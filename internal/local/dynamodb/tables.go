@@ -22,7 +22,10 @@ type table struct {
 	TableSizeBytes       int64
 
 	ProvisionedThroughput throughput
-	BillingModeSummary    *billingMode `json:",omitzero"`
+	BillingModeSummary    *billingMode        `json:",omitzero"`
+	TableClassSummary     *tableClass         `json:",omitzero"`
+	OnDemandThroughput    *onDemandThroughput `json:",omitzero"`
+	WarmThroughput        *warmThroughput     `json:",omitzero"`
 
 	DeletionProtectionEnabled bool
 }
@@ -33,7 +36,44 @@ type attributeDefinition struct{ AttributeName, AttributeType string }
 
 type throughput struct{ ReadCapacityUnits, WriteCapacityUnits, NumberOfDecreasesToday int64 }
 
-type billingMode struct{ BillingMode string }
+type billingMode struct {
+	BillingMode                       string
+	LastUpdateToPayPerRequestDateTime float64 `json:",omitzero"`
+}
+
+type tableClass struct{ TableClass string }
+
+type onDemandThroughput struct{ MaxReadRequestUnits, MaxWriteRequestUnits int64 }
+
+// A warmThroughput is what a table can take at once. The engine keeps and returns it, as
+// it does the other throughputs, and limits none. Terraform waits until it is active.
+type warmThroughput struct {
+	ReadUnitsPerSecond, WriteUnitsPerSecond int64
+	Status                                  string
+}
+
+// complete adds what a request or an older file leaves out.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/warm-throughput.html
+func (t *table) complete() {
+	warm := warmThroughput{t.ProvisionedThroughput.ReadCapacityUnits, t.ProvisionedThroughput.WriteCapacityUnits, active}
+	if t.BillingModeSummary != nil {
+		t.BillingModeSummary.LastUpdateToPayPerRequestDateTime = t.CreationDateTime
+		warm.ReadUnitsPerSecond, warm.WriteUnitsPerSecond = 12_000, 4_000
+	}
+	if t.WarmThroughput != nil {
+		warm.ReadUnitsPerSecond = max(warm.ReadUnitsPerSecond, t.WarmThroughput.ReadUnitsPerSecond)
+		warm.WriteUnitsPerSecond = max(warm.WriteUnitsPerSecond, t.WarmThroughput.WriteUnitsPerSecond)
+	}
+	t.WarmThroughput = &warm
+}
+
+// Quotas of an account, by default.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+const (
+	maxTables     = 2_500
+	maxThroughput = 40_000 // capacity units of a table
+	maxKeyName    = 255    // bytes of the name of a key attribute
+)
 
 const (
 	active      = "ACTIVE"
@@ -77,9 +117,13 @@ func (e *Engine) createTable(in *request) (any, error) {
 	described.TableID, described.TableARN = uuid.NewString(), tableARN(described.TableName)
 	described.TableStatus = active
 	described.CreationDateTime = float64(e.options.Now().UnixMilli()) / 1000
+	described.complete()
 	err = e.update(func(t *tx) error {
 		if t.Bucket(bucketTables).Get([]byte(described.TableName)) != nil {
 			return &fault{code: resourceInUse, message: "Table already exists: " + described.TableName}
+		}
+		if t.Bucket(bucketTables).Stats().KeyN >= maxTables {
+			return &fault{code: limitExceeded, message: fmt.Sprintf("Subscriber limit exceeded: There is a limit of %d tables", maxTables)}
 		}
 		return t.createTable(described)
 	})
@@ -99,6 +143,9 @@ func newTable(in *request) (*table, error) {
 	if in.KeySchema != nil {
 		c.length("keySchema", in.KeySchema, len(in.KeySchema), 1, 2)
 	}
+	for i, element := range in.KeySchema {
+		c.length(fmt.Sprintf("keySchema.%d.member.attributeName", i+1), element.AttributeName, len(element.AttributeName), 1, maxKeyName)
+	}
 	for i, definition := range in.AttributeDefinitions {
 		c.oneOf(fmt.Sprintf("attributeDefinitions.%d.member.attributeType", i+1), definition.AttributeType, scalars...)
 	}
@@ -108,15 +155,22 @@ func newTable(in *request) (*table, error) {
 	if err := in.checkKeySchema(); err != nil {
 		return nil, err
 	}
-	described := &table{TableName: *in.TableName, KeySchema: in.KeySchema, AttributeDefinitions: in.AttributeDefinitions}
+	described := &table{TableName: nameOf(*in.TableName), WarmThroughput: in.WarmThroughput, KeySchema: in.KeySchema, AttributeDefinitions: in.AttributeDefinitions}
+	if in.TableClass != "" {
+		described.TableClassSummary = &tableClass{in.TableClass}
+	}
 	units := in.ProvisionedThroughput
 	switch {
+	case in.OnDemandThroughput != nil && in.BillingMode != onDemand:
+		return nil, invalid("One or more parameter values were invalid: OnDemandThroughput can only be specified when BillingMode is PAY_PER_REQUEST")
 	case in.BillingMode == onDemand && units != nil:
 		return nil, invalid("One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	case in.BillingMode == onDemand:
-		described.BillingModeSummary = &billingMode{onDemand}
+		described.BillingModeSummary, described.OnDemandThroughput = &billingMode{BillingMode: onDemand}, in.OnDemandThroughput
 	case units == nil || units.ReadCapacityUnits < 1 || units.WriteCapacityUnits < 1:
 		return nil, invalid("One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+	case max(units.ReadCapacityUnits, units.WriteCapacityUnits) > maxThroughput:
+		return nil, &fault{code: limitExceeded, message: fmt.Sprintf("Subscriber limit exceeded: a table has at most %d read and %[1]d write capacity units", maxThroughput)}
 	default:
 		described.ProvisionedThroughput = throughput{ReadCapacityUnits: units.ReadCapacityUnits, WriteCapacityUnits: units.WriteCapacityUnits}
 	}
@@ -208,8 +262,8 @@ var untouched = map[string]jsontext.Value{
 
 func (e *Engine) describeUntouched(in *request) (any, error) {
 	if in.operation == "ListTagsOfResource" {
-		name, ok := strings.CutPrefix(in.ResourceARN, tableARN(""))
-		if !ok {
+		name := nameOf(in.ResourceARN)
+		if name == in.ResourceARN {
 			return nil, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", in.ResourceARN)
 		}
 		in.TableName = &name

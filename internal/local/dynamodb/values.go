@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"maps"
@@ -15,8 +16,9 @@ import (
 // Limits of an item.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 const (
-	maxItemSize = 400 << 10 // bytes
-	maxNesting  = 32        // of nested maps and lists
+	maxItemSize = 400 << 10  // bytes
+	maxNesting  = 32         // of nested maps and lists
+	maxName     = 64<<10 - 1 // of an attribute, in bytes
 )
 
 // An item is the attributes of an item, or the members of a map.
@@ -32,7 +34,7 @@ type value struct {
 
 const several = "several"
 
-var kinds = []string{"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"}
+var kinds = []string{"B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M"} // in the order of DynamoDB's messages
 
 // elements names the kind of a set's elements.
 var elements = map[string]string{"SS": "S", "NS": "N", "BS": "B"}
@@ -156,10 +158,20 @@ func (v *value) checkSet() error {
 
 func (it item) check(depth int) error {
 	for name, v := range it {
-		if err := v.check(depth); err != nil {
+		if err := cmp.Or(checkName(name), v.check(depth)); err != nil {
 			return err
 		}
 		it[name] = v
+	}
+	return nil
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return invalid("Empty attribute name")
+	case len(name) > maxName:
+		return invalid("Attribute name is too large, must be less than %d bytes", maxName+1)
 	}
 	return nil
 }
