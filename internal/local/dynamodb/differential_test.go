@@ -83,6 +83,10 @@ var exceptions = []exception{
 		`^200  "" {("ConsumedCapacity":.*)?}$`, `^200  "" {"Attributes":{"K":[^}]*}(,"S":[^}]*})?}[,}]`},
 	{"types in key conditions", "the type has to match the key schema's; dynoxide finds nothing", `KeyConditionExpression`,
 		`ValidationException "(One or more parameter values were invalid: Condition parameter type does not match|Invalid KeyConditionExpression: Incorrect operand type)`, `^200 `},
+	{"texts about key conditions", "the texts are those of DynamoDB; dynoxide has some of its own", `KeyConditionExpression`,
+		`ValidationException "(Query (key )?condition|KeyConditionExpressions (must|cannot)|Invalid (operator|condition) |Conditions can be|Filter Expression can|Invalid KeyConditionExpression: )`, `ValidationException`},
+	{"a map and a list at one path", "such paths conflict (Expressions.Attributes); dynoxide finds only those that overlap", ``, `Two document paths conflict`, `.`},
+	{"which of two paths is named first", "the documentation gives no order; dynoxide begins with those to remove", `UpdateItem`, `Two document paths`, `Two document paths`},
 	{"start keys outside of the query", "DynamoDB refuses them; dynoxide ignores what does not fit", `Query .*ExclusiveStartKey`,
 		`ValidationException "The provided starting key is outside query boundaries`, `^200 `},
 	{"start keys of a partition of one item", "behind its only item there is nothing (Query.Pagination); dynoxide begins again", `Query .*ExclusiveStartKey`,
@@ -90,11 +94,11 @@ var exceptions = []exception{
 	{"numbers in messages", "they are in their normal form, as everywhere", ``,
 		`The BETWEEN operator requires upper bound`, `The BETWEEN operator requires upper bound`},
 	{"unused placeholders", "DynamoDB refuses them before it tries the condition; dynoxide does after it", ``,
-		`ValidationException "Value provided in ExpressionAttribute\w+ unused`, `^200 |ConditionalCheckFailedException`},
+		`ValidationException "Value provided in ExpressionAttribute\w+ unused`, `^200 |ConditionalCheckFailedException|ValidationException "(Unexpected |Query (key )?condition|Filter Expression|Invalid KeyConditionExpression)`},
 	{"key attributes in updates", "DynamoDB refuses them before it tries the condition; dynoxide does after it", `UpdateItem`,
 		`Cannot update attribute`, `ConditionalCheckFailedException`},
 	{"which of several mistakes is told", "the documentation gives no order", ``,
-		`ValidationException "(Invalid \w+: (Invalid function name|Syntax|The function|Attribute name|An expression attribute|The BETWEEN operator requires)|Value provided in|The provided key|One or more parameter values are not valid)`,
+		`ValidationException "(Invalid \w+: (Invalid function name|Syntax|The function|Attribute name|An expression attribute|The BETWEEN operator requires|Two document paths)|Value provided in|The provided key|One or more parameter values are not valid)`,
 		`ValidationException "(Value provided in|Cannot specify the|Must specify the|Invalid \w+: (The .*section|Expected|Attribute name)|One or more parameter values|The provided key|Provided list)`},
 	{"key types in a batch", "DynamoDB tells the attribute and both types, as for PutItem (API_PutItem)", `BatchWriteItem`,
 		`ValidationException "One or more parameter values were invalid: Type mismatch for key`, `ValidationException "The provided key element does not match`},
@@ -445,7 +449,8 @@ func (d *drawer) scalar(kind string) map[string]any {
 		if d.chance(60) { // few, so that some are equal
 			return typed(kind, pick(d, "0", "1", "-1", "-1.2", "2"))
 		}
-		return typed(kind, pick(d, "0", "1", "-1", "2", "10", "9", "-10", "1.5", "1.50", "-0.5", "1e3", "1E-3", "12345678901234567890", "0.1", "-1.25", "100", "+7", "007", "1e125", "-1e-130"))
+		return typed(kind, pick(d, "0", "1", "-1", "2", "10", "9", "-10", "1.5", "1.50", "-0.5", "1e3", "1E-3", "12345678901234567890", "0.1", "-1.25", "100", "+7", "007", "1e125", "-1e-130",
+			"10e-1", "0.2E1", "2.0", ".5", "5.", "-0", "0e9", "-12e-1", "0.0012", strings.Repeat("9", 38), "9."+strings.Repeat("9", 37)+"e125", "0."+strings.Repeat("0", 99)+"1"))
 	case "B":
 		return typed(kind, base64.StdEncoding.EncodeToString([]byte(pick(d, "a", "b", "ab", "\x00", "\xff", "a\xff", "a\x00"))))
 	default:
@@ -519,6 +524,20 @@ func (d *drawer) key() map[string]any {
 			key["Z"] = typed("S", "a")
 		default:
 			key["K"] = typed(d.partition, map[string]string{"N": "1", "S": "", "B": ""}[d.partition])
+		}
+	}
+	if d.chance(3) {
+		name, bound := "K", 2048
+		if d.sort != "" && d.chance(50) {
+			name, bound = "S", 1024
+		}
+		held, _ := key[name].(map[string]any) // it may have been taken away
+		for kind := range held {
+			if bound += d.IntN(2); kind == "S" {
+				key[name] = typed(kind, strings.Repeat("é", bound/2)+strings.Repeat("x", bound%2))
+			} else if kind == "B" {
+				key[name] = typed(kind, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xff}, bound)))
+			}
 		}
 	}
 	return key
@@ -631,7 +650,20 @@ func (d *drawer) operation() operation {
 	return operation{name, body}
 }
 
+// placeholders adds the names and values that the expressions use, and sometimes one
+// that they do not.
 func (d *drawer) placeholders(body map[string]any) {
+	used := map[string]bool{}
+	for member, expression := range body {
+		if strings.HasSuffix(member, "Expression") {
+			for _, name := range regexp.MustCompile(`[#:]\w+`).FindAllString(expression.(string), -1) {
+				used[name] = true
+			}
+		}
+	}
+	for _, of := range []map[string]any{d.names, d.values} {
+		maps.DeleteFunc(of, func(name string, _ any) bool { return !used[name] })
+	}
 	if d.chance(1) {
 		d.names["#unused"] = "a"
 	}
@@ -674,6 +706,9 @@ func (d *drawer) read(body map[string]any) {
 		if d.chance(40) {
 			projection += ", K"
 		}
+		if d.chance(5) {
+			projection += ", " + d.path("a", "l", "m") + pick(d, "", ".x", "[0]")
+		}
 		body["ProjectionExpression"] = projection
 	}
 }
@@ -685,6 +720,10 @@ func (d *drawer) page(body map[string]any) {
 	}
 	if d.chance(30) {
 		body["FilterExpression"] = d.condition(0)
+		if d.chance(8) {
+			body["FilterExpression"] = pick(d, "attribute_exists(K)", "n = :k AND NOT begins_with(K, :k)", "K = :k", "attribute_not_exists(S) OR n = n1", "n BETWEEN n1 AND S")
+			d.values[":k"] = d.keyValue(d.partition)
+		}
 	}
 	if d.chance(15) {
 		body["Select"] = pick(d, "COUNT", "ALL_ATTRIBUTES", "SPECIFIC_ATTRIBUTES")
@@ -739,7 +778,7 @@ func (d *drawer) condition(depth int) string {
 	case 1:
 		return "attribute_not_exists(" + a + ")"
 	case 2:
-		return "begins_with(" + a + ", " + d.placeholder(d.scalar(pick(d, "S", "S", "S", "B"))) + ")"
+		return "begins_with(" + a + ", " + d.placeholder(d.scalar(pick(d, "S", "S", "S", "B", "N"))) + ")"
 	case 3:
 		return "contains(" + a + ", " + d.placeholder(d.value(2)) + ")"
 	case 4:
@@ -747,7 +786,11 @@ func (d *drawer) condition(depth int) string {
 	case 5:
 		return "size(" + a + ") " + pick(d, "=", "<", ">", "<=", ">=", "<>") + " " + d.placeholder(typed("N", pick(d, "0", "1", "2", "3")))
 	case 6:
-		low, high := typed("N", pick(d, "-1", "0", "0.1")), typed("N", pick(d, "1", "2", "10"))
+		low, high := typed("N", pick(d, "-1", "0", "0.1", "1")), typed("N", pick(d, "1", "1.0", "2", "10"))
+		if d.chance(30) {
+			low = d.scalar(pick(d, "S", "N", "B"))
+			high = low
+		}
 		return a + " BETWEEN " + d.placeholder(low) + " AND " + d.placeholder(high)
 	case 7:
 		return a + " IN (" + d.placeholder(d.value(2)) + ", " + d.placeholder(d.scalar("N")) + ")"
@@ -776,7 +819,14 @@ func (d *drawer) keyCondition() string {
 		d.names["#s"], sort = "S", "#s"
 	}
 	operand := func() string { return d.placeholder(d.sortValue()) }
-	switch d.IntN(4) {
+	if d.chance(6) {
+		return pick(d, "K < :k", "K >= :k AND "+sort+" = "+operand(), "K BETWEEN :k AND :k", "begins_with(K, :k)", "K = :k AND K = :k", "K = :k AND "+sort+" > "+operand()+" AND "+sort+" < "+operand(), "K = :k AND "+sort+" <> "+operand(),
+			"K = :k OR "+sort+" = "+operand(), "NOT K = :k", "K = :k AND n = "+operand(), "K = :k AND begins_with("+sort+", "+d.placeholder(d.scalar(pick(d, "S", "N", "B")))+")", sort+" = "+operand(), "K = :k AND size("+sort+") = "+operand(), "K = :k AND "+sort+" IN ("+operand()+")")
+	}
+	switch d.IntN(5) {
+	case 4:
+		bound := d.placeholder(d.sortValue())
+		return "K = :k AND " + sort + " BETWEEN " + bound + " AND " + bound
 	case 0:
 		low := map[string]any{"S": "\u0001", "N": "-3", "B": "AA=="}[d.sort]
 		high := map[string]any{"S": pick(d, "b", "é"), "N": pick(d, "1", "10"), "B": "Yg=="}[d.sort]
@@ -810,7 +860,7 @@ func (d *drawer) update() string {
 			v := pick(d, d.scalar("N"), typed("SS", []any{"a", "z"}), typed("NS", []any{"1", "2"}))
 			sections[section] = append(sections[section], path+" "+d.placeholder(v))
 		case "DELETE":
-			sections[section] = append(sections[section], path+" "+d.placeholder(pick(d, typed("SS", []any{"a", "b"}), typed("NS", []any{"1", "-1"}))))
+			sections[section] = append(sections[section], path+" "+d.placeholder(pick(d, typed("SS", []any{"a", "b"}), typed("NS", []any{"1", "-1"}), typed("SS", []any{"a", "b", "ab", "abc", "z"}), typed("NS", []any{"0", "1.0", "2", "-1", "-12e-1", "10"}))))
 		default:
 			sections[section] = append(sections[section], path)
 		}
@@ -821,6 +871,14 @@ func (d *drawer) update() string {
 	var parts []string
 	for _, section := range slices.Sorted(maps.Keys(sections)) {
 		parts = append(parts, section+" "+strings.Join(sections[section], ", "))
+	}
+	if d.chance(4) { // paths that may overlap, or treat a map as a list
+		for _, section := range []string{"SET", "REMOVE"} {
+			if len(sections[section]) == 0 {
+				parts = append(parts, section+" "+d.path("l", "m", "n")+pick(d, "", ".a", "[0]")+map[string]string{"SET": " = n"}[section])
+				break
+			}
+		}
 	}
 	if d.chance(2) {
 		parts = append(parts, pick(d, "SET", "FOO a", "SET K = a", "REMOVE #nosuch", "SET z = nosuch(a)", "SET z = :nosuch"))

@@ -39,7 +39,7 @@ func (n *node) holds(it item) bool {
 	case "<>":
 		return !all || !first.equal(others[0])
 	case "IN":
-		return there && slices.ContainsFunc(others, first.equal)
+		return slices.ContainsFunc(others, first.equal)
 	}
 	if !all {
 		return false
@@ -59,16 +59,7 @@ func (n *node) holds(it item) bool {
 		return first.contains(others[0])
 	}
 	order, ordered := first.order(others[0])
-	switch n.op {
-	case "<":
-		return ordered && order < 0
-	case "<=":
-		return ordered && order <= 0
-	case ">":
-		return ordered && order > 0
-	default: // >=
-		return ordered && order >= 0
-	}
+	return ordered && map[string]bool{"<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0}[n.op]
 }
 
 // resolve returns the value of an operand, if it has one.
@@ -126,11 +117,7 @@ func (v value) step(s step) (value, bool) {
 
 // project returns the parts of an item at the paths.
 func (it item) project(paths []path) item {
-	root := value{kind: "M", members: it}.project(paths)
-	if root.members == nil {
-		return item{}
-	}
-	return root.members
+	return value{members: it}.project(paths).members
 }
 
 // project returns the parts of a map or list at the paths, which begin in it.

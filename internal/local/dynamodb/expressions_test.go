@@ -93,8 +93,8 @@ func compact(v any) string {
 // sample is the item that expressions are tried on.
 func sample() object {
 	return object{
-		"K": text("k"), "n": number("5"), "neg": number("-2"), "s": text("abc"), "e": text(""), "b": blob("abc"), "duck": text("🦆"), "a.b": text("dotted"),
-		"yes": object{"BOOL": true}, "nil": object{"NULL": true}, "ss": object{"SS": []any{"a", "b"}}, "ns": object{"NS": []any{"1", "2"}}, "bs": object{"BS": []any{"YQ=="}},
+		"K": text("k"), "n": number("5"), "n55": number("55"), "neg": number("-2"), "s": text("abc"), "e": text(""), "b": blob("abc"), "duck": text("🦆"), "a.b": text("dotted"),
+		"yes": object{"BOOL": true}, "yes2": object{"BOOL": true}, "nil": object{"NULL": true}, "ss": object{"SS": []any{"a", "b"}}, "ns": object{"NS": []any{"1", "2"}}, "bs": object{"BS": []any{"YQ=="}},
 		"l": object{"L": []any{number("1"), text("two"), object{"M": object{"deep": object{"L": []any{number("7"), number("8")}}}}}},
 		"m": object{"M": object{"x": object{"M": object{"y": number("3")}}, "z": text("zed")}}, "l0": object{"L": []any{}}, "m0": object{"M": object{}},
 	}
@@ -143,14 +143,14 @@ func TestConditions(t *testing.T) {
 			"yes = :false", "yes <> :true", "ss = :strings_a", "ss = :strings_bc", "ss <> :strings_ba", "ns = :numbers_23", "l = :list", "m = m0", "l0 = :map_none", "m0 <> :map_none",
 			"n = :abc", "n < :abc", "n > :abc", "n <= s", "n >= s", "s < :binary_abc", "yes < n", "ss < s", "l > n", // values of two types have no order, and some types have none
 			"gone = :5", "gone < :5", "gone > :5", "gone <= :5", "gone >= :5", "gone = nope", "n < gone", "n >= gone",
-			"n BETWEEN :6 AND :7", "n BETWEEN :3 AND :4", "n BETWEEN :abc AND :abd", "gone BETWEEN :4 AND :6", "n BETWEEN n0 AND :6", "n BETWEEN neg AND gone", "n BETWEEN :4 AND neg", "yes BETWEEN neg AND n", "s BETWEEN neg AND s1", "n BETWEEN neg AND s", "n BETWEEN s AND n1",
+			"n BETWEEN :6 AND :7", "n BETWEEN :3 AND :4", "n BETWEEN :abc AND :abd", "gone BETWEEN :4 AND :6", "n BETWEEN n0 AND :6", "n BETWEEN neg AND gone", "n BETWEEN :4 AND neg", "yes BETWEEN neg AND n", "s BETWEEN neg AND s1", "n BETWEEN neg AND s", "n BETWEEN s AND n55", "n BETWEEN n55 AND n55",
 			"n IN (:4, :6)", "n IN (s)", "gone IN (:5)", "n IN (gone)", "gone IN (nope)", "ss IN (:strings_a, :a)",
 			"attribute_exists(gone)", "attribute_exists(m.q)", "attribute_exists(l[3])", "attribute_exists(l0[0])", "attribute_exists(m.x[0])", "attribute_exists(a.b)", "attribute_not_exists(n)", "attribute_not_exists(l[0])",
 			"attribute_type(n, :S)", "attribute_type(ss, :S)", "attribute_type(gone, :S)", "attribute_type(nil, :BOOL)",
-			"begins_with(n, :5a)", "begins_with(s, :bc)", "begins_with(s, :abcd)", "begins_with(e, :a)", "begins_with(s, :binary_abc)", "begins_with(b, :a)", "begins_with(ss, :a)", "begins_with(l, :a)", "begins_with(gone, :a)", "begins_with(neg, n)", "begins_with(s, n)",
+			"begins_with(n, :5a)", "begins_with(s, :bc)", "begins_with(s, :abcd)", "begins_with(s, :aa)", "begins_with(n55, n)", "begins_with(l, l0)", "begins_with(yes, yes2)", "begins_with(e, :a)", "begins_with(s, :binary_abc)", "begins_with(b, :a)", "begins_with(ss, :a)", "begins_with(l, :a)", "begins_with(gone, :a)", "begins_with(neg, n)", "begins_with(s, n)",
 			"contains(s, :ac)", "contains(s, :5)", "contains(s, :binary_b)", "contains(b, :b)", "contains(ss, :c)", "contains(ss, :1)", "contains(ss, :strings_a)", "contains(ns, :3)", "contains(l, :7)", "contains(l, :list_x)", "contains(m, :zed)", "contains(m, :x)", "contains(n, :5)", "contains(yes, :true)", "contains(gone, :a)", "contains(s, gone)",
-			"size(n) > :0", "size(yes) >= :0", "size(nil) >= :0", "size(gone) >= :0", "size(s) = :abc", "size(s) < :3", "size(s) > :3", "size(s) <> :3",
-			"NOT n = :5", "NOT (n = :5 OR n = :6)", "NOT NOT n = :6", "NOT (n = :5) OR n = :6", "n = :5 AND n = :6", "n = :6 OR n = :7", "(n = :5 OR n = :6) AND s = :abd", "NOT n = :6 AND n = :6",
+			"size(n) >= :0", "size(yes) >= :0", "size(nil) >= :0", "size(gone) >= :0", "size(s) = :abc", "size(s) < :3", "size(s) > :3", "size(s) <> :3",
+			"NOT n = :5", "NOT (n = :5 OR n = :6)", "NOT NOT n = :6", "NOT (n = :5) OR n = :6", "n = :5 AND n = :6", "n = :6 AND n = :5", "n = :6 OR n = :7", "(n = :5 OR n = :6) AND s = :abd", "NOT n = :6 AND n = :6",
 		},
 		distinct + "=, first operand: [n]":             {"n = n", "s = :abc OR n = n"},
 		distinct + "<, first operand: [m, x]":          {"m.x < m.x"},
@@ -342,6 +342,7 @@ func TestProjections(t *testing.T) {
 		"l[2].deep[1], l[0]":         `{"l":{"L":[{"N":"1"},{"M":{"deep":{"L":[{"N":"8"}]}}}]}}`,
 		"l[2].deep[1], l[2].deep[0]": `{"l":{"L":[{"M":{"deep":{"L":[{"N":"7"},{"N":"8"}]}}}]}}`,
 		"l[3]":                       `{}`,
+		"l[0].gone, l[1]":            `{"l":{"L":[{"S":"two"}]}}`,
 		"l[2].gone":                  `{}`,
 		"ss[0]":                      `{}`,
 		"l0, m0":                     `{"l0":{"L":[]},"m0":{"M":{}}}`,
