@@ -38,6 +38,7 @@ func behaviours() []behaviour {
 		{"After one proposal there is one event more", []need{storedEvents}, storesOneMore},
 		{"The event matches the receipt and the proposal", []need{storedEvents}, storesWhatItSays},
 		{"58 real destinations are stored exactly as sent", []need{storedEvents}, storesRealDestinations},
+		{"A slash behind the path does not matter", nil, takesATrailingSlash},
 		{"Each mistake gets its problem and its status", nil, answersProblems},
 		{"A problem points to every error in a body", []need{functionValidates}, pointsAtMistakes},
 		{"A refused proposal is not stored", []need{storedEvents}, storesNothingRefused},
@@ -450,6 +451,10 @@ func keepsCallersApart(t *testing.T, r run) {
 	}
 }
 
+func takesATrailingSlash(t *testing.T, r run) {
+	receipt(t, r.must(t, request{path: contract.ProposeDestination.Path + "/", body: r.body(), headers: wantsJSON}))
+}
+
 func takesUnsigned(t *testing.T, r run) {
 	receipt(t, r.must(t, request{body: r.body(), headers: wantsJSON, unsigned: true}))
 }
@@ -475,6 +480,8 @@ func refusesBadSignatures(t *testing.T, r run) {
 		{"a header that was signed, and changed", request{body: r.body(), headers: wantsJSON, change: func(r *http.Request) { r.Header.Set("Accept", "text/plain") }}, contract.ProblemForbidden.Type},
 		// AWS does not document which gateway response this gets.
 		{"an unknown access key", request{body: r.body(), as: &unknown}, ""},
+		// Production logs show DEFAULT_4XX: ADR 8.
+		{"a header that is not a signature", request{body: r.body(), change: func(r *http.Request) { r.Header.Set("Authorization", "Bearer x") }}, contract.ProblemInvalidRequest.Type},
 	} {
 		t.Run(c.mistake, func(t *testing.T) {
 			if got := problem(t, r.must(t, c.request), http.StatusForbidden); c.want != "" && got.Type != c.want {
@@ -545,8 +552,13 @@ func logsTheID(t *testing.T, r run) {
 }
 
 func sendsTheID(t *testing.T, r run) {
-	for by, q := range map[string]request{"the function": r.notJSON(), "the gateway": {path: "/other"}} {
+	chosen := uuid.NewString()
+	for by, q := range map[string]request{"the function": r.notJSON(), "the gateway": {path: "/other"},
+		"the client": {path: "/other", headers: map[string]string{contract.HeaderRequestID: chosen}}} {
 		got := r.must(t, q)
+		if id := got.header.Get(contract.HeaderRequestID); by == "the client" && id != chosen {
+			t.Errorf("got the request id %s, want the client's, %s", id, chosen)
+		}
 		if found := problem(t, got, got.status); found.Instance != contract.Instance(got.header.Get(contract.HeaderRequestID)) {
 			t.Errorf("%s: %s is %q, the instance %q", by, contract.HeaderRequestID, got.header.Get(contract.HeaderRequestID), found.Instance)
 		}
@@ -596,6 +608,7 @@ func throttles(t *testing.T, r run) {
 				t.Error(err)
 			case got.status == http.StatusTooManyRequests:
 				refused = append(refused, got)
+			case r.scarce && (got.status == http.StatusBadGateway || got.status == http.StatusServiceUnavailable): // either: ADR 8
 			case got.status != http.StatusBadRequest:
 				t.Errorf("got %d %s, want 400 or 429", got.status, got.body)
 			}
@@ -629,6 +642,7 @@ func show(t *testing.T, s *system, lacks map[need]string) {
 			t.Fatal("no proposal is taken, so nothing else is asked")
 		}
 	}
+	t.Logf("%d answers were 502 and %d were 503, which mean the same: ADR 8", s.badGateway.Load(), s.unavailable.Load())
 	if s.items != nil {
 		t.Logf("%d events with the mark %s are left in the table", len(run{s, prefix}.events(t)), prefix)
 	}

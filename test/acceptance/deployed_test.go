@@ -58,7 +58,7 @@ func TestDeployed(t *testing.T) {
 		region: cfg.Region,
 		by:     principal{credentials.AccessKeyID, credentials.SecretAccessKey, credentials.SessionToken},
 	}
-	s := &system{base: *apiURL, region: cfg.Region, editor: &a.by}
+	s := &system{base: *apiURL, region: cfg.Region, editor: &a.by, scarce: true}
 	lacks := deployed.lacks
 	if *stackName == "" {
 		lacks = with(lacks, map[need]string{storedEvents: "only the URL is known", logLines: "only the URL is known"})

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +84,10 @@ type system struct {
 	allowed   func(t *testing.T, action string) bool   // whether the function's role may do it to the table
 	mayInvoke func(t *testing.T, route string) bool    // whether the API may invoke the function by a route such as POST/destination
 	limited   *system                                  // the same with the stage's own limits
+
+	scarce      bool         // Lambda may refuse what the stage admits
+	badGateway  atomic.Int32 // answers of 502
+	unavailable atomic.Int32 // answers of 503
 }
 
 // check compares what a system supplies with what its target lacks.
@@ -121,7 +126,7 @@ type answer struct {
 
 // How often a request is sent because the API asks for it again: above the rate
 // limit until it has room, of a failing store a few times.
-var attempts = map[int]int{http.StatusTooManyRequests: 20, http.StatusServiceUnavailable: 4}
+var attempts = map[int]int{http.StatusTooManyRequests: 20, http.StatusBadGateway: 4, http.StatusServiceUnavailable: 4}
 
 var httpClient = &http.Client{Timeout: 40 * time.Second} // API Gateway gives up after 29 s
 
@@ -132,6 +137,12 @@ func (s *system) send(ctx context.Context, r request) (answer, error) {
 		got, err := s.sendOnce(ctx, r)
 		if err != nil {
 			return answer{}, err
+		}
+		switch got.status {
+		case http.StatusBadGateway:
+			s.badGateway.Add(1)
+		case http.StatusServiceUnavailable:
+			s.unavailable.Add(1)
 		}
 		if r.impatient || attempt >= attempts[got.status] {
 			return got, nil
