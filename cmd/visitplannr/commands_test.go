@@ -130,7 +130,7 @@ func TestInvoke(t *testing.T) {
 // A session of an editor and a developer at the local run.
 func TestProposalsAreSentAndShown(t *testing.T) {
 	t.Parallel()
-	api, dynamoDB := runningSlice(t)
+	api, dynamoDB := runningSlice(t, nil)
 	environment := map[string]string{dynamo.EnvEndpoint: dynamoDB}
 	propose := func(name string) ended {
 		return visitplannr(t.Context(), nil, "propose", "-url", api, "-key", "key-1",
@@ -256,7 +256,7 @@ func TestEventsOfABurstAreInOrder(t *testing.T) {
 
 func TestEventsFollowsWhatIsStored(t *testing.T) {
 	t.Parallel()
-	api, dynamoDB := runningSlice(t)
+	api, dynamoDB := runningSlice(t, nil)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	out, stdout := io.Pipe()

@@ -17,6 +17,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local"
 )
 
 // awsEnvironment is the process's AWS configuration for one test.
@@ -33,7 +34,7 @@ func awsEnvironment(t *testing.T, endpoint string) {
 
 // Not parallel: the AWS configuration is the process's environment.
 func TestStackIsFoundByItsOutputs(t *testing.T) {
-	api, dynamoDB := runningSlice(t)
+	api, dynamoDB := runningSlice(t, nil)
 	cloudFormation := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/cloudformation/aws4_request") {
 			t.Errorf("got Authorization %q, want a signature for CloudFormation", r.Header.Get("Authorization"))
@@ -63,11 +64,11 @@ func TestStackIsFoundByItsOutputs(t *testing.T) {
 
 // Not parallel: the AWS configuration is the process's environment.
 func TestProposalsAreSignedForALocalAPIWhenAskedTo(t *testing.T) {
-	api, _ := runningSlice(t, "-c", "access=iam")
+	api, _ := runningSlice(t, settingFlags{"access": "iam"})
 	propose := func(flags ...string) ended {
 		return visitplannr(t.Context(), nil, append([]string{"propose", "-url", api, "-name", "Brockholes", "-latitude", "1", "-longitude", "2"}, flags...)...)
 	}
-	for _, p := range localPrincipals() {
+	for _, p := range local.Principals() {
 		awsEnvironment(t, "")
 		t.Setenv("AWS_ACCESS_KEY_ID", p.AccessKeyID)
 		t.Setenv("AWS_SECRET_ACCESS_KEY", p.SecretAccessKey)
@@ -78,17 +79,6 @@ func TestProposalsAreSignedForALocalAPIWhenAskedTo(t *testing.T) {
 	}
 	if got := propose(); got.code != 1 || !strings.Contains(got.stderr, "404") {
 		t.Errorf("unsigned: got %+v, want exit code 1 and the status 404", got)
-	}
-}
-
-func TestTheFunctionsHaveNoneOfTheSignersCredentials(t *testing.T) {
-	t.Parallel()
-	for _, p := range localPrincipals() {
-		for _, e := range contract.Endpoints() {
-			if p.AccessKeyID == functionKeyID(e.Function) || p.SecretAccessKey == localCredential {
-				t.Errorf("%s has the credentials of %s", p.ARN, e.Function)
-			}
-		}
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +15,8 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/local"
+	"visitplannr/internal/settings"
 )
 
 // destinationsFile holds real places, one request body each.
@@ -25,7 +26,7 @@ const destinationsFile = "../../testdata/destinations.json"
 // answered OK and found in the table just as it was sent.
 func TestRealDestinationsAreStoredByteForByte(t *testing.T) {
 	t.Parallel()
-	api, dynamoDB := runningSlice(t)
+	api, dynamoDB := runningSlice(t, nil)
 	bodies := readDestinations(t)
 	want := map[string]string{} // data by stream
 	for _, body := range bodies {
@@ -36,12 +37,12 @@ func TestRealDestinationsAreStoredByteForByte(t *testing.T) {
 		t.Fatalf("got %d streams for %d proposals", len(want), len(bodies))
 	}
 
-	db, err := openDatabase(t.Context(), dynamoDB)
+	db, err := local.OpenDatabase(t.Context(), dynamoDB)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	for event, err := range db.store(defaultTable).All(t.Context()) {
+	for event, err := range db.Store(defaultTable).All(t.Context()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,44 +88,57 @@ func TestDestinationsFileCoversWhatItShould(t *testing.T) {
 	}
 }
 
-// runningSlice runs 'visitplannr local' until the test ends and returns the URLs
-// of its API and of its engine.
-func runningSlice(t *testing.T, flags ...string) (api, dynamoDB string) {
+// runningSlice runs what 'visitplannr local' runs until the test ends, with the given
+// settings, and returns the URLs of an endpoint and of its engine.
+func runningSlice(t *testing.T, given settingFlags) (api, dynamoDB string) {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	out, stdout := io.Pipe()
-	done := make(chan int, 1)
-	var stderr lockedBuffer // functions and gateway write to it side by side
-	go func() {
-		args := append([]string{"local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0"}, flags...)
-		done <- run(ctx, cli{
-			stdin: strings.NewReader(""), stdout: stdout, stderr: &stderr,
-			getenv: func(string) string { return "" },
-		}, args)
-		stdout.Close()
-	}()
-	t.Cleanup(func() {
-		stop()
-		_, _ = io.Copy(io.Discard, out)
-		if code := <-done; code != 0 || t.Failed() {
-			t.Logf("local ended with exit code %d, having logged:\n%s", code, stderr.String())
-			if code != 0 {
-				t.Errorf("local ended with exit code %d, want 0", code)
-			}
-		}
-	})
-	banner := readUntil(t, out, "Ctrl-C")
-	return submatch(t, banner, `API +POST (\S+)`), submatch(t, banner, `DynamoDB +(\S+)`)
+	run, _ := startRun(t, given, "")
+	return run.URL + contract.ProposeDestination.Path, run.DynamoDB
 }
 
+// startRun starts a run, of the sources in a directory or of these, with its page.
+func startRun(t *testing.T, given settingFlags, dir string) (*local.Run, *lockedBuffer) {
+	t.Helper()
+	logs := &lockedBuffer{} // functions and gateway write to it side by side
+	config := local.Config{Endpoints: contract.Endpoints(), Table: defaultTable, Addr: "127.0.0.1:0", EngineAddr: "127.0.0.1:0",
+		Dir: dir, Follow: dir != "", Log: logs}
+	var err error
+	if config.Settings, err = settings.LoadLocal(given); err != nil {
+		t.Fatal(err)
+	}
+	if config.Observer, err = page(config); err != nil {
+		t.Fatal(err)
+	}
+	run, err := local.Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := run.Close(); err != nil {
+			t.Errorf("the run ended with %v", err)
+		}
+		if t.Failed() {
+			t.Logf("logs:\n%s", logs)
+		}
+	})
+	return run, logs
+}
+
+// lockedBuffer is a log that can be waited for.
 type lockedBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
+	mu      sync.Mutex
+	buffer  bytes.Buffer
+	seen    int           // bytes up to the last text that was awaited
+	written chan struct{} // closed at the next write; nil: nobody waits
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.written != nil {
+		close(b.written)
+		b.written = nil
+	}
 	return b.buffer.Write(p)
 }
 

@@ -8,15 +8,16 @@ import (
 	"testing"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/local"
 )
 
 // The local run serves every endpoint of the contract. An endpoint that writes to the
 // table stores every leaf of its sample.
 func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 	t.Parallel()
-	api, dynamoDB := runningSlice(t)
+	api, dynamoDB := runningSlice(t, nil)
 	base := strings.TrimSuffix(api, contract.ProposeDestination.Path)
-	db, err := openDatabase(t.Context(), dynamoDB)
+	db, err := local.OpenDatabase(t.Context(), dynamoDB)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 			continue
 		}
 		stored := map[any]bool{}
-		for event, err := range db.store(defaultTable).All(t.Context()) {
+		for event, err := range db.Store(defaultTable).All(t.Context()) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,36 +82,5 @@ func collectLeaves(value any, into map[any]bool) {
 		}
 	default:
 		into[v] = true
-	}
-}
-
-// The engine knows each function, and lets it do only what the contract grants.
-func TestFunctionsMayDoToTheTableWhatTheContractGrants(t *testing.T) {
-	t.Parallel()
-	_, dynamoDB := runningSlice(t)
-	scan := func(keyID string) (int, string) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, dynamoDB, strings.NewReader(`{"TableName":"`+defaultTable+`"}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Content-Type", "application/x-amz-json-1.0")
-		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.Scan")
-		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+keyID+"/20261124/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer response.Body.Close()
-		answer, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return response.StatusCode, string(answer)
-	}
-	if status, answer := scan(functionKeyID(contract.ProposeDestination.Function)); status != http.StatusBadRequest || !strings.Contains(answer, "AccessDeniedException") {
-		t.Errorf("a scan by the function that may only put: got %d %s, want an AccessDeniedException", status, answer)
-	}
-	if status, answer := scan("anybody"); status != http.StatusOK {
-		t.Errorf("a scan by a developer's tool: got %d %s, want 200", status, answer)
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
-	"visitplannr/internal/local/console"
+	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local"
 	"visitplannr/internal/settings"
 )
 
@@ -48,16 +49,15 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	endpoints := []contract.Endpoint{endpoint}
-	slice, err := startSlice(ctx, c, engineOptions{addr: "127.0.0.1:0"}, functionOptions{
-		endpoints: endpoints, settings: config, table: table, concurrency: 1,
-		page: console.New(console.Config{Endpoints: endpoints, Refused: func(error) {}}), // which nobody opens
+	run, err := local.Start(ctx, local.Config{
+		Endpoints: []contract.Endpoint{endpoint}, Settings: config, Table: table, Concurrency: 1,
+		Engine: c.getenv(dynamo.EnvEndpoint), EngineAddr: "127.0.0.1:0", Log: c.stderr,
 	})
 	if err != nil {
-		return err
+		return explain(err)
 	}
-	defer func() { err = errors.Join(err, slice.close(ctx)) }()
-	answer, err := slice.functions.running[endpoint.Function].Invoke(ctx, event)
+	defer func() { err = errors.Join(err, run.Close()) }()
+	answer, err := run.Invoke(ctx, endpoint.Function, event)
 	if err != nil {
 		return err
 	}
@@ -78,6 +78,15 @@ func endpointOf(event []byte) (contract.Endpoint, error) {
 		return endpoints[0], nil
 	}
 	return contract.Endpoint{}, fmt.Errorf("no function answers %s %s, which is the event's httpMethod and path", request.HTTPMethod, request.Path)
+}
+
+// functionNames returns the names of the endpoints' functions.
+func functionNames(endpoints []contract.Endpoint) []string {
+	var names []string
+	for _, e := range endpoints {
+		names = append(names, e.Function)
+	}
+	return names
 }
 
 func readEvent(c *cli, file string) ([]byte, error) {

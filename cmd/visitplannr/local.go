@@ -2,27 +2,28 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"log"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
-	"time"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
-	"visitplannr/internal/httpapi"
-	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local"
 	"visitplannr/internal/local/console"
 	"visitplannr/internal/openapi"
 	"visitplannr/internal/settings"
+)
+
+// What is local has these names and addresses unless flags say otherwise.
+const (
+	defaultTable    = "visitplannr-events"
+	defaultAPI      = "127.0.0.1:3000"
+	defaultDynamoDB = "127.0.0.1:8000"
 )
 
 const aboutLocal = `Runs the whole system on this machine: the REST API, its functions and the events
@@ -41,7 +42,8 @@ access=iam, requests must be signed by one of the principals printed at the star
 The table lives in an embedded DynamoDB engine, in memory: it is empty at the
 start and gone at the end, unless -data names a file to keep it in. To use another
 engine, set AWS_ENDPOINT_URL_DYNAMODB to its URL (dynoxide, DynamoDB Local, or AWS
-itself, whose table must exist); -dynamodb-addr and -data then have no effect.
+itself, whose table must exist); -dynamodb-addr and -data then have no effect. Only AWS,
+at an https URL of its own, gets your AWS credentials.
 
 The page at the API's address sends proposals, and shows what is stored and logged as
 it happens. Requests that another site's page could have sent are refused: API and
@@ -50,14 +52,11 @@ accepts requests from pages of the origins in -c corsOrigins.
 
 Logs of the functions and the gateway go to standard error: one readable line per
 request on a terminal, JSON lines otherwise.
-Ctrl-C finishes the requests under way and stops; a second Ctrl-C stops at once.`
+Ctrl-C finishes the requests under way and stops; a second Ctrl-C stops at once.
 
-// Bounds of the local run.
-const (
-	startTimeout = 10 * time.Second // for an engine to answer
-	readTimeout  = 10 * time.Second // for a client to send a request, so that it cannot hold up the end
-	stopTimeout  = apigateway.IntegrationTimeout + time.Second
-)
+With -json, standard output is one line of JSON for programs, once the API serves: its
+URL (api), the engine's (dynamodb), the name of the table, the URL of the API's OpenAPI
+description, and who can sign, where requests must be signed (signers).`
 
 // settingFlags collects the values of a repeated -c.
 type settingFlags map[string]string
@@ -74,27 +73,31 @@ func (f settingFlags) Set(text string) error {
 }
 
 func runLocal(ctx context.Context, c *cli, args []string) error {
-	var addr, logs string
-	var engine engineOptions
-	o := functionOptions{endpoints: contract.Endpoints()}
+	var logs string
+	var asJSON bool
 	given := settingFlags{}
+	run := local.Config{Endpoints: contract.Endpoints(), Engine: c.getenv(dynamo.EnvEndpoint), Follow: true}
 	set := c.flags(aboutLocal)
-	set.StringVar(&addr, "addr", defaultAPI, "`host:port` of the API; port 0 picks a free one")
-	set.StringVar(&o.table, "table", defaultTable, "`name` of the events table; created if it does not exist")
-	set.StringVar(&engine.addr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 picks a free one")
-	set.StringVar(&engine.data, "data", "", "`file` that keeps what the embedded engine stores, even if the process is killed; created if it does not exist (default: memory)")
+	set.StringVar(&run.Addr, "addr", defaultAPI, "`host:port` of the API; port 0 picks a free one")
+	set.StringVar(&run.Table, "table", defaultTable, "`name` of the events table; created if it does not exist")
+	set.StringVar(&run.EngineAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 picks a free one")
+	set.StringVar(&run.Data, "data", "", "`file` that keeps what the embedded engine stores, even if the process is killed; created if it does not exist (default: memory)")
 	set.StringVar(&logs, "logs", "", "`format` of the logs: json, or text for people (default: text where standard error is a terminal)")
+	set.BoolVar(&asJSON, "json", false, "print one line of JSON, for programs, where people get a text, once the API serves")
 	set.Var(given, "c", "a setting, `key=value`; may be repeated")
-	set.IntVar(&o.concurrency, "concurrency", 4, "the most `processes` of a function at a time")
-	set.BoolVar(&o.debug, "debug", false, "disable all timeouts, run one process of each function, built for a debugger, and print how to attach one")
+	set.IntVar(&run.Concurrency, "concurrency", 4, "the most `processes` of a function at a time")
+	set.BoolVar(&run.Debug, "debug", false, "disable all timeouts, run one process of each function, built for a debugger, and print how to attach one")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
 	}
-	if o.concurrency < 1 {
-		return c.misuse(set, "-concurrency is %d; it must be at least 1", o.concurrency)
+	if run.Concurrency < 1 {
+		return c.misuse(set, "-concurrency is %d; it must be at least 1", run.Concurrency)
 	}
-	if o.debug {
-		o.concurrency = 1
+	if run.Debug {
+		run.Concurrency = 1
+	}
+	if run.Addr == "" {
+		return c.misuse(set, "-addr is empty; it must be a host:port such as %s", defaultAPI)
 	}
 	switch {
 	case logs == "text", logs == "" && isTerminal(c.stderr):
@@ -102,122 +105,118 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	case logs != "json" && logs != "":
 		return c.misuse(set, "-logs is %q; it must be json or text", logs)
 	}
+	run.Log = c.stderr
 	var err error
-	if o.settings, err = settings.LoadLocal(given); err != nil {
+	if run.Settings, err = settings.LoadLocal(given); err != nil {
 		return c.misuse(set, "%v", err)
 	}
-	return serveLocal(ctx, c, addr, engine, o, given)
-}
-
-func serveLocal(ctx context.Context, c *cli, addr string, engine engineOptions, o functionOptions, given settingFlags) (err error) {
-	// Take the API's port first: a port in use is the likeliest failure.
-	listener, err := net.Listen("tcp", addr)
-	if err != nil {
-		return addressError("API", "-addr", err)
-	}
-	defer listener.Close() // Serve has closed it already
-
-	description, err := openapi.YAML(o.endpoints)
-	if err != nil {
+	if run.Observer, err = page(run); err != nil {
 		return err
 	}
-	var slice *slice
-	var logger *slog.Logger
-	o.page = console.New(console.Config{
-		Endpoints:   o.endpoints,
-		Title:       fmt.Sprintf("%s, %s", o.settings.Stage, o.settings.Access),
-		Table:       o.table,
+	return c.local(ctx, run, given, asJSON)
+}
+
+// local starts a run, says where it is, and ends it when ctx ends.
+func (c *cli) local(ctx context.Context, config local.Config, given settingFlags, asJSON bool) (err error) {
+	run, err := local.Start(ctx, config)
+	if err != nil {
+		return explain(err)
+	}
+	people := c.stdout
+	if asJSON {
+		people = c.stderr
+		err = json.NewEncoder(c.stdout).Encode(place(run, config))
+	} else {
+		_, err = io.WriteString(c.stdout, banner(run, config, given))
+	}
+	if err == nil {
+		err = run.Wait(ctx)
+	}
+	if ctx.Err() != nil {
+		fmt.Fprintln(people, "Stopping: finishing the requests under way.")
+	}
+	if err = errors.Join(err, run.Close()); err == nil {
+		fmt.Fprintln(people, "Stopped.")
+	}
+	return err
+}
+
+// page returns the page of a run.
+func page(run local.Config) (*console.Console, error) {
+	description, err := openapi.YAML(run.Endpoints)
+	if err != nil {
+		return nil, err
+	}
+	config := console.Config{
+		Endpoints:   run.Endpoints,
+		Title:       fmt.Sprintf("%s, %s", run.Settings.Stage, run.Settings.Access),
+		Table:       run.Table,
 		Description: description,
-		CORSOrigins: o.settings.CORSOrigins,
-		Addr:        addr,
-		Refused: func(err error) {
-			logger.Warn("kept away", "status", http.StatusForbidden, "cause", err.Error())
-		},
-		Signers: pageSigners(o.settings.Access),
-		All:     func(ctx context.Context) iter.Seq2[eventstore.Event, error] { return slice.store.All(ctx) },
-		Stream: func(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
-			return slice.store.Stream(ctx, name)
-		},
-	})
-	logger = httpapi.NewLogger(io.MultiWriter(c.stderr, o.page.Log("gateway")))
-	if slice, err = startSlice(ctx, c, engine, o); err != nil {
-		return err
 	}
-	defer func() { err = errors.Join(err, slice.close(ctx)) }()
-	config := apigateway.Config{
-		Endpoints:      o.endpoints,
-		Functions:      slice.functions.invokers(),
-		ValidateBodies: o.settings.Validation == settings.ByGateway,
-		ThrottleRate:   o.settings.ThrottleRate,
-		ThrottleBurst:  o.settings.ThrottleBurst,
-		CORSOrigins:    o.settings.CORSOrigins,
-		Logger:         logger,
+	if run.Settings.Access == settings.IAM {
+		config.Signers = pageSigners(local.Principals())
 	}
-	if o.settings.Access == settings.IAM {
-		config.Principals = localPrincipals()
-	}
-	if o.debug {
-		config.Timeout = debugTimeout
-	}
-	api, err := apigateway.New(config)
-	if err != nil {
-		return err
-	}
-	defer slice.functions.follow(ctx)()
-	server := &http.Server{
-		Handler:     o.page.Handler(o.page.API(api)),
-		ReadTimeout: readTimeout,
-		ErrorLog:    log.New(c.stderr, "", 0),
-	}
-	server.RegisterOnShutdown(o.page.Close) // so that open pages do not hold it up
-	fmt.Fprint(c.stdout, banner(listener.Addr(), slice.dynamoDB, o, given))
-	return serve(ctx, c, server, listener)
+	return console.New(config), nil
 }
 
-// serve serves until ctx ends, then finishes the requests under way.
-func serve(ctx context.Context, c *cli, server *http.Server, listener net.Listener) error {
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve API: %w", err)
-	case <-ctx.Done():
-	}
-	fmt.Fprintln(c.stdout, "Stopping: finishing the requests under way.")
-	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	if err := server.Shutdown(bound); err != nil {
-		return fmt.Errorf("stop API: %w", err)
-	}
-	fmt.Fprintln(c.stdout, "Stopped.")
-	return nil
+// runningAt is what -json prints: where a run is, for programs.
+type runningAt struct {
+	API         string     `json:"api"`         // URL, without a path
+	DynamoDB    string     `json:"dynamodb"`    // endpoint of the table's engine
+	Table       string     `json:"table"`       // its name
+	Description string     `json:"description"` // URL of the API's description, in OpenAPI
+	Signers     []signerAt `json:"signers,omitempty"`
 }
 
-func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlags) string {
+// signerAt is a principal that can sign requests.
+type signerAt struct {
+	ARN             string `json:"arn"`
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+	Allowed         bool   `json:"allowed"` // to call the API
+}
+
+func place(run *local.Run, config local.Config) runningAt {
+	at := runningAt{API: run.URL, DynamoDB: run.DynamoDB, Table: config.Table, Description: run.URL + console.DescriptionPath}
+	for _, p := range run.Signers {
+		at.Signers = append(at.Signers, signerAt{p.ARN, p.AccessKeyID, p.SecretAccessKey, p.Allowed})
+	}
+	return at
+}
+
+func banner(run *local.Run, config local.Config, given settingFlags) string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "visitplannr is listening.\n\n  Page      http://%s/\n", addr)
-	for _, e := range o.endpoints {
-		fmt.Fprintf(&text, "  API       %s http://%s%s (%s)\n", e.Method, addr, e.Path, e.Function)
+	fmt.Fprintf(&text, "visitplannr is listening.\n\n  Page      %s/\n", run.URL)
+	for _, e := range config.Endpoints {
+		fmt.Fprintf(&text, "  API       %s %s%s (%s)\n", e.Method, run.URL, e.Path, e.Function)
+	}
+	kept := ""
+	switch {
+	case config.Engine != "":
+	case config.Data != "":
+		kept = " (embedded: kept in " + config.Data + ")"
+	default:
+		kept = " (embedded: in memory, gone when this process ends)"
 	}
 	rate := "not throttled"
-	if o.settings.ThrottleRate != settings.Unlimited {
-		rate = fmt.Sprintf("throttled to %g requests a second", o.settings.ThrottleRate)
+	if config.Settings.ThrottleRate != settings.Unlimited {
+		rate = fmt.Sprintf("throttled to %g requests a second", config.Settings.ThrottleRate)
 	}
-	fmt.Fprintf(&text, "  DynamoDB  %s\n  Table     %s\n  Settings  stage %s, access %s, %s\n",
-		dynamoDB, o.table, o.settings.Stage, o.settings.Access, rate)
-	fmt.Fprint(&text, signers(o.settings.Access))
+	fmt.Fprintf(&text, "  DynamoDB  %s%s\n  Table     %s\n  Settings  stage %s, access %s, %s\n",
+		run.DynamoDB, kept, config.Table, config.Settings.Stage, config.Settings.Access, rate)
+	fmt.Fprint(&text, signers(run.Signers))
 	if without := withoutEffect(given); len(without) > 0 {
 		fmt.Fprintf(&text, "            no effect on this machine (docs/configuration.md says why): %s\n", strings.Join(without, ", "))
 	}
 	fmt.Fprintf(&text, "\nTry:\n\n")
 	signature, credentials, sign := "", "", ""
-	if o.settings.Access == settings.IAM {
-		p := localPrincipals()[0]
+	if len(run.Signers) > 0 {
+		p := run.Signers[0]
 		signature, sign = " "+curlSignature(p), " -sign"
 		credentials = fmt.Sprintf("AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s ", p.AccessKeyID, p.SecretAccessKey)
 	}
-	for _, e := range o.endpoints {
-		fmt.Fprintf(&text, "  curl -i -X %s http://%s%s%s", e.Method, addr, e.SamplePath(), signature)
+	for _, e := range config.Endpoints {
+		fmt.Fprintf(&text, "  curl -i -X %s %s%s%s", e.Method, run.URL, e.SamplePath(), signature)
 		if e.Body != nil {
 			fmt.Fprintf(&text, " -H 'Content-Type: %s' -d '%s'", contract.MediaTypeJSON, e.SampleBody())
 		}
@@ -230,11 +229,10 @@ func banner(addr net.Addr, dynamoDB string, o functionOptions, given settingFlag
 		}
 		return fmt.Sprintf(format, is)
 	}
-	engine, _, _ := strings.Cut(dynamoDB, " ")
 	fmt.Fprintf(&text, "  %sgo run ./cmd/visitplannr propose%s%s -name Brockholes -latitude 53.77 -longitude -2.63\n", credentials,
-		unless(defaultAPI, addr.String(), " -url http://%s"+contract.ProposeDestination.Path), sign)
+		unless("http://"+defaultAPI, run.URL, " -url %s"+contract.ProposeDestination.Path), sign)
 	fmt.Fprintf(&text, "  %sgo run ./cmd/visitplannr events -follow%s\n",
-		unless("http://"+defaultDynamoDB, engine, dynamo.EnvEndpoint+"=%s "), unless(defaultTable, o.table, " -table %s"))
+		unless("http://"+defaultDynamoDB, run.DynamoDB, dynamo.EnvEndpoint+"=%s "), unless(defaultTable, config.Table, " -table %s"))
 	fmt.Fprintf(&text, "\nCtrl-C stops it.\n\n")
 	return text.String()
 }
@@ -252,26 +250,6 @@ func withoutEffect(given settingFlags) []string {
 	return keys
 }
 
-// prepareTable creates the table on an engine; on AWS it checks that the table exists.
-func prepareTable(ctx context.Context, db database, store *dynamo.Store, table string) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	var err error
-	if db.isAWS() {
-		err = store.CheckTable(ctx)
-	} else {
-		_, err = store.CreateTable(ctx)
-	}
-	switch {
-	case errors.Is(err, eventstore.ErrNoTable):
-		return fmt.Errorf("there is no table %s at %s: deploy the stack, or name its table with -table: %w", table, db.endpoint, err)
-	case eventstore.Retryable(err):
-		return fmt.Errorf("no DynamoDB engine answers at %s: start it, or unset %s to use the embedded one: %w",
-			db.endpoint, dynamo.EnvEndpoint, err)
-	}
-	return err
-}
-
 // isTerminal reports whether w is a terminal.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
@@ -282,10 +260,24 @@ func isTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// addressError says what to do when an address cannot be listened on.
-func addressError(what, flag string, err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("the address of the %s is in use: stop what listens there, or choose another with %s (port 0 picks a free one): %w", what, flag, err)
+// explain adds to an error of local.Start what to do about it, in the words of the
+// command line.
+func explain(err error) error {
+	var address *local.AddressError
+	var table *local.TableError
+	flag := "-addr"
+	if errors.As(err, &address) && address.Part == local.Engine {
+		flag = "-dynamodb-addr"
 	}
-	return fmt.Errorf("cannot listen for the %s: check %s: %w", what, flag, err)
+	switch {
+	case address != nil && errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w: stop what listens there, or choose another address with %s (port 0 picks a free one)", err, flag)
+	case address != nil:
+		return fmt.Errorf("%w: check %s", err, flag)
+	case errors.As(err, &table) && errors.Is(err, eventstore.ErrNoTable):
+		return fmt.Errorf("there is no table %s at %s: deploy the stack, or name its table with -table: %w", table.Table, table.Endpoint, err)
+	case table != nil && eventstore.Retryable(err):
+		return fmt.Errorf("no DynamoDB engine answers at %s: start it, or unset %s to use the embedded one: %w", table.Endpoint, dynamo.EnvEndpoint, err)
+	}
+	return err
 }

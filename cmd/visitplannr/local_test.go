@@ -3,8 +3,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,7 +17,9 @@ import (
 	"syscall"
 	"testing"
 
+	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local/console"
 	"visitplannr/internal/local/dynamodb"
 )
 
@@ -59,15 +61,16 @@ func newGate(t *testing.T) gate {
 	return g
 }
 
+// -json is for programs: it says where the run is, and nothing else on standard output.
 // Ctrl-C goes to every process of the terminal's foreground group: to the command, and
 // to its children unless they have a group of their own.
 func TestCtrlCLosesNoAnswer(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)
-	command := exec.Command(os.Args[0], "local", "-addr", "127.0.0.1:0")
+	command := exec.Command(os.Args[0], "local", "-json", "-addr", "127.0.0.1:0")
 	command.Env = append(os.Environ(), asCommand+"=yes", dynamo.EnvEndpoint+"="+g.url)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var stderr bytes.Buffer
+	var stderr lockedBuffer
 	command.Stderr = &stderr
 	stdout, err := command.StdoutPipe()
 	if err != nil {
@@ -81,7 +84,13 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 		_ = command.Wait()
 	})
 
-	api := submatch(t, readUntil(t, stdout, "Ctrl-C"), `API +POST (\S+)`)
+	var at runningAt
+	if err := json.NewDecoder(stdout).Decode(&at); err != nil {
+		t.Fatalf("the first line: %v; logs:\n%s", err, stderr.String())
+	}
+	if at.DynamoDB != g.url || at.Table != defaultTable || at.Description != at.API+console.DescriptionPath || at.Signers != nil {
+		t.Errorf("got %+v, want the engine %s, the table, the description and no signer", at, g.url)
+	}
 	type answered struct {
 		status int
 		body   string
@@ -89,7 +98,7 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 	}
 	answers := make(chan answered, 1)
 	go func() {
-		response, err := http.Post(api, "application/json", strings.NewReader(sampleBody))
+		response, err := http.Post(at.API+contract.ProposeDestination.Path, contract.MediaTypeJSON, strings.NewReader(sampleBody))
 		if err != nil {
 			answers <- answered{err: err}
 			return
@@ -107,15 +116,15 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 	if err := syscall.Kill(-command.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	readUntil(t, stdout, "Stopping")
+	stderr.await(t, "Stopping")
 	g.release()
 	if got := <-answers; got.err != nil || got.status != 200 || got.body != "OK" {
 		t.Errorf("got %d %q, %v; want 200 OK", got.status, got.body, got.err)
 	}
-	if rest, err := io.ReadAll(stdout); err != nil || !strings.Contains(string(rest), "Stopped.") {
-		t.Errorf("then printed %q, %v; want that it stopped", rest, err)
+	if rest, err := io.ReadAll(stdout); err != nil || strings.TrimSpace(string(rest)) != "" {
+		t.Errorf("then printed %q, %v; want one line on standard output", rest, err)
 	}
-	if err := command.Wait(); err != nil {
-		t.Errorf("ended with %v, want exit code 0; logs:\n%s", err, stderr.String())
+	if err := command.Wait(); err != nil || !strings.Contains(stderr.String(), "Stopped.") {
+		t.Errorf("ended with %v, want exit code 0 and that it stopped; logs:\n%s", err, stderr.String())
 	}
 }

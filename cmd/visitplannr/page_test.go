@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +20,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/local"
 	"visitplannr/internal/local/console"
 )
 
@@ -37,10 +37,10 @@ type tab struct {
 }
 
 // openPage starts a local run and opens its page.
-func openPage(t *testing.T, flags ...string) *tab {
+func openPage(t *testing.T, given settingFlags) *tab {
 	t.Helper()
 	browser := chromium(t)
-	api, dynamoDB := runningSlice(t, append(flags, "-logs", "text")...)
+	api, dynamoDB := runningSlice(t, given)
 	return browse(t, browser, api, dynamoDB)
 }
 
@@ -174,7 +174,7 @@ func (p *tab) propose(name, latitude, longitude string) {
 
 func TestPage(t *testing.T) {
 	t.Parallel()
-	p := openPage(t)
+	p := openPage(t, nil)
 	of := func(subtest *testing.T) *tab { p.T = subtest; return p }
 
 	t.Run("proposes a place that is clicked on the map, and shows it everywhere", func(t *testing.T) {
@@ -395,13 +395,18 @@ func TestPageOffersEveryEndpoint(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
 	look := contract.Endpoint{Function: "look-up", Method: http.MethodGet, Path: "/streams/{name}"}
-	page := console.New(console.Config{
-		Endpoints: append(contract.Endpoints(), look),
-		All: func(context.Context) iter.Seq2[eventstore.Event, error] {
-			return func(func(eventstore.Event, error) bool) {}
-		},
-	})
-	server := httptest.NewServer(page.Handler(page.API(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked for "+r.URL.Path) }))))
+	page := console.New(console.Config{Endpoints: append(contract.Endpoints(), look)})
+	page.Table(func(context.Context) iter.Seq2[eventstore.Event, error] {
+		return func(func(eventstore.Event, error) bool) {}
+	}, nil)
+	api := page.API(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked for "+r.URL.Path) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if own := page.Page(r); own != nil {
+			own.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	t.Cleanup(page.Close)
 	p := browse(t, browser, server.URL+contract.ProposeDestination.Path, "")
@@ -416,7 +421,7 @@ func TestPageOffersEveryEndpoint(t *testing.T) {
 
 func TestPageSignsAsThePrincipalThatIsChosen(t *testing.T) {
 	t.Parallel()
-	p := openPage(t, "-c", "access=iam")
+	p := openPage(t, settingFlags{"access": "iam"})
 	p.propose("Signed", "54", "-3")
 	p.says("#outcome", "200 OK")
 	p.says("#events li", "Signed")
@@ -432,69 +437,31 @@ func TestPageSignsAsThePrincipalThatIsChosen(t *testing.T) {
 
 func TestLocalNamesWhatToTry(t *testing.T) {
 	t.Parallel()
-	usual := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}
-	other := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3001}
-	options := functionOptions{endpoints: contract.Endpoints(), table: defaultTable}
+	config := local.Config{Endpoints: contract.Endpoints(), Table: defaultTable}
 	for name, c := range map[string]struct {
-		text string
+		run  local.Run
 		want []string
 	}{
-		"where everything is as usual": {banner(usual, "http://"+defaultDynamoDB+" (embedded)", options, nil), []string{
+		"where everything is as usual": {local.Run{URL: "http://" + defaultAPI, DynamoDB: "http://" + defaultDynamoDB}, []string{
 			"  Page      http://127.0.0.1:3000/\n",
+			"  DynamoDB  http://127.0.0.1:8000 (embedded: in memory, gone when this process ends)\n",
 			"  go run ./cmd/visitplannr propose -name Brockholes -latitude 53.77 -longitude -2.63\n",
 			"  go run ./cmd/visitplannr events -follow\n",
 		}},
-		"where addresses are others": {banner(other, "http://127.0.0.1:8001 (embedded)", options, nil), []string{
+		"where addresses are others": {local.Run{URL: "http://127.0.0.1:3001", DynamoDB: "http://127.0.0.1:8001"}, []string{
 			" propose -url http://127.0.0.1:3001/destination -name",
 			"  AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8001 go run",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			text := banner(&c.run, config, nil)
 			for _, want := range c.want {
-				if !strings.Contains(c.text, want) {
-					t.Errorf("got\n%s\nwant %q in it", c.text, want)
+				if !strings.Contains(text, want) {
+					t.Errorf("got\n%s\nwant %q in it", text, want)
 				}
 			}
 		})
-	}
-}
-
-// The whole run keeps to what package console checks, in both of its servers.
-func TestLocalAnswersNoPageOfAnotherSite(t *testing.T) {
-	t.Parallel()
-	api, dynamoDB := runningSlice(t)
-	for name, c := range map[string]struct{ url, host, origin, target, body string }{
-		"a proposal from another origin":           {api, "", "https://evil.example", "", sampleBody},
-		"a proposal to a name that leads here":     {api, "evil.example", "http://evil.example", "", sampleBody},
-		"a scan of the table by another origin":    {dynamoDB, "", "https://evil.example", "DynamoDB_20120810.Scan", `{"TableName":"visitplannr-events"}`},
-		"a scan of the table by a name for it":     {dynamoDB, "evil.example", "", "DynamoDB_20120810.Scan", `{"TableName":"visitplannr-events"}`},
-		"the items that the page shows, by a name": {strings.TrimSuffix(api, "destination") + "_visitplannr/items", "evil.example", "", "", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, strings.NewReader(c.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			request.Host = c.host
-			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
-			for header, value := range map[string]string{"Origin": c.origin, "X-Amz-Target": c.target} {
-				if value != "" {
-					request.Header.Set(header, value)
-				}
-			}
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			response.Body.Close()
-			if response.StatusCode != http.StatusForbidden {
-				t.Errorf("got %s, want 403", response.Status)
-			}
-		})
-	}
-	if got := visitplannr(t.Context(), map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": dynamoDB}, "events"); got.code != 0 || got.stdout != "" {
-		t.Errorf("got %+v, want no event stored", got)
 	}
 }
 
@@ -507,7 +474,7 @@ func TestPageIsAccessible(t *testing.T) {
 		}
 		t.Skip("there is no axe-core: run npm ci")
 	}
-	p := openPage(t)
+	p := openPage(t, nil)
 	p.propose("Brockholes", "53.77", "-2.63")
 	p.says("#events li", "Brockholes")
 	p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)), chromedp.Click(chromedp.CSS("#outcome button")))

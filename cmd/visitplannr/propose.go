@@ -22,6 +22,8 @@ import (
 	"visitplannr/internal/client"
 	"visitplannr/internal/contract"
 	"visitplannr/internal/destination"
+	"visitplannr/internal/local"
+	"visitplannr/internal/local/guard"
 	"visitplannr/internal/terminal"
 )
 
@@ -79,11 +81,11 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	}
 	endpoint, ok := parseHTTP(target)
 	if !ok {
-		return c.misuse(set, "-url is %q, which is not a URL such as http://%s%s", target, defaultAPI, contract.ProposeDestination.Path)
+		return c.misuse(set, "-url is %q, which is not a URL such as http://%s%s", target[strings.LastIndex(target, "@")+1:], defaultAPI, contract.ProposeDestination.Path)
 	}
-	signs := alwaysSign || !unsigned && !isLoopback(endpoint.Hostname())
-	if signs && endpoint.Scheme != "https" && !isLoopback(endpoint.Hostname()) {
-		return c.misuse(set, "-url is %q: anybody on the network could read a signed request over plain HTTP and send it again; use https, or -unsigned", target)
+	signs := alwaysSign || !unsigned && !guard.IsThisMachine(endpoint.Hostname())
+	if signs && endpoint.Scheme != "https" && !guard.IsThisMachine(endpoint.Hostname()) {
+		return c.misuse(set, "-url is %q: anybody on the network could read a signed request over plain HTTP and send it again; use https, or -unsigned", endpoint.Redacted())
 	}
 	var body []byte
 	if file == "" {
@@ -170,7 +172,7 @@ func (c *cli) send(ctx context.Context, api client.Client, key string, body []by
 		got, err := api.Propose(ctx, key, body)
 		var network *net.OpError
 		endpoint, _ := parseHTTP(api.Endpoint)
-		if ctx.Err() == nil && errors.As(err, &network) && network.Op == "dial" && isLoopback(endpoint.Hostname()) {
+		if ctx.Err() == nil && errors.As(err, &network) && network.Op == "dial" && guard.IsThisMachine(endpoint.Hostname()) {
 			return got, fmt.Errorf("%w: %w", errNothingListens, err)
 		}
 		if final := err == nil && !slices.Contains(retried, got.Status); final || attempt == proposeAttempts || ctx.Err() != nil {
@@ -210,8 +212,8 @@ func signer(ctx context.Context, endpoint *url.URL, signs bool) (func(context.Co
 	if labels := strings.Split(endpoint.Hostname(), "."); len(labels) >= 5 && labels[1] == "execute-api" {
 		region = labels[2]
 	}
-	if region == "" && isLoopback(endpoint.Hostname()) {
-		region = localRegion
+	if region == "" && guard.IsThisMachine(endpoint.Hostname()) {
+		region = local.Region
 	}
 	if region == "" {
 		return nil, errors.New("no AWS region to sign for: set AWS_REGION")
@@ -224,6 +226,12 @@ func signer(ctx context.Context, endpoint *url.URL, signs bool) (func(context.Co
 	return func(ctx context.Context, request *http.Request, body []byte) error {
 		return signFor(ctx, credentials, request, body, "execute-api", region)
 	}, nil
+}
+
+// parseHTTP returns the URL in text, and whether it is an HTTP URL with a host.
+func parseHTTP(text string) (*url.URL, bool) {
+	parsed, err := url.Parse(text)
+	return parsed, err == nil && parsed.Host != "" && (parsed.Scheme == "http" || parsed.Scheme == "https")
 }
 
 // printRaw prints an answer, indented if it is JSON.

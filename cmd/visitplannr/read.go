@@ -16,6 +16,7 @@ import (
 
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local"
 	"visitplannr/internal/terminal"
 )
 
@@ -53,25 +54,32 @@ func (f *readFlags) define(set *flag.FlagSet) {
 // endpoint. With -stack it sets f.table.
 func (c *cli) openStore(ctx context.Context, f *readFlags) (*dynamo.Store, string, error) {
 	endpoint := c.getenv(dynamo.EnvEndpoint)
+	if endpoint != "" {
+		parsed, err := local.ParseEngine(endpoint)
+		if err != nil {
+			return nil, "", err
+		}
+		endpoint = parsed.String()
+	}
 	if f.stack != "" {
 		d, err := findStack(ctx, f.stack)
 		if err != nil {
 			return nil, "", err
 		}
 		f.table = d.table
-		db := database{endpoint: cmp.Or(endpoint, d.endpoint), region: d.region, credentials: d.credentials}
-		return db.store(f.table), db.endpoint, nil
+		db := local.Database{Endpoint: cmp.Or(endpoint, d.endpoint), Region: d.region, Credentials: d.credentials}
+		return db.Store(f.table), db.Endpoint, nil
 	}
-	db, err := openDatabase(ctx, cmp.Or(endpoint, "http://"+defaultDynamoDB))
+	db, err := local.OpenDatabase(ctx, cmp.Or(endpoint, "http://"+defaultDynamoDB))
 	if err != nil {
 		return nil, "", err
 	}
 	// A local engine may check credentials, as an emulator of AWS does.
-	db.region = cmp.Or(c.getenv("AWS_REGION"), db.region)
+	db.Region = cmp.Or(c.getenv("AWS_REGION"), db.Region)
 	if id, secret := c.getenv("AWS_ACCESS_KEY_ID"), c.getenv("AWS_SECRET_ACCESS_KEY"); id != "" && secret != "" {
-		db.credentials = aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: c.getenv("AWS_SESSION_TOKEN"), Source: "environment"}
+		db.Credentials = aws.Credentials{AccessKeyID: id, SecretAccessKey: secret, SessionToken: c.getenv("AWS_SESSION_TOKEN"), Source: "environment"}
 	}
-	return db.store(f.table), db.endpoint, nil
+	return db.Store(f.table), db.Endpoint, nil
 }
 
 func runStream(ctx context.Context, c *cli, args []string) error {

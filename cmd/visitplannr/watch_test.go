@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +25,8 @@ func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 		t.Skip("builds the function three times")
 	}
 	module := copyModule(t)
-	api, logs := startWatching(t, module)
+	run, logs := startRun(t, nil, module)
+	api := run.URL + contract.ProposeDestination.Path
 
 	stop := hammer(t, api)
 	source := filepath.Join(module, "internal", "httpapi", "body.go")
@@ -83,41 +81,6 @@ func copyModule(t *testing.T) string {
 	return module
 }
 
-// startWatching runs 'visitplannr local' in the module until the test ends.
-func startWatching(t *testing.T, module string) (api string, logs *lines) {
-	t.Helper()
-	command := exec.Command(os.Args[0], "local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0")
-	command.Dir = module
-	command.Env = append(os.Environ(), asCommand+"=1")
-	stdout, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stderr, err := command.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	logs = readLines(stderr)
-	banner := readUntil(t, stdout, "Ctrl-C")
-	ended := make(chan struct{})
-	go func() {
-		_, _ = io.Copy(io.Discard, stdout)
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGINT)
-		<-ended
-		<-logs.ended
-		if err := command.Wait(); err != nil {
-			t.Errorf("local ended with %v, want success", err)
-		}
-	})
-	return submatch(t, banner, `API +POST (\S+)`), logs
-}
-
 // hammer posts proposals one after the other until the returned function is
 // called, which reports how many were answered. Each must be answered 200.
 func hammer(t *testing.T, api string) (stop func() int64) {
@@ -168,45 +131,27 @@ func problemDetail(t *testing.T, api string) string {
 	return problem.Detail
 }
 
-// lines is the output of a process, line by line.
-type lines struct {
-	next  chan string
-	ended chan struct{}
-}
-
-func readLines(r io.Reader) *lines {
-	l := &lines{next: make(chan string, 1000), ended: make(chan struct{})}
-	go func() {
-		defer close(l.ended)
-		scanner := bufio.NewScanner(r)
-		scanner.Buffer(nil, 1<<20)
-		for scanner.Scan() {
-			// The function's own logs are of no interest here.
-			if line := scanner.Text(); !bytes.HasPrefix(scanner.Bytes(), []byte("{")) {
-				l.next <- line
-			}
-		}
-	}()
-	return l
-}
-
-// await drops lines until one contains text.
-func (l *lines) await(t *testing.T, text string) {
+// await waits until a text is logged, after what was awaited before.
+func (b *lockedBuffer) await(t *testing.T, text string) {
 	t.Helper()
-	timeout := time.NewTimer(time.Minute) // a build on a busy machine
-	defer timeout.Stop()
-	var seen []string
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a build on a busy machine
+	defer cancel()
 	for {
+		b.mu.Lock()
+		if b.written == nil {
+			b.written = make(chan struct{})
+		}
+		written, logged := b.written, b.buffer.String()
+		if at := strings.Index(logged[b.seen:], text); at >= 0 {
+			b.seen += at + len(text)
+			b.mu.Unlock()
+			return
+		}
+		b.mu.Unlock()
 		select {
-		case line := <-l.next:
-			seen = append(seen, line)
-			if strings.Contains(line, text) {
-				return
-			}
-		case <-l.ended:
-			t.Fatalf("the output ended without %q, after %q", text, seen)
-		case <-timeout.C:
-			t.Fatalf("no %q within a minute, only %q", text, seen)
+		case <-written:
+		case <-ctx.Done():
+			t.Fatalf("no %q within a minute, only %q", text, logged)
 		}
 	}
 }

@@ -1,13 +1,12 @@
 package acceptance
 
 import (
-	"bufio"
 	"bytes"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -94,17 +93,11 @@ func buildCommand(t *testing.T) string {
 	return path
 }
 
-var (
-	bannerAPI    = regexp.MustCompile(`API +POST (http://[^/]+)/destination`)
-	bannerTable  = regexp.MustCompile(`DynamoDB +(http://\S+)[^\n]*\n +Table +(\S+)`)
-	bannerSigner = regexp.MustCompile(`(AKIA\S+) (\S+)`)
-)
-
-// startLocal starts the command and reads from what it prints where the API and
-// the table are, and who can sign.
+// startLocal starts the command and reads from its line of JSON where the API and the
+// table are, and who can sign.
 func startLocal(t *testing.T, command string, settings ...string) *system {
 	t.Helper()
-	local := exec.Command(command, append([]string{"local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0"}, settings...)...)
+	local := exec.Command(command, append([]string{"local", "-json", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0"}, settings...)...)
 	local.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its functions with it
 	log := &lockedBuffer{}
 	local.Stderr = log
@@ -125,19 +118,15 @@ func startLocal(t *testing.T, command string, settings ...string) *system {
 			t.Logf("the end of its log:\n%s", strings.Join(lines[max(0, len(lines)-5):], "\n"))
 		}
 	})
-	var banner strings.Builder
-	for lines := bufio.NewScanner(stdout); !strings.Contains(banner.String(), "Ctrl-C"); {
-		if !lines.Scan() {
-			t.Fatalf("it did not start: %v\n%s\n%s", lines.Err(), banner.String(), strings.Join(log.lines(""), "\n"))
-		}
-		banner.WriteString(lines.Text() + "\n")
+	var run struct {
+		API, DynamoDB, Table string
+		Signers              []struct{ AccessKeyID, SecretAccessKey string }
 	}
-	api, table := bannerAPI.FindStringSubmatch(banner.String()), bannerTable.FindStringSubmatch(banner.String())
-	if api == nil || table == nil {
-		t.Fatalf("it says not where the API and the table are:\n%s", banner.String())
+	if err := json.NewDecoder(stdout).Decode(&run); err != nil {
+		t.Fatalf("it did not say where it is: %v\n%s", err, strings.Join(log.lines(""), "\n"))
 	}
-	engine := awsAPI{endpoint: func(string) string { return table[1] }, region: "us-east-1", by: principal{accessKeyID: "local", secret: "local"}}
-	s := &system{base: api[1] + "/", region: "eu-west-1", items: engine.items(table[2]),
+	engine := awsAPI{endpoint: func(string) string { return run.DynamoDB }, region: "us-east-1", by: principal{accessKeyID: "local", secret: "local"}}
+	s := &system{base: run.API + "/", region: "eu-west-1", items: engine.items(run.Table),
 		lines: func(_ *testing.T, text string) []string { return log.lines(text) }}
 	// The engine knows the function by its access key.
 	function := engine
@@ -145,13 +134,12 @@ func startLocal(t *testing.T, command string, settings ...string) *system {
 	s.allowed = func(t *testing.T, action string) bool {
 		var answer any
 		operation := "DynamoDB_20120810." + action
-		err := function.call(t.Context(), "dynamodb", operation, "1.0", map[string]any{"TableName": table[2]}, &answer)
+		err := function.call(t.Context(), "dynamodb", operation, "1.0", map[string]any{"TableName": run.Table}, &answer)
 		return err == nil || !strings.Contains(err.Error(), "AccessDeniedException") // but for what else the request lacks
 	}
-	signers := bannerSigner.FindAllStringSubmatch(banner.String(), -1)
 	for i, p := range []**principal{&s.editor, &s.other, &s.stranger} {
-		if i < len(signers) {
-			*p = &principal{accessKeyID: signers[i][1], secret: signers[i][2]}
+		if i < len(run.Signers) {
+			*p = &principal{accessKeyID: run.Signers[i].AccessKeyID, secret: run.Signers[i].SecretAccessKey}
 		}
 	}
 	return s

@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"flag"
@@ -12,7 +11,6 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,13 +71,11 @@ type durable struct {
 	again, replays atomic.Int64
 }
 
-var listening = regexp.MustCompile(`POST (http://\S+)`)
-
 // round runs the command until so many proposals are acknowledged in all, and then
 // kills it; or, the last time, until all are.
 func (d *durable) round(root, command, file string, until int, last bool) {
 	d.t.Helper()
-	process := exec.Command(command, "local", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0", "-table", durableTable, "-data", file)
+	process := exec.Command(command, "local", "-json", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0", "-table", durableTable, "-data", file)
 	process.Dir = root
 	var logs lockedBuffer
 	process.Stderr = &logs
@@ -95,7 +91,11 @@ func (d *durable) round(root, command, file string, until int, last bool) {
 		_ = process.Wait()         // that it was killed is no error either
 	})
 	defer end()
-	url := d.await(stdout, &logs)
+	var run struct{ API string }
+	if err := json.NewDecoder(stdout).Decode(&run); err != nil {
+		d.t.Fatalf("the local run ended without saying where it listens: %v\n%s", err, logs.String())
+	}
+	url := run.API + contract.ProposeDestination.Path
 
 	var group sync.WaitGroup
 	dead := make(chan struct{})
@@ -131,19 +131,6 @@ func (d *durable) round(root, command, file string, until int, last bool) {
 		})
 	}
 	group.Wait()
-}
-
-func (d *durable) await(stdout io.Reader, logs *lockedBuffer) string {
-	d.t.Helper()
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
-			go func() { _, _ = io.Copy(io.Discard, stdout) }() // ends with the process
-			return found[1]
-		}
-	}
-	d.t.Fatalf("the local run ended without saying where it listens:\n%s", logs.String())
-	return ""
 }
 
 func (d *durable) count() int {

@@ -168,7 +168,7 @@ func (s *slice) serve(function apigateway.Invoker) {
 	api, err := apigateway.New(apigateway.Config{
 		Endpoints: contract.Endpoints(),
 		Functions: map[string]apigateway.Invoker{contract.ProposeDestination.Function: function},
-		Logger:    httpapi.NewLogger(s.logs),
+		Logger:    apigateway.NewLogger(s.logs),
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -66,9 +66,12 @@ var rules = []rule{
 	{packages: "bench", own: []string{"internal/**"}, others: []string{""}}, // fills tables with the SDK
 	{packages: "bench/*", others: []string{lambdaGo}},
 
-	// What stands in for AWS knows the API's words and AWS's, never the domain.
+	// The door of the local run reaches the table as a function does. What stands in for
+	// AWS behind it knows the API's words and AWS's, never the domain or the door.
+	{packages: "internal/local", own: []string{"internal/contract", "internal/eventstore", "internal/eventstore/dynamo", "internal/gobuild", "internal/local/*", "internal/settings"},
+		others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "internal/local/console", own: []string{"internal/contract", "internal/eventstore", "internal/terminal"}, others: []string{uuid}}, // it shows events
-	{packages: "internal/local/*", own: []string{"internal/contract", "internal/decimal"}, others: []string{""}, not: []string{sdk + "service/"}},
+	{packages: "internal/local/*", own: []string{"internal/contract", "internal/decimal", "internal/local/guard"}, others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "internal/**", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
 }
 
@@ -166,6 +169,11 @@ func TestRulesRefuseWhatTheDesignForbids(t *testing.T) {
 		{"internal/local/apigateway", module + "/internal/httpapi"},
 		{"internal/local/apigateway", module + "/internal/eventstore"},
 		{"internal/local/console", module + "/internal/destination"},
+		{"internal/local/console", module + "/internal/local"},
+		{"internal/local/lambda", module + "/internal/local"},
+		{"internal/local", module + "/internal/destination"},
+		{"internal/local", module + "/internal/httpapi"},
+		{"internal/local", sdk + "service/dynamodb"},
 		{"internal/settings", sdk + "config"},
 		{"internal/httpapi", module + "/internal/eventstore/dynamo"},
 		{"internal/eventstore/dynamo", module + "/internal/destination"},

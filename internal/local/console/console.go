@@ -1,8 +1,7 @@
 // Package console is the web page of the local run. The page sends proposals, and shows
 // live what is stored, what is logged and the state of each part. The package watches
 // the API, the functions and the embedded engine from outside, keeps the latest
-// messages, and sends them to open pages. It keeps requests from other sites' pages
-// away from all three.
+// messages, and sends them to open pages. A *Console is an observer of package local.
 package console
 
 import (
@@ -31,6 +30,9 @@ import (
 // Prefix is the path of all of the page's files; the page itself is also at /.
 const Prefix = "/_visitplannr/"
 
+// DescriptionPath is where the page serves the API's description, in OpenAPI.
+const DescriptionPath = Prefix + "openapi.yaml"
+
 // Limits on what the page shows of the table when it opens.
 const (
 	historyLength = 500 // events, the newest
@@ -46,19 +48,6 @@ type Config struct {
 	Title       string // the run's settings, to be shown
 	Table       string // the events table
 	Description []byte // of the API, in OpenAPI
-	CORSOrigins []string
-
-	// Addr is the address that the API listens on, which is one more name that it
-	// answers to.
-	Addr string
-
-	// Refused is called with the reason for each refused request. It must be set if the
-	// handlers serve requests.
-	Refused func(error)
-
-	// All and Stream read the table.
-	All    func(context.Context) iter.Seq2[eventstore.Event, error]
-	Stream func(context.Context, eventstore.StreamName) iter.Seq2[eventstore.Event, error]
 
 	// Signers can sign the form's requests. None: the API is open.
 	Signers []Signer
@@ -74,9 +63,14 @@ type Signer struct {
 // Console watches one run. It is safe for concurrent use.
 type Console struct {
 	config Config
+	page   *http.ServeMux
 	run    string // names this run in the ids of messages
 	done   chan struct{}
 	close  func()
+
+	// What reads the table, once it is there.
+	all    func(context.Context) iter.Seq2[eventstore.Event, error]
+	stream func(context.Context, eventstore.StreamName) iter.Seq2[eventstore.Event, error]
 
 	mu        sync.Mutex
 	last      int // number of the newest message
@@ -91,6 +85,7 @@ type Console struct {
 func New(config Config) *Console {
 	c := &Console{config: config, run: uuid.NewString(), done: make(chan struct{}), functions: map[string]*function{}}
 	c.close = sync.OnceFunc(func() { close(c.done) })
+	c.page = c.routes()
 	for _, e := range config.Endpoints {
 		c.functions[e.Function] = &function{}
 	}
@@ -101,9 +96,24 @@ func New(config Config) *Console {
 // pages.
 func (c *Console) Close() { c.close() }
 
-// Handler serves the page. It passes to the API the requests for routes of the
-// contract, and those that the page does not answer.
-func (c *Console) Handler(api http.Handler) http.Handler {
+// Table lends the console the events table. It must be called before the page is
+// served.
+func (c *Console) Table(all func(context.Context) iter.Seq2[eventstore.Event, error],
+	stream func(context.Context, eventstore.StreamName) iter.Seq2[eventstore.Event, error]) {
+	c.all, c.stream = all, stream
+}
+
+// Page returns the page's handler for a request; nil: the request is for a route of the
+// contract, or nothing that the page answers.
+func (c *Console) Page(r *http.Request) http.Handler {
+	_, _, isRoute := contract.Match(c.config.Endpoints, r.Method, r.URL.Path)
+	if _, pattern := c.page.Handler(r); isRoute || pattern == "" {
+		return nil
+	}
+	return http.HandlerFunc(c.servePage)
+}
+
+func (c *Console) routes() *http.ServeMux {
 	page := http.NewServeMux()
 	files, err := fs.Sub(embedded, "web")
 	if err != nil {
@@ -114,36 +124,24 @@ func (c *Console) Handler(api http.Handler) http.Handler {
 	page.HandleFunc("GET "+Prefix+"run.json", c.serveRun)
 	page.HandleFunc("GET "+Prefix+"stream", c.serveStream)
 	page.HandleFunc("GET "+Prefix+"items", c.serveItems)
-	page.HandleFunc("GET "+Prefix+"openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+	page.HandleFunc("GET "+DescriptionPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(c.config.Description) // a client that has gone gets nothing
 	})
 	page.HandleFunc("POST "+Prefix+"sign", c.serveSignature)
-	ours := nameOf(c.config.Addr)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _, isRoute := contract.Match(c.config.Endpoints, r.Method, r.URL.Path)
-		if _, pattern := page.Handler(r); isRoute || pattern == "" {
-			if err := ours.check(r, c.config.CORSOrigins...); err != nil {
-				c.refuse(w, err)
-				return
-			}
-			api.ServeHTTP(w, r)
-			return
-		}
-		if err := ours.checkPage(r); err != nil {
-			c.refuse(w, err)
-			return
-		}
-		// A proposal is only ever shown as text. If a bug made it markup, this policy
-		// would keep it from running or sending anything.
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
-			"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-		w.Header().Set("Cache-Control", "no-store")
-		page.ServeHTTP(w, r)
-	})
+	return page
+}
+
+func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
+	// A proposal is only ever shown as text. If a bug made it markup, this policy would
+	// keep it from running or sending anything.
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "+
+		"img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+	w.Header().Set("Cache-Control", "no-store")
+	c.page.ServeHTTP(w, r)
 }
 
 // serveRun sends the page its description of the run.
@@ -167,14 +165,14 @@ func (c *Console) serveRun(w http.ResponseWriter, _ *http.Request) {
 func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), historyTime)
 	defer cancel()
-	events := c.config.All(ctx)
+	events := c.all(ctx)
 	if name := r.URL.Query().Get("stream"); name != "" {
 		stream, err := eventstore.ParseStreamName(name)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		events = c.config.Stream(ctx, stream)
+		events = c.stream(ctx, stream)
 	}
 	var found []eventstore.Event
 	for event, err := range events {

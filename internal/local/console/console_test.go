@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +25,7 @@ import (
 	"visitplannr/internal/eventstore"
 )
 
-var answersOK = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "API") })
+func answersOK(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "API") }
 
 // answer answers one request, with pairs of header names and values.
 func answer(handler http.Handler, method, url string, headers ...string) *httptest.ResponseRecorder {
@@ -39,74 +38,22 @@ func answer(handler http.Handler, method, url string, headers ...string) *httpte
 	return recorder
 }
 
-func TestWhatPagesOfOtherSitesCanSendIsRefused(t *testing.T) {
-	t.Parallel()
-	const evil, friend = "https://evil.example", "https://editors.example"
-	var refused atomic.Int32
-	page := New(Config{Endpoints: contract.Endpoints(), Addr: "127.0.0.1:3000", CORSOrigins: []string{friend},
-		Refused: func(error) { refused.Add(1) }})
-	local := page.Handler(answersOK)
-	t.Cleanup(func() {
-		if got := refused.Load(); got != 14 {
-			t.Errorf("told of %d refusals, want the 14 below", got)
+// serving returns what serves the page, and answersOK for what it leaves to the API.
+func serving(c *Console) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if page := c.Page(r); page != nil {
+			page.ServeHTTP(w, r)
+			return
 		}
+		answersOK(w, r)
 	})
-	engine := page.OnlyHere("db.internal:8000", answersOK)
-	everywhere := page.OnlyHere("0.0.0.0:3000", answersOK)
-
-	for name, c := range map[string]struct {
-		handler http.Handler
-		method  string
-		url     string
-		headers []string
-		allowed bool
-	}{
-		"curl":                              {local, "POST", "http://127.0.0.1:3000/destination", nil, true},
-		"Node's fetch":                      {local, "POST", "http://localhost:3000/destination", []string{"Sec-Fetch-Mode", "cors"}, true},
-		"IPv6":                              {local, "POST", "http://[::1]:3000/destination", nil, true},
-		"a name below localhost":            {local, "POST", "http://visit.localhost:3000/destination", nil, true},
-		"an address typed":                  {local, "GET", "http://127.0.0.1:3000/", []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"}, true},
-		"a link to the page":                {local, "GET", "http://127.0.0.1:3000/", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, true},
-		"our own page":                      {local, "POST", "http://127.0.0.1:3000/destination", []string{"Origin", "http://127.0.0.1:3000", "Sec-Fetch-Site", "same-origin"}, true},
-		"a page of corsOrigins":             {local, "POST", "http://127.0.0.1:3000/destination", []string{"Origin", friend, "Sec-Fetch-Site", "cross-site"}, true},
-		"its preflight":                     {local, "OPTIONS", "http://127.0.0.1:3000/destination", []string{"Origin", friend}, true},
-		"a table viewer":                    {engine, "POST", "http://127.0.0.1:8000/", []string{"X-Amz-Target", "DynamoDB_20120810.Scan"}, true},
-		"the name that -dynamodb-addr says": {engine, "POST", "http://DB.internal:8000/", nil, true},
-		"an IP address of this machine":     {everywhere, "POST", "http://192.0.2.7:3000/", nil, true},
-
-		"another site's form":             {local, "POST", "http://127.0.0.1:3000/destination", []string{"Origin", evil}, false},
-		"a sandboxed frame's form":        {local, "POST", "http://127.0.0.1:3000/destination", []string{"Origin", "null"}, false},
-		"another site's image":            {local, "GET", "http://127.0.0.1:3000/destination", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, false},
-		"a link to the API":               {local, "GET", "http://127.0.0.1:3000/destination", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate"}, false},
-		"another port's page":             {local, "POST", "http://localhost:3000/destination", []string{"Origin", "http://localhost:8080", "Sec-Fetch-Site", "same-site"}, false},
-		"a site whose name leads here":    {local, "POST", "http://evil.example/destination", []string{"Origin", "http://evil.example", "Sec-Fetch-Site", "same-origin"}, false},
-		"a link to a name that leads":     {local, "GET", "http://evil.example/", []string{"Sec-Fetch-Mode", "navigate"}, false},
-		"another site's preflight":        {local, "OPTIONS", "http://127.0.0.1:3000/destination", []string{"Origin", evil}, false},
-		"a script of another site's page": {local, "GET", "http://127.0.0.1:3000/_visitplannr/run.json", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors"}, false},
-		"corsOrigins and the page":        {local, "GET", "http://127.0.0.1:3000/_visitplannr/items", []string{"Origin", friend, "Sec-Fetch-Site", "cross-site"}, false},
-		"a form that asks for signatures": {local, "POST", "http://127.0.0.1:3000/_visitplannr/sign", []string{"Origin", evil, "Sec-Fetch-Mode", "navigate"}, false},
-		"a scan for another site's page":  {engine, "POST", "http://evil.example/", []string{"X-Amz-Target", "DynamoDB_20120810.Scan"}, false},
-		"an engine for another origin":    {engine, "POST", "http://127.0.0.1:8000/", []string{"Origin", evil}, false},
-		"a name on every interface":       {everywhere, "POST", "http://evil.example:3000/", nil, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			got := answer(c.handler, c.method, c.url, c.headers...)
-			if want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[c.allowed]; got.Code != want {
-				t.Errorf("got %d %s, want %d", got.Code, got.Body, want)
-			}
-			if !c.allowed && (got.Header().Get("Content-Type") != contract.MediaTypeProblem || got.Header().Get("Access-Control-Allow-Origin") != "") {
-				t.Errorf("got headers %v, want a problem that no page may read", got.Header())
-			}
-		})
-	}
 }
 
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	atRoot := contract.Endpoint{Function: "front", Method: http.MethodGet, Path: "/"}
-	own := New(Config{Endpoints: append(contract.Endpoints(), atRoot)}).Handler(answersOK)
-	usual := New(Config{Endpoints: contract.Endpoints(), Description: []byte("openapi: 3.1.0\n")}).Handler(answersOK)
+	own := serving(New(Config{Endpoints: append(contract.Endpoints(), atRoot)}))
+	usual := serving(New(Config{Endpoints: contract.Endpoints(), Description: []byte("openapi: 3.1.0\n")}))
 	for name, c := range map[string]struct {
 		handler      http.Handler
 		method, path string
@@ -177,7 +124,7 @@ func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 func open(t *testing.T, c *Console, id string) (next func(kind string) (id, data string), end func() error) {
 	t.Helper()
 	network := make(pipes)
-	server := &http.Server{Handler: c.Handler(answersOK), ReadTimeout: time.Second}
+	server := &http.Server{Handler: serving(c), ReadTimeout: time.Second}
 	server.RegisterOnShutdown(c.Close)
 	go func() { _ = server.Serve(network) }()
 	ours, theirs := net.Pipe()
@@ -277,12 +224,8 @@ func TestPiecesAreCountedAndTimed(t *testing.T) {
 	for _, path := range []string{"/nowhere", "/broken", "/destination"} {
 		answer(api, "POST", "http://localhost"+path)
 	}
-	failure := errors.New("it crashed")
-	function := c.Function(contract.ProposeDestination.Function, invokerFunc(func() ([]byte, error) { return nil, failure }))
-	if _, err := function.Invoke(t.Context(), nil); !errors.Is(err, failure) {
-		t.Errorf("got error %v, want the function's own", err)
-	}
-	c.Build(contract.ProposeDestination.Function, func(b *Build) { b.Error = "syntax error" })
+	c.Invoked(contract.ProposeDestination.Function, time.Millisecond, errors.New("it crashed"))
+	c.Built(contract.ProposeDestination.Function, errors.New("syntax error"))
 
 	encoded, err := json.Marshal(c.state())
 	if err != nil {
@@ -305,10 +248,6 @@ func TestPiecesAreCountedAndTimed(t *testing.T) {
 		t.Errorf("got function %+v, want one failure and the compiler's error", f)
 	}
 }
-
-type invokerFunc func() ([]byte, error)
-
-func (f invokerFunc) Invoke(context.Context, []byte) ([]byte, error) { return f() }
 
 func TestQuantilesAreThoseOfTheLatestThousand(t *testing.T) {
 	t.Parallel()
@@ -391,12 +330,12 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 			}
 		}
 	}
-	page := New(Config{
-		All: func(context.Context) iter.Seq2[eventstore.Event, error] { return yields(all) },
-		Stream: func(_ context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
+	console := New(Config{})
+	console.Table(func(context.Context) iter.Seq2[eventstore.Event, error] { return yields(all) },
+		func(context.Context, eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
 			return yields(all[:1])
-		},
-	}).Handler(answersOK)
+		})
+	page := serving(console)
 	items := func(query string) (int, []struct {
 		EventId struct{ S string }
 		Data    json.RawMessage
@@ -434,10 +373,10 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 
 func TestSignaturesAreThoseOfTheSignerThatIsChosen(t *testing.T) {
 	t.Parallel()
-	page := New(Config{Signers: []Signer{{Name: "editor", Sign: func(r *http.Request, body []byte) error {
+	page := serving(New(Config{Signers: []Signer{{Name: "editor", Sign: func(r *http.Request, body []byte) error {
 		r.Header.Set("Authorization", fmt.Sprintf("%s %s %s", r.Method, r.URL, body))
 		return nil
-	}}}}).Handler(answersOK)
+	}}}}))
 	if got := answer(page, "POST", "http://localhost:3000"+Prefix+"sign?as=editor&method=PUT&path=/x"); got.Code != 200 || got.Body.String() != `{"Authorization":"PUT http://localhost:3000/x "}`+"\n" {
 		t.Errorf("got %d %s, want the request signed as it will be sent", got.Code, got.Body)
 	}

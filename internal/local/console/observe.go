@@ -3,7 +3,6 @@ package console
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -27,12 +26,38 @@ type Build struct {
 	Error   string    // why the newest sources do not serve
 }
 
-// Build records a change in the build of a function.
-func (c *Console) Build(name string, change func(*Build)) {
+// Building records that a build of a function has begun.
+func (c *Console) Building(function string) {
+	c.change(function, func(b *Build) { b.Running = true })
+}
+
+// Built records how a build of a function has ended.
+func (c *Console) Built(function string, err error) {
+	c.change(function, func(b *Build) { b.Running, b.Error = false, reason(err) })
+}
+
+// Serving records that a function's new code serves, or why it does not.
+func (c *Console) Serving(function string, err error) {
+	c.change(function, func(b *Build) {
+		if b.Error = reason(err); err == nil {
+			b.Serving = time.Now()
+		}
+	})
+}
+
+func (c *Console) change(function string, change func(*Build)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	change(&c.functions[name].build)
+	change(&c.functions[function].build)
 	c.wake()
+}
+
+// reason returns the text of an error, or "" for nil.
+func reason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // Request is one that the API answered.
@@ -74,29 +99,13 @@ func (w *watched) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Invoker runs a function; see package apigateway.
-type Invoker interface {
-	Invoke(ctx context.Context, event []byte) ([]byte, error)
-}
-
-// Function returns an invoker that records the invocations of an endpoint's function.
-func (c *Console) Function(name string, next Invoker) Invoker { return invoker{c, name, next} }
-
-type invoker struct {
-	console *Console
-	name    string
-	next    Invoker
-}
-
-func (i invoker) Invoke(ctx context.Context, event []byte) ([]byte, error) {
-	began := time.Now()
-	answer, err := i.next.Invoke(ctx, event)
-	last, status := "", http.StatusOK
+// Invoked counts an invocation of a function.
+func (c *Console) Invoked(function string, took time.Duration, err error) {
+	status := http.StatusOK
 	if err != nil {
-		last, status = clip(err.Error()), http.StatusBadGateway
+		status = http.StatusBadGateway
 	}
-	i.console.count(&i.console.functions[i.name].piece, last, status, time.Since(began))
-	return answer, err
+	c.count(&c.functions[function].piece, clip(reason(err)), status, took)
 }
 
 // Engine returns a handler that records requests to a DynamoDB engine for the events

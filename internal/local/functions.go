@@ -1,7 +1,8 @@
-package main
+package local
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,11 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"visitplannr/internal/contract"
-	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/local/apigateway"
-	"visitplannr/internal/local/console"
 	"visitplannr/internal/local/lambda"
 	"visitplannr/internal/local/watch"
 	"visitplannr/internal/settings"
@@ -27,13 +25,13 @@ import (
 // functions are the API's functions as Lambda runs them: each is built and runs behind
 // the Runtime API.
 type functions struct {
-	root    string // of the module
-	dir     string // of the builds, temporary
-	builds  int
-	debug   bool
-	running map[string]*function // by name
-	out     io.Writer            // for people
-	page    *console.Console
+	root     string // of the module
+	dir      string // of the builds
+	builds   int
+	debug    bool
+	running  map[string]*function // by name
+	log      io.Writer
+	observer Observer
 }
 
 // function is one function: its processes, and the code that they run.
@@ -42,57 +40,47 @@ type function struct {
 	code []byte
 }
 
-// functionOptions apply to all functions of a run.
-type functionOptions struct {
-	endpoints   []contract.Endpoint
-	settings    settings.Config
-	table       string
-	concurrency int // the most processes of a function side by side
-	debug       bool
-	page        *console.Console // sees all this
-}
-
 // debugTimeout is longer than anybody stays at a breakpoint.
 const debugTimeout = 24 * time.Hour
 
-// startFunctions builds the functions of the module around the working directory and
-// starts a process of each, so that one that fails to start is reported at once.
-func startFunctions(ctx context.Context, c *cli, db database, o functionOptions) (_ *functions, err error) {
-	root, err := gobuild.ModuleRoot(".")
+// startFunctions builds the functions and starts a process of each, so that one that
+// fails to start is reported at once. They build into dir.
+func startFunctions(ctx context.Context, cfg Config, db Database, dir string) (_ *functions, err error) {
+	root, err := gobuild.ModuleRoot(cmp.Or(cfg.Dir, "."))
 	if err != nil {
 		return nil, err
 	}
 	if root, err = filepath.EvalSymlinks(root); err != nil { // as the watch names files
 		return nil, fmt.Errorf("module: %w", err)
 	}
-	dir, err := buildDirectory(os.TempDir())
-	if err != nil {
-		return nil, fmt.Errorf("directory for the build: %w", err)
-	}
-	f := &functions{root: root, dir: dir, debug: o.debug, running: map[string]*function{}, out: c.stderr, page: o.page}
+	f := &functions{root: root, dir: dir, debug: cfg.Debug, running: map[string]*function{}, log: cfg.Log, observer: cfg.Observer}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.Close())
 		}
 	}()
-	built, err := f.build(ctx, functionNames(o.endpoints))
+	var names []string
+	for _, e := range cfg.Endpoints {
+		names = append(names, e.Function)
+	}
+	built, err := f.build(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range o.endpoints {
+	for _, e := range cfg.Endpoints {
 		timeout := settings.FunctionTimeout
-		if o.debug {
+		if cfg.Debug {
 			timeout = debugTimeout
 		}
 		runtime, err := lambda.New(lambda.Config{
 			Bootstrap:    built[e.Function].path,
-			Env:          db.environment(e.Function, o.settings.Environment(e, o.table)),
-			MemoryMB:     o.settings.MemoryMiB,
-			Concurrency:  o.concurrency,
+			Env:          db.environment(e.Function, cfg.Settings.Environment(e, cfg.Table)),
+			MemoryMB:     cfg.Settings.MemoryMiB,
+			Concurrency:  cfg.Concurrency,
 			Timeout:      timeout,
 			Grace:        stopTimeout,
 			FunctionName: e.Function,
-			Logs:         io.MultiWriter(c.stderr, o.page.Log(e.Function)),
+			Logs:         io.MultiWriter(cfg.Log, cfg.Observer.Log(e.Function)),
 		})
 		if err != nil {
 			return nil, err
@@ -102,20 +90,11 @@ func startFunctions(ctx context.Context, c *cli, db database, o functionOptions)
 	return f, f.swap(ctx, built)
 }
 
-// functionNames returns the names of the endpoints' functions.
-func functionNames(endpoints []contract.Endpoint) []string {
-	var names []string
-	for _, e := range endpoints {
-		names = append(names, e.Function)
-	}
-	return names
-}
-
 // invokers returns the functions as the gateway calls them.
 func (f *functions) invokers() map[string]apigateway.Invoker {
 	invokers := map[string]apigateway.Invoker{}
 	for name, running := range f.running {
-		invokers[name] = f.page.Function(name, running)
+		invokers[name] = observed{running, name, f.observer}
 	}
 	return invokers
 }
@@ -132,9 +111,9 @@ func (f *functions) build(ctx context.Context, names []string) (map[string]built
 	f.builds++
 	all := map[string]built{}
 	for _, name := range names {
-		f.page.Build(name, func(b *console.Build) { b.Running = true })
+		f.observer.Building(name)
 		path, err := gobuild.Local(ctx, f.root, name, filepath.Join(f.dir, strconv.Itoa(f.builds), name), f.debug)
-		f.page.Build(name, func(b *console.Build) { b.Running, b.Error = false, message(err) })
+		f.observer.Built(name, err)
 		if err != nil {
 			return nil, err
 		}
@@ -157,11 +136,7 @@ func (f *functions) swap(ctx context.Context, builds map[string]built) error {
 			continue
 		}
 		err := running.Swap(ctx, build.path)
-		f.page.Build(name, func(b *console.Build) {
-			if b.Error = message(err); err == nil {
-				b.Serving = time.Now()
-			}
-		})
+		f.observer.Serving(name, err)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 			continue
@@ -169,19 +144,11 @@ func (f *functions) swap(ctx context.Context, builds map[string]built) error {
 		running.code = build.code
 		if f.debug {
 			for _, pid := range running.Processes() {
-				fmt.Fprintf(f.out, "To debug %s: dlv attach %d\n", name, pid)
+				fmt.Fprintf(f.log, "To debug %s: dlv attach %d\n", name, pid)
 			}
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// message returns the text of an error, or "" for nil.
-func message(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
 }
 
 // Close lets the functions' processes finish what they are doing and ends them.
@@ -190,7 +157,7 @@ func (f *functions) Close() error {
 	for _, running := range f.running {
 		errs = append(errs, running.Close())
 	}
-	return errors.Join(append(errs, os.RemoveAll(f.dir))...)
+	return errors.Join(errs...)
 }
 
 // settle is how long the sources must be quiet before a build: an editor, or git,
@@ -205,7 +172,7 @@ func (f *functions) follow(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	changes, err := watch.Changes(ctx, f.root, settle)
 	if err != nil {
-		fmt.Fprintf(f.out, "The sources are not watched, so a change needs a restart: %v\n", err)
+		fmt.Fprintf(f.log, "The sources are not watched, so a change needs a restart: %v\n", err)
 		return cancel
 	}
 	done := make(chan struct{})
@@ -227,9 +194,9 @@ func (f *functions) follow(ctx context.Context) (stop func()) {
 func (f *functions) rebuild(ctx context.Context, change watch.Change) {
 	began := time.Now()
 	if change.Err != nil {
-		fmt.Fprintf(f.out, "Some changes may go unnoticed: %v\n", change.Err)
+		fmt.Fprintf(f.log, "Some changes may go unnoticed: %v\n", change.Err)
 	}
-	fmt.Fprintf(f.out, "%s changed: building.\n", strings.Join(f.relative(change.Files), ", "))
+	fmt.Fprintf(f.log, "%s changed: building.\n", strings.Join(f.relative(change.Files), ", "))
 	builds, err := f.build(ctx, slices.Collect(maps.Keys(f.running)))
 	if err == nil {
 		err = f.swap(ctx, builds)
@@ -238,12 +205,12 @@ func (f *functions) rebuild(ctx context.Context, change watch.Change) {
 	case ctx.Err() != nil:
 		return
 	case err != nil:
-		fmt.Fprintf(f.out, "%v\nThe last good build keeps serving.\n", err)
+		fmt.Fprintf(f.log, "%v\nThe last good build keeps serving.\n", err)
 	default:
-		fmt.Fprintf(f.out, "The functions now serve the new sources, after %v.\n", time.Since(began).Round(time.Millisecond))
+		fmt.Fprintf(f.log, "The functions now serve the new sources, after %v.\n", time.Since(began).Round(time.Millisecond))
 	}
 	if stale := f.stale(ctx, change.Files); len(stale) > 0 {
-		fmt.Fprintf(f.out, "Restart to apply the change of %s: the gateway and the engine still run the old code.\n",
+		fmt.Fprintf(f.log, "Restart to apply the change of %s: the gateway and the engine still run the old code.\n",
 			strings.Join(f.relative(stale), ", "))
 	}
 }
@@ -287,24 +254,4 @@ func (f *functions) relative(files []string) []string {
 		short = append(short, file)
 	}
 	return short
-}
-
-// environment adds to a function's variables what it needs to reach the database, and
-// nothing of the developer's own environment. On a local engine each function has its
-// own credentials.
-func (d database) environment(function string, variables map[string]string) []string {
-	if d.credentials.AccessKeyID == localCredential {
-		d.credentials.AccessKeyID = functionKeyID(function)
-	}
-	env := []string{
-		dynamo.EnvEndpoint + "=" + d.endpoint,
-		"AWS_REGION=" + d.region,
-		"AWS_ACCESS_KEY_ID=" + d.credentials.AccessKeyID,
-		"AWS_SECRET_ACCESS_KEY=" + d.credentials.SecretAccessKey,
-		"AWS_SESSION_TOKEN=" + d.credentials.SessionToken,
-	}
-	for name, value := range variables {
-		env = append(env, name+"="+value)
-	}
-	return env
 }

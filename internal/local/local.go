@@ -1,0 +1,258 @@
+// Package local is the one door to AWS on this machine. Start runs the functions behind
+// Lambda's Runtime API, their table in a DynamoDB engine, and an API Gateway before
+// them. The packages below it are the parts; each knows AWS's service and the data of
+// the contract, never the domain. What shows, prints or reads flags stands outside.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/internal/local/apigateway"
+	"visitplannr/internal/local/dynamodb"
+	"visitplannr/internal/settings"
+)
+
+// A Part is what listens on an address of its own.
+type Part string
+
+// The parts of a run.
+const (
+	API    Part = "API"
+	Engine Part = "embedded DynamoDB engine"
+)
+
+// An AddressError says that a part cannot listen on its address.
+type AddressError struct {
+	Part Part
+	err  error
+}
+
+func (e *AddressError) Error() string {
+	return fmt.Sprintf("cannot listen for the %s: %v", e.Part, e.err)
+}
+
+func (e *AddressError) Unwrap() error { return e.err }
+
+// Bounds of a run.
+const (
+	readTimeout = 10 * time.Second // for a client to send a request, so that it cannot hold up the end
+	stopTimeout = apigateway.IntegrationTimeout + time.Second
+)
+
+// Config says what to run.
+type Config struct {
+	Endpoints []contract.Endpoint
+	Settings  settings.Config
+	Table     string // name of the events table; created if it does not exist
+
+	// Addr is the host:port of the API; port 0 picks a free one. Empty: there is no API,
+	// and only Invoke reaches the functions.
+	Addr string
+
+	// Engine is the URL of the DynamoDB engine. Empty: an engine within this process,
+	// which listens on EngineAddr and keeps its tables in the file Data; an empty Data
+	// keeps them in memory.
+	Engine     string
+	EngineAddr string
+	Data       string
+
+	Dir         string // in the module whose functions run; empty: the working directory
+	Follow      bool   // rebuild and swap the functions whenever their sources change
+	Concurrency int    // the most processes of a function at a time; 0: Lambda's default in package lambda
+	Debug       bool   // no timeouts, and builds for a debugger
+
+	Log      io.Writer // lines of the functions and the gateway, and texts for people; nil: nobody reads it
+	Observer Observer  // nil: nobody watches
+}
+
+// A Run is what Start has started.
+type Run struct {
+	URL      string                 // of the API, without a path; empty: there is none
+	DynamoDB string                 // the endpoint of the table's engine
+	Store    *dynamo.Store          // of the events table
+	Signers  []apigateway.Principal // who can sign requests; none: the API is open
+
+	functions map[string]apigateway.Invoker
+	failed    chan error
+	closers   []func() error
+}
+
+// Start starts a run. It returns once everything serves; the caller must then call
+// Close. While ctx lasts, the run follows its sources, if it is told to.
+//
+// The error is an *AddressError if an address cannot be listened on, a *TableError if
+// the table cannot be used, a *gobuild.CompileError if a function does not build, or a
+// *lambda.InitError if one does not start.
+func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
+	if cfg.Observer == nil {
+		cfg.Observer = nobody{}
+	}
+	if cfg.Log == nil {
+		cfg.Log = io.Discard
+	}
+	r := &Run{failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	logger := apigateway.NewLogger(io.MultiWriter(cfg.Log, cfg.Observer.Log("gateway")))
+
+	// Take the API's port first: a port in use is the likeliest failure.
+	var listener net.Listener
+	if cfg.Addr != "" {
+		if listener, err = net.Listen("tcp", cfg.Addr); err != nil {
+			return nil, &AddressError{API, err}
+		}
+		r.later(func() error { _ = listener.Close(); return nil }) // no error when the server has closed it
+	}
+	endpoint := cfg.Engine
+	if endpoint == "" {
+		engine, err := startEngine(cfg, logger)
+		if err != nil {
+			return nil, err
+		}
+		r.later(func() error { return bounded(engine.Close) })
+		endpoint = engine.URL()
+	}
+	db, err := OpenDatabase(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	r.DynamoDB, r.Store = db.Endpoint, db.Store(cfg.Table)
+	if err := db.prepare(ctx, r.Store, cfg.Table); err != nil {
+		return nil, err
+	}
+	cfg.Observer.Table(r.Store.All, r.Store.Stream)
+
+	dir, done, err := buildFolder(userCache())
+	if err != nil {
+		return nil, err
+	}
+	r.later(done)
+	functions, err := startFunctions(ctx, cfg, db, dir)
+	if err != nil {
+		return nil, err
+	}
+	r.later(functions.Close)
+	r.functions = functions.invokers()
+	if cfg.Settings.Access == settings.IAM {
+		r.Signers = Principals()
+	}
+	if listener != nil {
+		if err := r.serve(cfg, listener, logger); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Follow {
+		stop := functions.follow(ctx)
+		r.later(func() error { stop(); return nil })
+	}
+	return r, nil
+}
+
+// Invoke runs a function on an event, as Lambda's Invoke does. Its errors are those of
+// lambda.Runtime.Invoke.
+func (r *Run) Invoke(ctx context.Context, function string, event []byte) ([]byte, error) {
+	invoker, ok := r.functions[function]
+	if !ok {
+		return nil, fmt.Errorf("there is no function %q in this run", function)
+	}
+	return invoker.Invoke(ctx, event)
+}
+
+// Wait waits until ctx ends, or returns an error when the API cannot serve any longer.
+func (r *Run) Wait(ctx context.Context) error {
+	select {
+	case err := <-r.failed:
+		return fmt.Errorf("serve API: %w", err)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Close finishes the requests under way and ends everything, in the reverse order of
+// the start.
+func (r *Run) Close() error {
+	var errs []error
+	for _, end := range slices.Backward(r.closers) {
+		errs = append(errs, end())
+	}
+	r.closers = nil
+	return errors.Join(errs...)
+}
+
+func (r *Run) later(end func() error) { r.closers = append(r.closers, end) }
+
+// bounded gives an orderly end a limited time.
+func bounded(end func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	return end(ctx)
+}
+
+// startEngine starts the embedded engine. Each function may do to the table only what
+// the contract grants it; other clients may do everything.
+func startEngine(cfg Config, logger *slog.Logger) (*dynamodb.Server, error) {
+	grants := map[string]dynamodb.Grant{}
+	for _, e := range cfg.Endpoints {
+		grants[functionKeyID(e.Function)] = dynamodb.Grant{
+			Role: "arn:aws:sts::000000000000:assumed-role/" + e.Function + "/" + e.Function, Table: cfg.Table, Actions: e.TableActions,
+		}
+	}
+	engine, err := dynamodb.Start(cfg.EngineAddr, dynamodb.Options{Path: cfg.Data, Grants: grants, Around: func(handler http.Handler) http.Handler {
+		return engineFront(cfg, logger, cfg.Observer.Engine(handler))
+	}})
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return nil, &AddressError{Engine, err}
+	}
+	return engine, err
+}
+
+// serve serves the API until the run is closed.
+func (r *Run) serve(cfg Config, listener net.Listener, logger *slog.Logger) error {
+	config := apigateway.Config{
+		Endpoints:      cfg.Endpoints,
+		Functions:      r.functions,
+		ValidateBodies: cfg.Settings.Validation == settings.ByGateway,
+		Principals:     r.Signers,
+		ThrottleRate:   cfg.Settings.ThrottleRate,
+		ThrottleBurst:  cfg.Settings.ThrottleBurst,
+		CORSOrigins:    cfg.Settings.CORSOrigins,
+		Logger:         logger,
+	}
+	if cfg.Debug {
+		config.Timeout = debugTimeout
+	}
+	api, err := apigateway.New(config)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{
+		Handler:     front(cfg, logger, cfg.Observer.API(api)),
+		ReadTimeout: readTimeout,
+		ErrorLog:    log.New(cfg.Log, "", 0),
+	}
+	server.RegisterOnShutdown(cfg.Observer.Close)
+	go func() { r.failed <- server.Serve(listener) }()
+	r.later(func() error {
+		if err := bounded(server.Shutdown); err != nil {
+			return fmt.Errorf("stop API: %w", err)
+		}
+		return nil
+	})
+	r.URL = "http://" + listener.Addr().String()
+	return nil
+}

@@ -1,0 +1,104 @@
+package local_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"visitplannr/internal/contract"
+	"visitplannr/internal/local"
+	"visitplannr/internal/settings"
+)
+
+// A run that nobody watches, as its clients see it.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	config := local.Config{Endpoints: contract.Endpoints(), Table: "events", Addr: "127.0.0.1:0", EngineAddr: "0.0.0.0:0"}
+	var err error
+	if config.Settings, err = settings.LoadLocal(nil); err != nil {
+		t.Fatal(err)
+	}
+	run, err := local.Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := run.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	route := contract.ProposeDestination
+	scan := `{"TableName":"events"}`
+	for name, c := range map[string]struct {
+		url, body   string
+		host, keyID string
+		headers     map[string]string
+		status      int
+		says        string
+	}{
+		"a proposal is stored":                      {run.URL + route.Path, route.SampleBody(), "", "", nil, 200, "OK"},
+		"another site's page cannot propose":        {run.URL + route.Path, route.SampleBody(), "", "", map[string]string{"Origin": "https://evil.example"}, 403, contract.ProblemForbidden.Type},
+		"nor can a name that leads here":            {run.URL + route.Path, route.SampleBody(), "evil.example", "", nil, 403, contract.ProblemForbidden.Type},
+		"a developer's tool may read the table":     {run.DynamoDB, scan, "", "anybody", nil, 200, `"Items":[`},
+		"a function may do what it is granted only": {run.DynamoDB, scan, "", "local-" + route.Function, nil, 400, "AccessDeniedException"},
+		"another site's page cannot read the table": {run.DynamoDB, scan, "", "anybody", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403, "AccessDeniedException"},
+		"nor can a name that leads to the engine":   {run.DynamoDB, scan, "evil.example", "anybody", nil, 403, "AccessDeniedException"},
+		"there is no page":                          {run.URL, "", "", "", nil, 404, contract.ProblemNotFound.Type},
+	} {
+		t.Run(name, func(t *testing.T) {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, strings.NewReader(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Host = c.host
+			request.Header.Set("Content-Type", contract.MediaTypeJSON)
+			if c.keyID != "" {
+				request.Header.Set("X-Amz-Target", "DynamoDB_20120810.Scan")
+				request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+c.keyID+"/20261124/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+			}
+			for header, value := range c.headers {
+				request.Header.Set(header, value)
+			}
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil || response.StatusCode != c.status || !strings.Contains(string(body), c.says) {
+				t.Errorf("got %s %s, %v; want %d and %s", response.Status, body, err, c.status, c.says)
+			}
+		})
+	}
+	if answer, err := run.Invoke(t.Context(), "none", nil); err == nil || !strings.Contains(err.Error(), `"none"`) {
+		t.Errorf("got %s, %v; want an error that names the function", answer, err)
+	}
+}
+
+func TestStartLeavesNothingBehindWhenItFails(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() })
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = free.Close()
+	_, err = local.Start(context.WithoutCancel(t.Context()), local.Config{Addr: free.Addr().String(), EngineAddr: taken.Addr().String()})
+	var address *local.AddressError
+	if !errors.As(err, &address) || address.Part != local.Engine {
+		t.Errorf("got %v, want that the engine's address is taken", err)
+	}
+	again, err := net.Listen("tcp", free.Addr().String())
+	if err != nil {
+		t.Fatalf("the API's address is still taken: %v", err)
+	}
+	_ = again.Close()
+}
