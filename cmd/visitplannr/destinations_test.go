@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -160,15 +159,6 @@ func readUntil(t *testing.T, r io.Reader, end string) string {
 		}
 	}
 	return text.String()
-}
-
-func submatch(t *testing.T, text, pattern string) string {
-	t.Helper()
-	match := regexp.MustCompile(pattern).FindStringSubmatch(text)
-	if match == nil {
-		t.Fatalf("got %q, want a match of %s", text, pattern)
-	}
-	return match[1]
 }
 
 func readDestinations(t *testing.T) []json.RawMessage {
