@@ -14,7 +14,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -36,44 +35,21 @@ import (
 // whether a test passes, only how soon a failure is reported.
 const patience = 30 * time.Second
 
-// bootstrap is the path of the built testdata/function.
+// bootstrap is the path of this test's executable, which is function in an environment
+// of Lambda's.
 var bootstrap string
 
 func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "lambda")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		bootstrap = filepath.Join(dir, "bootstrap")
-		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "./testdata/function")
-		if output, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n%s", build, err, output)
-			return 1
-		}
-		return m.Run()
-	}())
-}
-
-// event and answer are those of testdata/function.
-type event struct {
-	Do   string
-	Text string `json:",omitempty"`
-	Size int    `json:",omitempty"`
-	Meet string `json:",omitempty"`
-}
-
-type answer struct {
-	Text      string
-	PID       int
-	Env       []string
-	Dir       string
-	RequestID string
-	ARN       string
-	TraceID   string
-	Deadline  time.Time
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") != "" || os.Getenv("START") == "meet" {
+		function()
+		return
+	}
+	var err error
+	if bootstrap, err = os.Executable(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
 }
 
 // start returns a Runtime that is closed at the test's end, when none of its

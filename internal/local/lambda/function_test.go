@@ -1,6 +1,6 @@
-// Command function is a Lambda function that behaves, well or badly, as its event
-// asks for. The variable START makes it misbehave before it is ready.
-package main
+//go:build unix
+
+package lambda_test
 
 import (
 	"context"
@@ -14,20 +14,20 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
+	runtime "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Event asks for one thing.
-type Event struct {
+// event asks for one thing.
+type event struct {
 	Do   string
-	Text string
-	Size int
-	Meet string // an address to meet the test at first, if set
+	Text string `json:",omitempty"`
+	Size int    `json:",omitempty"`
+	Meet string `json:",omitempty"` // an address to meet the test at first, if set
 }
 
-// Answer tells what the function saw.
-type Answer struct {
+// answer tells what the function saw.
+type answer struct {
 	Text      string
 	PID       int
 	Env       []string
@@ -38,7 +38,9 @@ type Answer struct {
 	Deadline  time.Time
 }
 
-func main() {
+// function is a Lambda function that behaves, well or badly, as its event asks for. The
+// variable START makes it misbehave before it is ready.
+func function() {
 	switch os.Getenv("START") {
 	case "exit":
 		for i := range 30 {
@@ -57,16 +59,16 @@ func main() {
 	case "meet":
 		meet(os.Getenv("MEET"))
 	}
-	lambda.Start(handle)
+	runtime.Start(handle)
 }
 
-func handle(ctx context.Context, event Event) (any, error) {
+func handle(ctx context.Context, event event) (any, error) {
 	if event.Meet != "" {
 		meet(event.Meet)
 	}
 	switch event.Do {
 	case "echo":
-		return answer(ctx, event), nil
+		return seen(ctx, event), nil
 	case "fail":
 		return nil, errors.New(event.Text)
 	case "panic":
@@ -82,7 +84,7 @@ func handle(ctx context.Context, event Event) (any, error) {
 			fmt.Fprintln(os.Stdout, "out "+event.Text)
 			fmt.Fprintln(os.Stderr, "err "+event.Text)
 		}
-		return answer(ctx, event), nil
+		return seen(ctx, event), nil
 	case "answer with size":
 		return reader{strings.NewReader(strings.Repeat("x", event.Size))}, nil
 	case "break off":
@@ -91,11 +93,11 @@ func handle(ctx context.Context, event Event) (any, error) {
 	return nil, fmt.Errorf("unknown thing to do: %q", event.Do)
 }
 
-func answer(ctx context.Context, event Event) Answer {
+func seen(ctx context.Context, event event) answer {
 	invocation, _ := lambdacontext.FromContext(ctx)
 	deadline, _ := ctx.Deadline()
 	dir, _ := os.Getwd()
-	return Answer{
+	return answer{
 		Text:      event.Text,
 		PID:       os.Getpid(),
 		Env:       os.Environ(),
