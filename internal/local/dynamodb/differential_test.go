@@ -75,8 +75,8 @@ var exceptions = []exception{
 		`Incorrect operand type for operator or function; operator or function: (\+|-|list_append), operand type: \w+"`, `Incorrect operand type`},
 	{"behind the end of a list", "SET appends there (Expressions.UpdateExpressions); dynoxide fills the gap with nulls", `UpdateExpression.*SET.*\[`,
 		`^200 .*"L":`, `^200 .*"NULL":true`},
-	{"UPDATED_OLD and UPDATED_NEW of an element", "they return only the updated attributes (API_UpdateItem), so of a list the updated elements; dynoxide returns the list", `"ReturnValues":"UPDATED_.*`,
-		`^200  "" {("Attributes"|"ConsumedCapacity"|})`, `^200  "" {"Attributes":{.*"l":`},
+	{"UPDATED_OLD and UPDATED_NEW of an element", "they return only the updated attributes (API_UpdateItem), so of a list the updated elements; dynoxide returns the list", `"ReturnValues":"UPDATED_.*"UpdateExpression":"[^"]*\[`,
+		`^200  "" {("Attributes"|"ConsumedCapacity"|})`, `^200  "" {"Attributes":{`},
 	{"paths through NULL", "NULL is neither a map nor a list (Expressions.Attributes); dynoxide replaces it by one", `UpdateItem`,
 		`ValidationException "The document path provided in the update expression is invalid for update"`, `^200 `},
 	{"ALL_OLD of an item that was not there", "there was nothing to return (API_UpdateItem); dynoxide returns the key", `"ReturnValues":"ALL_OLD"`,
@@ -423,7 +423,7 @@ type drawer struct {
 	schema
 	names  map[string]any // placeholders of the operation at hand
 	values map[string]any
-	spoilt bool // the operation at hand has a bad value
+	spoilt bool // the operation at hand has a mistake; two would leave open which is told
 }
 
 // draw returns the sequence of a seed.
@@ -440,6 +440,13 @@ func draw(seed uint64) (schema, []operation) {
 func pick[T any](d *drawer, choices ...T) T { return choices[d.IntN(len(choices))] }
 
 func (d *drawer) chance(percent int) bool { return d.IntN(100) < percent }
+
+// spoil decides whether the operation at hand gets a mistake now.
+func (d *drawer) spoil(percent int) bool {
+	spoils := d.chance(percent) && !d.spoilt
+	d.spoilt = d.spoilt || spoils
+	return spoils
+}
 
 func typed(kind string, v any) map[string]any { return map[string]any{kind: v} }
 
@@ -497,7 +504,7 @@ func (d *drawer) value(depth int) map[string]any {
 func canonical(text, kind string) string {
 	var f float64
 	if _, err := fmt.Sscan(text, &f); kind == "NS" && err == nil {
-		return fmt.Sprint(f)
+		return fmt.Sprint(f + 0) // which makes -0 0
 	}
 	return text
 }
@@ -514,7 +521,7 @@ func (d *drawer) key() map[string]any {
 	if d.sort != "" {
 		key["S"] = d.sortValue()
 	}
-	if d.chance(3) {
+	if d.spoil(3) {
 		switch d.IntN(4) {
 		case 0:
 			delete(key, "K")
@@ -526,13 +533,12 @@ func (d *drawer) key() map[string]any {
 			key["K"] = typed(d.partition, map[string]string{"N": "1", "S": "", "B": ""}[d.partition])
 		}
 	}
-	if d.chance(3) {
+	if d.spoil(3) {
 		name, bound := "K", 2048
 		if d.sort != "" && d.chance(50) {
 			name, bound = "S", 1024
 		}
-		held, _ := key[name].(map[string]any) // it may have been taken away
-		for kind := range held {
+		for kind := range key[name].(map[string]any) {
 			if bound += d.IntN(2); kind == "S" {
 				key[name] = typed(kind, strings.Repeat("é", bound/2)+strings.Repeat("x", bound%2))
 			} else if kind == "B" {
@@ -573,8 +579,8 @@ func (d *drawer) item() map[string]any {
 	if d.chance(70) {
 		item["l"], item["m"] = typed("L", []any{d.value(1), d.value(1)}), typed("M", map[string]any{"a": d.value(1), "b": d.value(1)})
 	}
-	if d.chance(4) && !d.spoilt {
-		item["a"], d.spoilt = d.bad(), true // two would leave open which is told
+	if d.spoil(4) {
+		item["a"] = d.bad()
 	}
 	return item
 }
@@ -664,10 +670,10 @@ func (d *drawer) placeholders(body map[string]any) {
 	for _, of := range []map[string]any{d.names, d.values} {
 		maps.DeleteFunc(of, func(name string, _ any) bool { return !used[name] })
 	}
-	if d.chance(1) {
+	if d.spoil(1) {
 		d.names["#unused"] = "a"
 	}
-	if d.chance(1) && len(d.values) > 0 {
+	if len(d.values) > 0 && d.spoil(1) {
 		d.values[":unused"] = typed("S", "a")
 	}
 	if len(d.names) > 0 {
@@ -706,7 +712,7 @@ func (d *drawer) read(body map[string]any) {
 		if d.chance(40) {
 			projection += ", K"
 		}
-		if d.chance(5) {
+		if d.spoil(5) {
 			projection += ", " + d.path("a", "l", "m") + pick(d, "", ".x", "[0]")
 		}
 		body["ProjectionExpression"] = projection
@@ -720,7 +726,7 @@ func (d *drawer) page(body map[string]any) {
 	}
 	if d.chance(30) {
 		body["FilterExpression"] = d.condition(0)
-		if d.chance(8) {
+		if d.spoil(8) {
 			body["FilterExpression"] = pick(d, "attribute_exists(K)", "n = :k AND NOT begins_with(K, :k)", "K = :k", "attribute_not_exists(S) OR n = n1", "n BETWEEN n1 AND S")
 			d.values[":k"] = d.keyValue(d.partition)
 		}
@@ -778,7 +784,11 @@ func (d *drawer) condition(depth int) string {
 	case 1:
 		return "attribute_not_exists(" + a + ")"
 	case 2:
-		return "begins_with(" + a + ", " + d.placeholder(d.scalar(pick(d, "S", "S", "S", "B", "N"))) + ")"
+		kind := pick(d, "S", "S", "S", "B")
+		if d.spoil(10) {
+			kind = "N"
+		}
+		return "begins_with(" + a + ", " + d.placeholder(d.scalar(kind)) + ")"
 	case 3:
 		return "contains(" + a + ", " + d.placeholder(d.value(2)) + ")"
 	case 4:
@@ -797,7 +807,7 @@ func (d *drawer) condition(depth int) string {
 	case 8:
 		return a + " " + pick(d, "=", "<>") + " " + d.placeholder(d.value(1))
 	case 9:
-		if d.chance(10) {
+		if d.spoil(10) {
 			return pick(d, a+" =", a+" = = "+a, "("+a, a+" ! "+a, "size("+a+")", "nosuch("+a+")", "name = "+a, "#nosuch = "+a, a+" = :nosuch")
 		}
 		return d.path("a", "n") + " " + pick(d, "=", "<", ">", "<=", ">=", "<>") + " " + d.path("b", "c")
@@ -808,7 +818,7 @@ func (d *drawer) condition(depth int) string {
 
 func (d *drawer) keyCondition() string {
 	d.values[":k"] = d.keyValue(d.partition)
-	if d.chance(3) {
+	if d.spoil(3) {
 		return pick(d, "K = :k AND", "K = :nosuch", "K :k")
 	}
 	if d.sort == "" || d.chance(35) {
@@ -819,7 +829,7 @@ func (d *drawer) keyCondition() string {
 		d.names["#s"], sort = "S", "#s"
 	}
 	operand := func() string { return d.placeholder(d.sortValue()) }
-	if d.chance(6) {
+	if d.spoil(6) {
 		return pick(d, "K < :k", "K >= :k AND "+sort+" = "+operand(), "K BETWEEN :k AND :k", "begins_with(K, :k)", "K = :k AND K = :k", "K = :k AND "+sort+" > "+operand()+" AND "+sort+" < "+operand(), "K = :k AND "+sort+" <> "+operand(),
 			"K = :k OR "+sort+" = "+operand(), "NOT K = :k", "K = :k AND n = "+operand(), "K = :k AND begins_with("+sort+", "+d.placeholder(d.scalar(pick(d, "S", "N", "B")))+")", sort+" = "+operand(), "K = :k AND size("+sort+") = "+operand(), "K = :k AND "+sort+" IN ("+operand()+")")
 	}
@@ -830,7 +840,7 @@ func (d *drawer) keyCondition() string {
 	case 0:
 		low := map[string]any{"S": "\u0001", "N": "-3", "B": "AA=="}[d.sort]
 		high := map[string]any{"S": pick(d, "b", "é"), "N": pick(d, "1", "10"), "B": "Yg=="}[d.sort]
-		if d.chance(3) {
+		if d.spoil(3) {
 			low, high = high, low
 		}
 		return "K = :k AND " + sort + " BETWEEN " + d.placeholder(typed(d.sort, low)) + " AND " + d.placeholder(typed(d.sort, high))
@@ -860,7 +870,7 @@ func (d *drawer) update() string {
 			v := pick(d, d.scalar("N"), typed("SS", []any{"a", "z"}), typed("NS", []any{"1", "2"}))
 			sections[section] = append(sections[section], path+" "+d.placeholder(v))
 		case "DELETE":
-			sections[section] = append(sections[section], path+" "+d.placeholder(pick(d, typed("SS", []any{"a", "b"}), typed("NS", []any{"1", "-1"}), typed("SS", []any{"a", "b", "ab", "abc", "z"}), typed("NS", []any{"0", "1.0", "2", "-1", "-12e-1", "10"}))))
+			sections[section] = append(sections[section], path+" "+d.placeholder(pick(d, typed("SS", []any{"a", "b"}), typed("NS", []any{"1", "-1"}), typed("SS", []any{"a", "b", "ab", "abc", "z"}), typed("NS", []any{"0", "1", "2", "-1", "-1.2", "10"}))))
 		default:
 			sections[section] = append(sections[section], path)
 		}
@@ -872,7 +882,7 @@ func (d *drawer) update() string {
 	for _, section := range slices.Sorted(maps.Keys(sections)) {
 		parts = append(parts, section+" "+strings.Join(sections[section], ", "))
 	}
-	if d.chance(4) { // paths that may overlap, or treat a map as a list
+	if d.spoil(4) { // paths that may overlap, or treat a map as a list
 		for _, section := range []string{"SET", "REMOVE"} {
 			if len(sections[section]) == 0 {
 				parts = append(parts, section+" "+d.path("l", "m", "n")+pick(d, "", ".a", "[0]")+map[string]string{"SET": " = n"}[section])
@@ -880,7 +890,7 @@ func (d *drawer) update() string {
 			}
 		}
 	}
-	if d.chance(2) {
+	if d.spoil(2) {
 		parts = append(parts, pick(d, "SET", "FOO a", "SET K = a", "REMOVE #nosuch", "SET z = nosuch(a)", "SET z = :nosuch"))
 	}
 	return strings.Join(parts, " ")

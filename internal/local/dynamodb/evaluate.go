@@ -96,10 +96,7 @@ func (v value) contains(w value) bool {
 func (it item) get(p path) (value, bool) {
 	v, ok := it[p[0].name]
 	for _, s := range p[1:] {
-		if !ok {
-			break
-		}
-		v, ok = v.step(s)
+		v, ok = v.step(s) // false for a part of nothing
 	}
 	return v, ok
 }
@@ -246,14 +243,7 @@ func plus(v, w value, minus bool) (value, error) {
 	if v.kind != "N" || w.kind != "N" {
 		return value{}, errOperandType
 	}
-	a, err := parseNumber(v.text)
-	if err != nil {
-		return value{}, err
-	}
-	b, err := parseNumber(w.text)
-	if err != nil {
-		return value{}, err
-	}
+	a, b := v.number(), w.number()
 	b.negative = b.negative != minus
 	sum, err := a.plus(b)
 	return value{kind: "N", text: sum.String()}, err
@@ -267,7 +257,7 @@ func (v *value) set(p path, w value) error {
 	switch {
 	case removing && !ok:
 		return nil
-	case s.index < 0 && v.kind != "M" || s.index >= 0 && v.kind != "L" || len(p) > 1 && !ok:
+	case s.index < 0 && v.kind != "M" || s.index >= 0 && v.kind != "L":
 		return errUpdatePath
 	case len(p) > 1:
 		if err := inner.set(p[1:], w); err != nil {

@@ -21,11 +21,16 @@ func (v value) sortable() []byte {
 	if v.kind != "N" {
 		return []byte(v.text)
 	}
+	return v.number().sortable()
+}
+
+// number returns a number that has been checked.
+func (v value) number() number {
 	n, err := parseNumber(v.text)
 	if err != nil {
-		panic("number was not checked: " + v.text)
+		panic(err)
 	}
-	return n.sortable()
+	return n
 }
 
 // hashLength is the length in bytes of the hash that a stored key begins with.

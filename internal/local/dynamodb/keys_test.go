@@ -199,6 +199,7 @@ func TestKeys(t *testing.T) {
 		"a text of 2049 bytes":               {"SS.", object{"K": long("S", 2049), "S": text("s")}, tooLong, tooLong},
 		"a binary of 2049 bytes":             {"BB.", object{"K": long("B", 2049), "S": blob("s")}, tooLong, tooLong},
 		"a sort key's text of 1025 bytes":    {"SS.", object{"K": text("k"), "S": long("S", 1025)}, sortTooLong, sortTooLong},
+		"a sort key's text of 2049 bytes":    {"SS.", object{"K": text("k"), "S": long("S", 2049)}, sortTooLong, sortTooLong},
 		"a sort key's binary of 1025 bytes":  {"BB.", object{"K": blob("k"), "S": long("B", 1025)}, sortTooLong, sortTooLong},
 		"an empty text":                      {"SS.", object{"K": text(""), "S": text("s")}, empty + "string value. Key: K", empty + "string value. Key: K"},
 		"an empty text as sort key":          {"SS.", object{"K": text("k"), "S": text("")}, empty + "string value. Key: S", empty + "string value. Key: S"},
