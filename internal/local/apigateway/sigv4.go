@@ -32,9 +32,6 @@ type Principal struct {
 
 // identify sets the caller in a proxy event. An open API has none.
 func (p Principal) identify(identity *events.APIGatewayRequestIdentity) {
-	if p == (Principal{}) {
-		return
-	}
 	if parts := strings.Split(p.ARN, ":"); len(parts) > 4 {
 		identity.AccountID = parts[4]
 	}

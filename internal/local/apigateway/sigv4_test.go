@@ -45,21 +45,23 @@ func signed(t *testing.T, p Principal) *http.Request {
 	return r
 }
 
-// again signs a request that has been changed, with exactly these headers. The suite
-// below holds what it uses to AWS's values.
-func again(t *testing.T, r *http.Request, signedHeaders string) {
+const scope = "20261124/eu-west-1/execute-api/aws4_request"
+
+// again signs a request that has been changed, with exactly these headers and for this
+// scope. The suite below holds what it uses to AWS's values.
+func again(t *testing.T, r *http.Request, signedHeaders, scope string) {
 	t.Helper()
-	at := signedAt.Format(signingTime)
 	if r.Header.Get("Date") == "" {
-		r.Header.Set("X-Amz-Date", at)
+		r.Header.Set("X-Amz-Date", signedAt.Format(signingTime))
 	}
-	c := claim{date: at[:8], region: "eu-west-1", service: service, terminator: "aws4_request", at: signedAt}
+	parts := strings.Split(scope, "/")
+	c := claim{date: parts[0], region: parts[1], service: parts[2], terminator: parts[3], at: signedAt}
 	canonical, err := canonicalRequest(r, strings.Split(signedHeaders, ";"), []byte(goodBody))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s/eu-west-1/execute-api/aws4_request, SignedHeaders=%s, Signature=%s",
-		signingAlgorithm, editor.AccessKeyID, at[:8], signedHeaders, c.sign(editor.SecretAccessKey, canonical)))
+	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%s",
+		signingAlgorithm, editor.AccessKeyID, scope, signedHeaders, c.sign(editor.SecretAccessKey, canonical)))
 }
 
 func TestSignatures(t *testing.T) {
@@ -87,8 +89,11 @@ func TestSignatures(t *testing.T) {
 			r.Header.Set(name, value)
 			headers := []string{"host", "x-amz-date", strings.ToLower(name)}
 			slices.Sort(headers)
-			again(t, r, strings.Join(headers, ";"))
+			again(t, r, strings.Join(headers, ";"), scope)
 		}
+	}
+	signedFor := func(scope, signedHeaders string) func(*testing.T, *http.Request) {
+		return func(t *testing.T, r *http.Request) { again(t, r, signedHeaders, scope) }
 	}
 	for name, test := range map[string]struct {
 		by     Principal
@@ -109,7 +114,12 @@ func TestSignatures(t *testing.T) {
 		"accepts the time in Date": {change: func(t *testing.T, r *http.Request) {
 			r.Header.Del("X-Amz-Date")
 			r.Header.Set("Date", signedAt.Format(http.TimeFormat))
-			again(t, r, "date;host")
+			again(t, r, "date;host", scope)
+		}},
+		"accepts the time in Date in the other format": {change: func(t *testing.T, r *http.Request) {
+			r.Header.Del("X-Amz-Date")
+			r.Header.Set("Date", signedAt.Format(signingTime))
+			again(t, r, "date;host", scope)
 		}},
 		"accepts parameters behind commas alone":    {by: editor, change: edit(", SignedHeaders", ",SignedHeaders")},
 		"accepts parameters behind spaces and tabs": {by: editor, change: edit(", SignedHeaders", " \t SignedHeaders")},
@@ -123,47 +133,57 @@ func TestSignatures(t *testing.T) {
 		"refuses an empty header before a right one": {by: editor, change: func(_ *testing.T, r *http.Request) {
 			r.Header["Authorization"] = []string{"", r.Header.Get("Authorization")}
 		}, want: incomplete},
-		"refuses another algorithm":                 {by: editor, change: edit("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"), want: incomplete},
-		"refuses a bearer token":                    {by: editor, change: set("Authorization", "Bearer x"), want: incomplete},
-		"refuses text behind the signature":         {by: editor, change: func(_ *testing.T, r *http.Request) { r.Header.Set("Authorization", r.Header.Get("Authorization")+" x") }, want: incomplete},
-		"refuses a parameter that it does not know": {by: editor, change: edit(", Signature", ", X=1, Signature"), want: incomplete},
-		"refuses a parameter that comes twice":      {by: editor, change: edit(", Signature", ", Signature=0, Signature"), want: incomplete},
-		"refuses a missing parameter":               {by: editor, change: edit("SignedHeaders=", "Signature="), want: incomplete},
+		"refuses another algorithm":                   {by: editor, change: edit("AWS4-HMAC-SHA256", "AWS4-HMAC-SHA512"), want: incomplete},
+		"refuses a bearer token":                      {by: editor, change: set("Authorization", "Bearer x"), want: incomplete},
+		"refuses text behind the signature":           {by: editor, change: func(_ *testing.T, r *http.Request) { r.Header.Set("Authorization", r.Header.Get("Authorization")+" x") }, want: incomplete},
+		"refuses a parameter that it does not know":   {by: editor, change: edit(", Signature", ", X=1, Signature"), want: incomplete},
+		"refuses a parameter that comes twice":        {by: editor, change: edit(", Signature", ", Signature=0, Signature"), want: incomplete},
+		"refuses a missing parameter":                 {by: editor, change: edit("SignedHeaders=", "Signature="), want: incomplete},
+		"refuses another parameter for a missing one": {by: editor, change: edit("SignedHeaders=", "Headers="), want: incomplete},
+		"refuses two parameters": {by: editor, change: func(_ *testing.T, r *http.Request) {
+			a, _, _ := strings.Cut(r.Header.Get("Authorization"), ", SignedHeaders=")
+			r.Header.Set("Authorization", a+", Signature=0")
+		}, want: incomplete},
 		"refuses an empty signature": {by: editor, change: func(_ *testing.T, r *http.Request) {
 			a, _, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
 			r.Header.Set("Authorization", a+"Signature=")
 		}, want: incomplete},
-		"refuses a space inside a parameter":        {by: editor, change: edit("Credential=", "Credential= "), want: incomplete},
-		"refuses a credential of four parts":        {by: editor, change: edit("/aws4_request", ""), want: incomplete},
-		"refuses a credential of six parts":         {by: editor, change: edit("/aws4_request", "/aws4_request/"), want: incomplete},
-		"refuses a credential without a key":        {by: editor, change: edit("AKIAEDITOR", ""), want: incomplete},
-		"refuses no date":                           {by: editor, change: set("X-Amz-Date"), want: incomplete},
-		"refuses two dates":                         {by: editor, change: set("X-Amz-Date", "20261124T120000Z", "20261124T120000Z"), want: incomplete},
-		"refuses a date in another format":          {by: editor, change: set("X-Amz-Date", "2026-11-24T12:00:00Z"), want: incomplete},
-		"refuses an expired signature":              {by: editor, after: 5*time.Minute + time.Second, want: invalid},
-		"refuses a signature from the future":       {by: editor, after: -5*time.Minute - time.Second, want: invalid},
-		"refuses a wrong secret":                    {by: wrongSecret, want: invalid},
-		"refuses a key that nobody has":             {by: Principal{AccessKeyID: "AKIAUNKNOWN", SecretAccessKey: "x"}, want: unrecognized},
-		"refuses who may not invoke the API":        {by: stranger, want: denied},
-		"refuses another body":                      {by: editor, body: `{}`, want: invalid},
-		"refuses another method":                    {by: editor, change: func(_ *testing.T, r *http.Request) { r.Method = http.MethodPut }, want: invalid},
-		"refuses another host":                      {by: editor, change: func(_ *testing.T, r *http.Request) { r.Host = "example.org" }, want: invalid},
-		"refuses another path":                      {by: editor, change: func(_ *testing.T, r *http.Request) { r.URL.Path = "/other" }, want: invalid},
-		"refuses another query":                     {by: editor, change: func(_ *testing.T, r *http.Request) { r.URL.RawQuery += "&;" }, want: invalid},
-		"refuses another value of a signed header":  {by: editor, change: set("Idempotency-Key", "b"), want: invalid},
-		"refuses a second value of a signed header": {by: editor, change: set("Idempotency-Key", "a  key", "b"), want: invalid},
-		"refuses a signed header that was not sent": {by: editor, change: set("Idempotency-Key"), want: invalid},
-		"refuses an amz header that nobody signed":  {by: editor, change: set("X-Amz-Security-Token", "b"), want: invalid},
-		"refuses another date in the credential":    {by: editor, change: edit("20261124", "20261123"), want: invalid},
-		"refuses another region":                    {by: editor, change: edit("eu-west-1", "eu-west-2"), want: invalid},
-		"refuses an empty region":                   {by: editor, change: edit("eu-west-1", ""), want: invalid},
-		"refuses a region in upper case":            {by: editor, change: edit("eu-west-1", "EU-WEST-1"), want: invalid},
-		"refuses a region that is not one":          {by: editor, change: edit("eu-west-1", "eu_west_1"), want: invalid},
-		"refuses another service":                   {by: editor, change: edit("execute-api", "s3"), want: invalid},
-		"refuses another end of the credential":     {by: editor, change: edit("aws4_request", "aws5_request"), want: invalid},
-		"refuses a signature without the host":      {by: editor, change: edit("host;", ""), want: invalid},
-		"refuses signed headers in another order":   {by: editor, change: edit("content-type;host", "host;content-type"), want: invalid},
-		"refuses signed headers in upper case":      {by: editor, change: edit("host;", "Host;"), want: invalid},
+		"refuses a space inside a parameter":          {by: editor, change: edit("Credential=", "Credential= "), want: incomplete},
+		"refuses a credential of four parts":          {by: editor, change: edit("/aws4_request", ""), want: incomplete},
+		"refuses a credential of six parts":           {by: editor, change: edit("/aws4_request", "/aws4_request/"), want: incomplete},
+		"refuses a credential without a key":          {by: editor, change: edit("AKIAEDITOR", ""), want: incomplete},
+		"refuses no date":                             {by: editor, change: set("X-Amz-Date"), want: incomplete},
+		"refuses two dates":                           {by: editor, change: set("X-Amz-Date", "20261124T120000Z", "20261124T120000Z"), want: incomplete},
+		"refuses a date in another format":            {by: editor, change: set("X-Amz-Date", "2026-11-24T12:00:00Z"), want: incomplete},
+		"refuses an expired signature":                {by: editor, after: 5*time.Minute + time.Second, want: invalid},
+		"refuses a signature from the future":         {by: editor, after: -5*time.Minute - time.Second, want: invalid},
+		"refuses a wrong secret":                      {by: wrongSecret, want: invalid},
+		"refuses a key that nobody has":               {by: Principal{AccessKeyID: "AKIAUNKNOWN", SecretAccessKey: "x"}, want: unrecognized},
+		"refuses who may not invoke the API":          {by: stranger, want: denied},
+		"refuses another body":                        {by: editor, body: `{}`, want: invalid},
+		"refuses another method":                      {by: editor, change: func(_ *testing.T, r *http.Request) { r.Method = http.MethodPut }, want: invalid},
+		"refuses another host":                        {by: editor, change: func(_ *testing.T, r *http.Request) { r.Host = "example.org" }, want: invalid},
+		"refuses another path":                        {by: editor, change: func(_ *testing.T, r *http.Request) { r.URL.Path = "/other" }, want: invalid},
+		"refuses another query":                       {by: editor, change: func(_ *testing.T, r *http.Request) { r.URL.RawQuery += "&;" }, want: invalid},
+		"refuses another value of a signed header":    {by: editor, change: set("Idempotency-Key", "b"), want: invalid},
+		"refuses a second value of a signed header":   {by: editor, change: set("Idempotency-Key", "a  key", "b"), want: invalid},
+		"refuses a signed header that was not sent":   {by: editor, change: set("Idempotency-Key"), want: invalid},
+		"refuses an amz header that nobody signed":    {by: editor, change: set("X-Amz-Security-Token", "b"), want: invalid},
+		"refuses another date in the credential":      {change: signedFor("20261123/eu-west-1/execute-api/aws4_request", "host;x-amz-date"), want: invalid},
+		"refuses another region":                      {by: editor, change: edit("eu-west-1", "eu-west-2"), want: invalid},
+		"refuses an empty region":                     {change: signedFor("20261124//execute-api/aws4_request", "host;x-amz-date"), want: invalid},
+		"refuses a region in upper case":              {change: signedFor("20261124/EU-WEST-1/execute-api/aws4_request", "host;x-amz-date"), want: invalid},
+		"refuses a region that is not one":            {change: signedFor("20261124/eu_west_1/execute-api/aws4_request", "host;x-amz-date"), want: invalid},
+		"refuses another service":                     {change: signedFor("20261124/eu-west-1/s3/aws4_request", "host;x-amz-date"), want: invalid},
+		"refuses another end of the credential":       {change: signedFor("20261124/eu-west-1/execute-api/aws5_request", "host;x-amz-date"), want: invalid},
+		"refuses a signature without the host":        {change: signedFor(scope, "x-amz-date"), want: invalid},
+		"refuses signed headers in another order":     {change: signedFor(scope, "x-amz-date;host"), want: invalid},
+		"refuses a signed header that is named twice": {change: signedFor(scope, "host;host;x-amz-date"), want: invalid},
+		"refuses a signed header that was not sent, although its value was empty": {change: func(t *testing.T, r *http.Request) {
+			signing("Idempotency-Key", "")(t, r)
+			r.Header.Del("Idempotency-Key")
+		}, want: invalid},
+		"refuses signed headers in upper case": {change: signedFor(scope, "Content-Type;host;x-amz-date"), want: invalid},
 		"refuses a signature that is right at the start": {by: editor, change: func(_ *testing.T, r *http.Request) {
 			a := r.Header.Get("Authorization")
 			r.Header.Set("Authorization", a[:len(a)-1]+"g")
@@ -263,6 +283,32 @@ func TestCanonicalPathAndQuery(t *testing.T) {
 		if got := canonicalQuery(sent); got != want {
 			t.Errorf("the query %s: got %s, want %s", sent, got, want)
 		}
+	}
+}
+
+// Spaces in a value become one, those around it none, and values that come in several
+// headers stand behind commas. net/http keeps some headers elsewhere.
+func TestCanonicalHeaders(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest(http.MethodPost, "http://h/", strings.NewReader("body"))
+	r.Header["A"] = []string{"  x \t y!  z\t", "", "w"}
+	r.TransferEncoding = []string{"chunked"}
+	got, err := canonicalRequest(r, []string{"a", "content-length", "host", "transfer-encoding"}, []byte("body"))
+	if want := "POST\n/\n\na:x y! z,,w\ncontent-length:4\nhost:h\ntransfer-encoding:chunked\n\na;content-length;host;transfer-encoding\n" + hash([]byte("body")); err != nil || got != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	r.Header.Set("Content-Length", "5")
+	if got, err := canonicalRequest(r, []string{"content-length"}, nil); err != nil || !strings.Contains(got, "\ncontent-length:5\n") {
+		t.Errorf("got %q, %v; want the header as it was sent", got, err)
+	}
+	r.Header.Del("Content-Length")
+	r.ContentLength = -1
+	if got, err := canonicalRequest(r, []string{"content-length"}, nil); err == nil {
+		t.Errorf("got %q for a length that was not sent, want an error", got)
+	}
+	r.ContentLength = 0
+	if got, err := canonicalRequest(r, []string{"content-length"}, nil); err != nil || !strings.Contains(got, "\ncontent-length:0\n") {
+		t.Errorf("got %q, %v; want a length of 0", got, err)
 	}
 }
 
