@@ -286,8 +286,8 @@ func (in *request) checkPlaceholders() error {
 		if err := checkPlaceholder("Names", '#', name); err != nil {
 			return err
 		}
-		if err := checkName(attribute); err != nil {
-			return invalid("ExpressionAttributeNames contains invalid value: %s for key %s", err.(*fault).message, name)
+		if len(attribute) > maxName {
+			return invalid("ExpressionAttributeNames contains invalid value: %s for key %s", errName.message, name)
 		}
 		size += len(name) + len(attribute)
 	}

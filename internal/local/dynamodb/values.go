@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"cmp"
 	"encoding/base64"
 	"errors"
 	"maps"
@@ -158,7 +157,13 @@ func (v *value) checkSet() error {
 
 func (it item) check(depth int) error {
 	for name, v := range it {
-		if err := cmp.Or(checkName(name), v.check(depth)); err != nil {
+		if name == "" && depth == 0 { // a member of a map may have no name
+			return invalid("Empty attribute name")
+		}
+		if len(name) > maxName {
+			return errName
+		}
+		if err := v.check(depth); err != nil {
 			return err
 		}
 		it[name] = v
@@ -166,15 +171,7 @@ func (it item) check(depth int) error {
 	return nil
 }
 
-func checkName(name string) error {
-	switch {
-	case name == "":
-		return invalid("Empty attribute name")
-	case len(name) > maxName:
-		return invalid("Attribute name is too large, must be less than %d bytes", maxName+1)
-	}
-	return nil
-}
+var errName = invalid("Attribute name is too large, must be less than %d bytes", maxName+1)
 
 // content is the value as DynamoDB writes it into messages.
 func (v value) content() string {
