@@ -99,7 +99,7 @@ var exceptions = []exception{
 		`Cannot update attribute`, `ConditionalCheckFailedException`},
 	{"which of several mistakes is told", "the documentation gives no order", ``,
 		`ValidationException "(Invalid \w+: (Invalid function name|Syntax|The function|Attribute name|An expression attribute|The BETWEEN operator requires|Two document paths)|Value provided in|The provided key|One or more parameter values are not valid)`,
-		`ValidationException "(Value provided in|Cannot specify the|Must specify the|Invalid \w+: (The .*section|Expected|Attribute name)|One or more parameter values|The provided key|Provided list)`},
+		`ValidationException "(Value provided in|Cannot specify the|Must specify the|Invalid \w+: (The .*section|Expected|Attribute name|Syntax error|Invalid function name)|One or more parameter values|The provided key|Provided list)`},
 	{"key types in a batch", "DynamoDB tells the attribute and both types, as for PutItem (API_PutItem)", `BatchWriteItem`,
 		`ValidationException "One or more parameter values were invalid: Type mismatch for key`, `ValidationException "The provided key element does not match`},
 	{"equal numbers in a batch", "1.5 and 1.50 are the same key (HowItWorks.NamingRulesDataTypes), and a batch has each key once", `Batch`,
