@@ -423,6 +423,7 @@ type drawer struct {
 	schema
 	names  map[string]any // placeholders of the operation at hand
 	values map[string]any
+	batch  map[string]bool
 	spoilt bool // the operation at hand has a mistake; two would leave open which is told
 }
 
@@ -586,7 +587,7 @@ func (d *drawer) item() map[string]any {
 }
 
 func (d *drawer) operation() operation {
-	d.names, d.values, d.spoilt = map[string]any{}, map[string]any{}, false
+	d.names, d.values, d.batch, d.spoilt = map[string]any{}, map[string]any{}, map[string]bool{}, false
 	body := map[string]any{}
 	name := pick(d, "PutItem", "PutItem", "PutItem", "UpdateItem", "UpdateItem", "UpdateItem", "UpdateItem", "DeleteItem", "GetItem", "Query", "Query", "Query", "Scan", "BatchGetItem", "BatchWriteItem")
 	switch name {
@@ -624,28 +625,23 @@ func (d *drawer) operation() operation {
 			body["TotalSegments"], body["Segment"] = 1, 0
 		}
 	case "BatchGetItem":
-		keys, seen := []any{}, map[string]bool{}
+		keys := []any{}
 		for range 1 + d.IntN(4) {
-			if key := d.key(); !seen[fmt.Sprint(key)] || d.chance(5) {
-				seen[fmt.Sprint(key)] = true
+			if key := d.key(); d.fresh(key) {
 				keys = append(keys, key)
 			}
 		}
 		body["RequestItems"] = map[string]any{"Keys": keys}
 		return operation{name, body}
 	case "BatchWriteItem":
-		writes, seen := []any{}, map[string]bool{}
+		writes := []any{}
 		for range 1 + d.IntN(4) {
-			item := d.item()
-			key := fmt.Sprint(item["K"], item["S"])
-			if seen[key] {
-				continue
-			}
-			seen[key] = true
-			if d.chance(70) {
+			if d.chance(30) {
+				if key := d.key(); d.fresh(key) {
+					writes = append(writes, map[string]any{"DeleteRequest": map[string]any{"Key": key}})
+				}
+			} else if item := d.item(); d.fresh(item) {
 				writes = append(writes, map[string]any{"PutRequest": map[string]any{"Item": item}})
-			} else {
-				writes = append(writes, map[string]any{"DeleteRequest": map[string]any{"Key": d.key()}})
 			}
 		}
 		body["RequestItems"] = writes
@@ -654,6 +650,19 @@ func (d *drawer) operation() operation {
 	d.capacity(body)
 	d.placeholders(body)
 	return operation{name, body}
+}
+
+// fresh reports whether an item's key is not yet in the batch at hand, or may be there
+// twice as its mistake.
+func (d *drawer) fresh(item map[string]any) bool {
+	key := ""
+	for _, name := range []string{"K", "S"} {
+		v, _ := item[name].(map[string]any)
+		key += canonical(fmt.Sprint(v["N"]), "NS") + fmt.Sprint(v["S"], v["B"], v["BOOL"])
+	}
+	fresh := !d.batch[key]
+	d.batch[key] = true
+	return fresh || d.spoil(5)
 }
 
 // placeholders adds the names and values that the expressions use, and sometimes one

@@ -3,6 +3,7 @@ package dynamodb_test
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,6 +141,87 @@ func TestKeyConditions(t *testing.T) {
 				t.Errorf("Scan: got %s, want success", got)
 			}
 		})
+	}
+
+	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
+	t.Run("in pages finds the same", func(t *testing.T) {
+		t.Parallel()
+		for _, condition := range []string{"K = :k", "K = :k AND S BETWEEN :minus2 AND :2", "K = :k AND S < :1", "K = :k AND S >= :1", "K = :k AND S = :2", "K = :k AND S > :10"} {
+			for _, forward := range []bool{true, false} {
+				query := filled(object{"TableName": "numbers", "KeyConditionExpression": condition, "ScanIndexForward": forward})
+				want := sortKeys(t, must(t, e, "Query", query)["Items"].([]any))
+				for limit := 1; limit < 9; limit++ {
+					query["Limit"] = limit
+					delete(query, "ExclusiveStartKey")
+					var got []string
+					for pages := 0; pages == 0 || query["ExclusiveStartKey"] != nil; pages++ {
+						answer := must(t, e, "Query", query)
+						items := answer["Items"].([]any)
+						if full := len(items) == limit; full != (answer["LastEvaluatedKey"] != nil) || answer["Count"] != float64(len(items)) || answer["ScannedCount"] != answer["Count"] {
+							t.Fatalf("%s, limit %d: got %v", condition, limit, answer)
+						}
+						got, query["ExclusiveStartKey"] = append(got, sortKeys(t, items)...), answer["LastEvaluatedKey"]
+					}
+					if !slices.Equal(got, want) {
+						t.Errorf("%s, forward %t, limit %d: got %v, want %v", condition, forward, limit, got, want)
+					}
+				}
+			}
+		}
+	})
+	const outside, invalidStart = "The provided starting key is outside query boundaries based on provided conditions", "The provided starting key is invalid: "
+	for outcome, c := range map[string]struct {
+		more object
+		want string
+	}{
+		"a start key before the range is refused":         {object{"ExclusiveStartKey": object{"K": text("k"), "S": number("-3")}}, outside},
+		"a start key behind the range is refused":         {object{"ExclusiveStartKey": object{"K": text("k"), "S": number("3")}}, outside},
+		"a start key of another partition is refused":     {object{"ExclusiveStartKey": object{"K": text("kk"), "S": number("1")}}, outside},
+		"half a start key is refused":                     {object{"ExclusiveStartKey": object{"K": text("k")}}, invalidStart + "The provided key element does not match the schema"},
+		"a start key of another type is refused":          {object{"ExclusiveStartKey": object{"K": text("k"), "S": text("1")}}, invalidStart + "The provided key element does not match the schema"},
+		"a start key need not exist":                      {object{"ExclusiveStartKey": object{"K": text("k"), "S": number("0.5")}}, "2 of 2"},
+		"nor in the other direction":                      {object{"ExclusiveStartKey": object{"K": text("k"), "S": number("0.5")}, "ScanIndexForward": false}, "3 of 3"},
+		"a limit counts what the filter leaves out":       {object{"Limit": 4, "FilterExpression": "attribute_exists(n)"}, "0 of 4, more"},
+		"a filter leaves out, and the count says so":      {object{"FilterExpression": "attribute_exists(n)"}, "0 of 5"},
+		"a count has no items":                            {object{"Select": "COUNT"}, "5 of 5 without items"},
+		"a count has a limit":                             {object{"Select": "COUNT", "Limit": 2}, "2 of 2 without items, more"},
+		"all attributes are all":                          {object{"Select": "ALL_ATTRIBUTES"}, "5 of 5"},
+		"specific attributes are those of the projection": {object{"Select": "SPECIFIC_ATTRIBUTES", "ProjectionExpression": "S"}, "5 of 5"},
+		"specific attributes need a projection":           {object{"Select": "SPECIFIC_ATTRIBUTES"}, "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
+		"a count has no projection":                       {object{"Select": "COUNT", "ProjectionExpression": "S"}, "Cannot specify the ProjectionExpression when choosing to get only the Count"},
+		"all attributes have no projection":               {object{"Select": "ALL_ATTRIBUTES", "ProjectionExpression": "S"}, "Cannot specify the ProjectionExpression when choosing to get ALL_ATTRIBUTES"},
+		"projected attributes need an index":              {object{"Select": "ALL_PROJECTED_ATTRIBUTES"}, "ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName"},
+		"there is no index":                               {object{"IndexName": "index"}, "The table does not have the specified index: index"},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			query := object{"TableName": "numbers", "KeyConditionExpression": "K = :k AND S BETWEEN :minus2 AND :2"}
+			maps.Copy(query, c.more)
+			got := result(t, e, "Query", query, func(answer object) string {
+				counts := fmt.Sprintf("%v of %v", answer["Count"], answer["ScannedCount"])
+				if items, ok := answer["Items"].([]any); !ok {
+					counts += " without items"
+				} else if answer["Count"] != float64(len(items)) {
+					t.Errorf("got %d items and a count of %v", len(items), answer["Count"])
+				}
+				if answer["LastEvaluatedKey"] != nil {
+					counts += ", more"
+				}
+				return counts
+			})
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+	wantFault(t, e, "Query", object{"TableName": "numbers"}, 400, "ValidationException", "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	for want, scan := range map[string]object{
+		"The TotalSegments parameter is required but was not present in the request when Segment parameter is present":                    {"Segment": 0},
+		"The Segment parameter is required but was not present in the request when parameter TotalSegments is present":                    {"TotalSegments": 1},
+		"The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: 2 is not less than TotalSegments: 2": {"Segment": 2, "TotalSegments": 2},
+	} {
+		scan["TableName"] = "numbers"
+		wantFault(t, e, "Scan", scan, 400, "ValidationException", want)
 	}
 }
 
