@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ It uses the region and credentials of the AWS tools, and changes nothing. Each c
 prints one line; the exit code is 1 if any fails. It needs these permissions:
 
   sts:GetCallerIdentity          ssm:GetParameter on /cdk-bootstrap/*
-  apigateway:GET on /account     lambda:GetAccountSettings
+  apigateway:GET on /account     lambda:GetAccountSettings, lambda:GetFunctionConcurrency
   cloudformation:DescribeStacks  cloudwatch:DescribeAlarms, cloudwatch:ListDashboards
   dynamodb:DescribeTable, if -c eventsTable is set`
 
@@ -71,7 +72,7 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 	if errors.As(stackErr, &refused) && refused.code == "ValidationError" && strings.Contains(refused.message, "does not exist") {
 		stackErr = nil // CloudFormation has no specific code for this
 	}
-	deployed := stack.Status != ""
+	deployed := stack.Status != "" && stack.Status != "REVIEW_IN_PROGRESS" // that one is still empty
 	for _, check := range []struct {
 		name string
 		ask  func() (string, error)
@@ -79,7 +80,7 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 		{"stack", func() (string, error) { return stackCanBeDeployed(stage, stack.Status, stackErr) }},
 		{"CDK bootstrap", func() (string, error) { return a.bootstrap(ctx, who.Account) }},
 		{"API log role", func() (string, error) { return a.logRole(ctx, stage) }},
-		{"Lambda concurrency", func() (string, error) { return a.concurrency(ctx, stage, deployed) }},
+		{"Lambda concurrency", func() (string, error) { return a.concurrency(ctx, stage, stack) }},
 		{"names", func() (string, error) { return a.names(ctx, stage, deployed) }},
 		{"events table", func() (string, error) { return a.eventsTable(ctx, stage) }},
 	} {
@@ -165,8 +166,9 @@ func (a account) logRole(ctx context.Context, c settings.Config) (string, error)
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 const leastUnreserved = 100
 
-// concurrency compares what the stage reserves with what the account has.
-func (a account) concurrency(ctx context.Context, c settings.Config, deployed bool) (string, error) {
+// concurrency compares what the stage reserves with what the account has. What the
+// deployed stack already reserves is the stage's to use again.
+func (a account) concurrency(ctx context.Context, c settings.Config, deployed stack) (string, error) {
 	var answer struct {
 		AccountLimit struct{ ConcurrentExecutions, UnreservedConcurrentExecutions int }
 	}
@@ -176,16 +178,37 @@ func (a account) concurrency(ctx context.Context, c settings.Config, deployed bo
 	limit := answer.AccountLimit
 	has := fmt.Sprintf("the account has %d, of which %d are not reserved", limit.ConcurrentExecutions, limit.UnreservedConcurrentExecutions)
 	need := c.ReservedConcurrency * len(contract.Endpoints())
-	switch {
-	case need == 0:
+	if need == 0 {
 		return has + "; the stage reserves none", nil
-	case deployed:
-		return has + ", besides what the stack already reserves", nil
-	case limit.UnreservedConcurrentExecutions-need < leastUnreserved:
-		return "", fmt.Errorf("%s; the stage reserves %d, and Lambda requires %d to stay unreserved: ask for a higher quota (aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value %d), or deploy with -c reservedConcurrency=0",
-			has, need, leastUnreserved, max(1000, limit.ConcurrentExecutions-limit.UnreservedConcurrentExecutions+need+leastUnreserved))
 	}
-	return fmt.Sprintf("%s; the stage reserves %d", has, need), nil
+	held, err := a.reserved(ctx, deployed)
+	if err != nil {
+		return "", err
+	}
+	has += fmt.Sprintf("; the stage reserves %d", need)
+	if held > 0 {
+		has += fmt.Sprintf(", and the stack has %d of them", held)
+	}
+	if missing := need + leastUnreserved - held - limit.UnreservedConcurrentExecutions; missing > 0 {
+		return "", fmt.Errorf("%s, and Lambda requires %d to stay unreserved: ask for a higher quota (aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value %d), or deploy with a lower -c reservedConcurrency (0 reserves none)",
+			has, leastUnreserved, max(1000, limit.ConcurrentExecutions+missing))
+	}
+	return has, nil
+}
+
+// reserved returns what the functions of a deployed stack reserve:
+// https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionConcurrency.html
+func (a account) reserved(ctx context.Context, deployed stack) (sum int, err error) {
+	for _, name := range strings.FieldsFunc(deployed.output(contract.OutputFunctionName), func(c rune) bool { return c == ',' }) {
+		var function struct{ ReservedConcurrentExecutions int }
+		err := a.rest(ctx, "lambda", "lambda:GetFunctionConcurrency", "/2019-09-30/functions/"+name+"/concurrency", &function)
+		var refused *awsError
+		if err != nil && !(errors.As(err, &refused) && refused.status == http.StatusNotFound) { // somebody deleted that one
+			return 0, err
+		}
+		sum += function.ReservedConcurrentExecutions
+	}
+	return sum, nil
 }
 
 // names looks for alarms and dashboards that already have the stack's names:

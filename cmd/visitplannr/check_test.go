@@ -35,7 +35,8 @@ var ready = map[string]reply{
 
 func inState(state string) reply {
 	return reply{200, `<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member>` +
-		`<StackName>visitplannr-prod</StackName><StackStatus>` + state + `</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`}
+		`<StackName>visitplannr-prod</StackName><StackStatus>` + state + `</StackStatus>` +
+		`<Outputs><member><OutputKey>FunctionName</OutputKey><OutputValue>visitplannr-prod-f</OutputValue></member></Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`}
 }
 
 // reserved is what prod's functions reserve together.
@@ -44,6 +45,11 @@ var reserved = 100 * len(contract.Endpoints())
 // quota is an account of which so much is not reserved.
 func quota(unreserved int) reply {
 	return reply{200, fmt.Sprintf(`{"AccountLimit":{"ConcurrentExecutions":100000,"UnreservedConcurrentExecutions":%d}}`, unreserved)}
+}
+
+// holding is a function that reserves so much.
+func holding(reserved int) reply {
+	return reply{200, fmt.Sprintf(`{"ReservedConcurrentExecutions":%d}`, reserved)}
 }
 
 // signedFor finds the service in a signature's scope.
@@ -59,6 +65,9 @@ func fakeAWS(t *testing.T, instead map[string]reply) {
 			return
 		}
 		service := m[1]
+		if strings.HasPrefix(r.URL.Path, "/2019-09-30/functions/visitplannr-prod-f/concurrency") {
+			service += " reserved"
+		}
 		if service == "monitoring" {
 			service += " " + r.PostFormValue("Action")
 		} else if _, err := io.Copy(io.Discard, r.Body); err != nil {
@@ -126,12 +135,25 @@ ok    alarms             sent to ops@example.org, once the address is confirmed
 		{"a quota that is just enough", nil, map[string]reply{"lambda": quota(reserved + 100)},
 			`ok    Lambda concurrency`, 0},
 		{"a stack that is deployed", nil, map[string]reply{"cloudformation": inState("UPDATE_COMPLETE"),
-			"monitoring DescribeAlarms": {500, ""}, "lambda": quota(reserved)},
+			"monitoring DescribeAlarms": {500, ""}, "lambda": quota(100), "lambda reserved": holding(reserved)},
 			`ok    stack +visitplannr-prod exists, in UPDATE_COMPLETE`, 0},
+		{"a reservation that is raised on a stack", []string{"reservedConcurrency=300"}, map[string]reply{"cloudformation": inState("UPDATE_COMPLETE"),
+			"lambda": quota(3*reserved - reserved + 99), "lambda reserved": holding(reserved)},
+			`FAIL  Lambda concurrency .*reserves \d+, and the stack has \d+ of them, .*--desired-value 100001`, 1},
+		{"a reservation that is raised as far as it can be", []string{"reservedConcurrency=300"}, map[string]reply{"cloudformation": inState("UPDATE_COMPLETE"),
+			"lambda": quota(3*reserved - reserved + 100), "lambda reserved": holding(reserved)}, `ok    Lambda concurrency`, 0},
+		{"a stack without a reservation", nil, map[string]reply{"cloudformation": inState("UPDATE_COMPLETE"), "lambda": quota(reserved + 99),
+			"lambda reserved": {200, `{}`}}, `FAIL  Lambda concurrency .*--desired-value 100001`, 1},
+		{"a stack whose function is gone", nil, map[string]reply{"cloudformation": inState("UPDATE_COMPLETE"), "lambda": quota(reserved + 100),
+			"lambda reserved": {404, `{"__type":"ResourceNotFoundException"}`}}, `ok    Lambda concurrency`, 0},
+		{"a reservation that one may not see", nil, map[string]reply{"cloudformation": inState("UPDATE_COMPLETE"),
+			"lambda reserved": {403, `{"__type":"AccessDeniedException"}`}}, `FAIL  Lambda concurrency .*permission lambda:GetFunctionConcurrency`, 1},
+		{"alarms beside a change set that waits", nil, map[string]reply{"cloudformation": inState("REVIEW_IN_PROGRESS"), "lambda reserved": {200, `{}`},
+			"monitoring DescribeAlarms": {200, strings.ReplaceAll(ready["monitoring DescribeAlarms"].body, "production", "prod")}}, `FAIL  names `, 1},
 		{"a first deployment that failed", nil, map[string]reply{"cloudformation": inState("ROLLBACK_COMPLETE")}, `FAIL  stack .*delete-stack --stack-name visitplannr-prod`, 1},
 		{"a roll back that failed", nil, map[string]reply{"cloudformation": inState("UPDATE_ROLLBACK_FAILED")}, `FAIL  stack .*A deployment that is stuck.*docs/runbook\.md`, 1},
 		{"a deployment under way", nil, map[string]reply{"cloudformation": inState("UPDATE_IN_PROGRESS")}, `FAIL  stack .*wait`, 1},
-		{"a change set that waits", nil, map[string]reply{"cloudformation": inState("REVIEW_IN_PROGRESS")}, `ok    stack `, 0},
+		{"a change set that waits", nil, map[string]reply{"cloudformation": inState("REVIEW_IN_PROGRESS"), "lambda reserved": {200, `{}`}}, `ok    stack `, 0},
 		{"an alarm of the same name", nil, map[string]reply{"monitoring DescribeAlarms": {200, strings.ReplaceAll(ready["monitoring DescribeAlarms"].body, "production", "prod")}},
 			`FAIL  names +these exist and are not the stack.s: visitplannr-prod-api-5xx`, 1},
 		{"a dashboard of the same name", nil, map[string]reply{"monitoring ListDashboards": {200, `<ListDashboardsResponse><ListDashboardsResult><DashboardEntries>` +
