@@ -253,11 +253,11 @@ func (e *Engine) batchGetItem(in *request) (any, error) {
 	if total > maxBatchGet {
 		return nil, invalid("Too many items requested for the BatchGetItem call")
 	}
-	out := batchGetOutput{Responses: map[string][]jsontext.Value{}, UnprocessedKeys: map[string]keysAndAttributes{}}
+	out := batchGetOutput{Responses: map[string][]jsontext.Value{}, UnprocessedKeys: map[string]any{}}
 	err := e.view(func(t *tx) error {
-		seen, size := map[string]bool{}, 0
+		seen := map[string]bool{}
 		for _, table := range slices.Sorted(maps.Keys(gets)) {
-			if err := out.get(t, gets[table], seen, &size); err != nil {
+			if err := out.get(t, gets[table], seen); err != nil {
 				return err
 			}
 		}
@@ -268,24 +268,17 @@ func (e *Engine) batchGetItem(in *request) (any, error) {
 
 type batchGetOutput struct {
 	Responses        map[string][]jsontext.Value
-	UnprocessedKeys  map[string]keysAndAttributes
-	ConsumedCapacity []*capacity `json:",omitzero"`
-}
+	UnprocessedKeys  map[string]any // in the form in which they can be asked for again
+	ConsumedCapacity []*capacity    `json:",omitzero"`
 
-// keysAndAttributes are the keys of a table that did not fit into the answer, in the
-// form in which they can be asked for again.
-type keysAndAttributes struct {
-	Keys                     []jsontext.Value
-	ConsistentRead           bool              `json:",omitzero"`
-	ProjectionExpression     *string           `json:",omitzero"`
-	ExpressionAttributeNames map[string]string `json:",omitzero"`
+	size int // of the items
 }
 
 // get gets the items of one table, as long as all of the batch together are not too
-// large. seen are the keys of the batch so far, and size is the size of its items.
-func (out *batchGetOutput) get(t *tx, get request, seen map[string]bool, size *int) error {
+// large. seen are the keys of the batch so far.
+func (out *batchGetOutput) get(t *tx, get request, seen map[string]bool) error {
 	name, total := *get.TableName, amount(0)
-	found, rest := []jsontext.Value{}, keysAndAttributes{nil, get.ConsistentRead, get.ProjectionExpression, get.ExpressionAttributeNames}
+	found, rest := []jsontext.Value{}, []jsontext.Value(nil)
 	for _, key := range get.Keys {
 		if err := key.check(0); err != nil {
 			return err
@@ -297,8 +290,8 @@ func (out *batchGetOutput) get(t *tx, get request, seen map[string]bool, size *i
 		if err := at.once(seen); err != nil {
 			return err
 		}
-		if *size += at.stored.size(); *size > maxBatchSize {
-			rest.Keys = append(rest.Keys, key.appendJSON(nil))
+		if out.size += at.stored.size(); out.size > maxBatchSize {
+			rest = append(rest, key.appendJSON(nil))
 			continue
 		}
 		total += get.readUnits(at.stored.size())
@@ -311,8 +304,13 @@ func (out *batchGetOutput) get(t *tx, get request, seen map[string]bool, size *i
 		}
 	}
 	out.Responses[name] = found
-	if rest.Keys != nil {
-		out.UnprocessedKeys[name] = rest
+	if rest != nil {
+		out.UnprocessedKeys[name] = struct {
+			Keys                     []jsontext.Value
+			ConsistentRead           bool
+			ProjectionExpression     *string           `json:",omitzero"`
+			ExpressionAttributeNames map[string]string `json:",omitzero"`
+		}{rest, get.ConsistentRead, get.ProjectionExpression, get.ExpressionAttributeNames}
 	}
 	if consumed := get.consumed(name, total); consumed != nil {
 		out.ConsumedCapacity = append(out.ConsumedCapacity, consumed)

@@ -305,14 +305,13 @@ func (s *storage) commit() {
 		case <-s.stop:
 			return
 		}
-		for {
+		for waiting := true; waiting; {
 			select {
 			case w := <-s.writes:
 				group = append(group, w)
-				continue
 			default:
+				waiting = false
 			}
-			break
 		}
 		s.commitGroup(group)
 	}
