@@ -98,7 +98,7 @@ var exceptions = []exception{
 	{"key attributes in updates", "DynamoDB refuses them before it tries the condition; dynoxide does after it", `UpdateItem`,
 		`Cannot update attribute`, `ConditionalCheckFailedException`},
 	{"which of several mistakes is told", "the documentation gives no order", ``,
-		`ValidationException "(Invalid \w+: (Invalid function name|Syntax|The function|Attribute name|An expression attribute|The BETWEEN operator requires|Two document paths)|Value provided in|The provided key|One or more parameter values are not valid)`,
+		`ValidationException "(Invalid \w+: (Invalid function name|Syntax|The function|Attribute name|An expression attribute|The BETWEEN operator requires|Two document paths)|Value provided in|The provided key|Provided list of item keys|One or more parameter values (are not valid|were invalid: (Size of hashkey|Aggregated size)))`,
 		`ValidationException "(Value provided in|Cannot specify the|Must specify the|Invalid \w+: (The .*section|Expected|Attribute name|Syntax error|Invalid function name)|One or more parameter values|The provided key|Provided list)`},
 	{"key types in a batch", "DynamoDB tells the attribute and both types, as for PutItem (API_PutItem)", `BatchWriteItem`,
 		`ValidationException "One or more parameter values were invalid: Type mismatch for key`, `ValidationException "The provided key element does not match`},
