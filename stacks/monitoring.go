@@ -30,7 +30,7 @@ func newMonitoring(stack awscdk.Stack, c settings.Config) *monitoring {
 	switch c.AlarmEmail {
 	case "":
 		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("visitplannr:alarmEmail"), jsii.String(
-			"The alarms of "+string(c.Stage)+" notify nobody. Set -c alarmEmail=ADDRESS, or -c alarmEmail="+settings.Nobody+" if that is intended."))
+			"The alarms of "+string(c.Stage)+" notify nobody. Set -c alarmEmail=ADDRESS, or -c alarmEmail="+settings.Nobody+" if that is intended."), nil)
 	case settings.Nobody:
 	default:
 		m.notify = awscloudwatchactions.NewSnsAction(newAlarmTopic(stack, c.AlarmEmail))

@@ -2,7 +2,7 @@
 // the synthesized template of each stage (as snapshots, and as intents), the
 // configuration, the reproducible assets, and who may import what.
 //
-// One command updates the snapshots: UPDATE_SNAPS=true go test ./...
+// One command updates the snapshots: go generate ./test/generated
 package test
 
 import (
@@ -14,13 +14,6 @@ import (
 
 	"visitplannr/stacks"
 )
-
-const updateCommand = "UPDATE_SNAPS=true go test ./..."
-
-// updating tells that the snapshots are to become what the stacks are now. Ask
-// within a test: the go command remembers a test's result together with the
-// environment that it read, but not with what was read before it began.
-func updating() bool { return os.Getenv("UPDATE_SNAPS") == "true" }
 
 func TestMain(m *testing.M) {
 	if err := stacks.CheckNode(); err != nil {

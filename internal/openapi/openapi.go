@@ -38,7 +38,7 @@ func YAML(endpoints []contract.Endpoint) ([]byte, error) {
 		return nil, fmt.Errorf("read description: %w", err)
 	}
 	plain(&root)
-	root.HeadComment = "Generated from package contract: UPDATE_SNAPS=true go test ./... writes it. Do not edit.\n" +
+	root.HeadComment = "Generated from package contract: go generate ./test/generated writes it. Do not edit.\n" +
 		"info.license is left out: the API is offered to this system's own editors, under no license."
 	var document bytes.Buffer
 	writer := yaml.NewEncoder(&document)

@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/sjson"
 
 	"visitplannr/internal/review"
+	"visitplannr/test/generated"
 )
 
 // The templates in testdata are cut from those that are deployed.
@@ -41,8 +42,10 @@ func resource(kind string, properties map[string]any) map[string]any {
 
 var both = []string{"dev", "prod"}
 
+//go:generate go test . -run UpToDate -update
+
 // plants are what a reviewer must not overlook. Each has a golden report, which
-// UPDATE_SNAPS=true go test ./... writes.
+// go generate ./internal/review writes.
 var plants = map[string]struct {
 	both, prod plant
 	stages     []string  // that are compared; nil: dev
@@ -116,7 +119,7 @@ var plants = map[string]struct {
 	}},
 }
 
-func TestReportsOfPlantedChanges(t *testing.T) {
+func TestReportsOfPlantedChangesAreUpToDate(t *testing.T) {
 	t.Parallel()
 	for name, p := range plants {
 		t.Run(name, func(t *testing.T) {
@@ -137,14 +140,7 @@ func TestReportsOfPlantedChanges(t *testing.T) {
 			got := report.Markdown()
 			checkPicture(t, got)
 			golden := filepath.Join("testdata", "reports", strings.ReplaceAll(strings.ReplaceAll(name, "'", ""), " ", "-")+".md")
-			if os.Getenv("UPDATE_SNAPS") == "true" {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if want := read(t, golden); got != want {
-				t.Errorf("%s is not what the change shows. To accept it, run: UPDATE_SNAPS=true go test ./...\ngot\n%s\nwant\n%s", golden, got, want)
-			}
+			generated.CheckBy(t, "go generate ./internal/review", golden, got)
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/settings"
+	"visitplannr/test/generated"
 )
 
 func TestConfigOfAStage(t *testing.T) {
@@ -147,9 +148,8 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 
 // docs/configuration.md holds the table of settings between two marks, and it is
 // the stack's own table.
-func TestSettingsAreDocumented(t *testing.T) {
+func TestTableOfSettingsIsUpToDate(t *testing.T) {
 	t.Parallel()
-	const file, begin, end = "../../docs/configuration.md", "<!-- settings -->\n", "<!-- /settings -->\n"
 	var table strings.Builder
 	table.WriteString("| Key | Meaning | Allowed | dev | prod | In the local run |\n|---|---|---|---|---|---|\n")
 	for _, s := range settings.All() {
@@ -158,24 +158,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 		}
 		table.WriteString("|\n")
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, ok1 := strings.Cut(string(text), begin)
-	got, after, ok2 := strings.Cut(rest, end)
-	if !ok1 || !ok2 {
-		t.Fatalf("%s lacks the marks %q and %q", file, begin, end)
-	}
-	if got == table.String() {
-		return
-	}
-	if os.Getenv("UPDATE_SNAPS") != "true" {
-		t.Fatalf("%s does not hold the settings as they are. Run: UPDATE_SNAPS=true go test ./...", file)
-	}
-	if err := os.WriteFile(file, []byte(before+begin+table.String()+end+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	generated.CheckPart(t, "../../docs/configuration.md", "settings", table.String())
 }
 
 func code(value string) string {

@@ -2,37 +2,17 @@ package acceptance
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"visitplannr/test/generated"
 )
 
 // The document holds what each target shows, so that a gap is seen in a review.
-// UPDATE_SNAPS=true go test ./test/acceptance writes it anew.
-func TestDocumentSaysWhatEachTargetShows(t *testing.T) {
+func TestTableOfBehavioursIsUpToDate(t *testing.T) {
 	t.Parallel()
-	const path = "../../docs/acceptance.md"
-	const begin, end = "<!-- behaviours -->\n", "<!-- /behaviours -->\n"
-	stored, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, found := strings.Cut(string(stored), begin)
-	_, after, foundEnd := strings.Cut(rest, end)
-	if !found || !foundEnd {
-		t.Fatalf("%s has no %s… %s", path, begin, end)
-	}
-	want := before + begin + table(t) + end + after
-	if os.Getenv("UPDATE_SNAPS") == "true" {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if want != string(stored) {
-		t.Errorf("%s does not hold what the targets show. Run: UPDATE_SNAPS=true go test ./test/acceptance", path)
-	}
+	generated.CheckPart(t, "../../docs/acceptance.md", "behaviours", table(t))
 }
 
 // table has a row for each behaviour, a column for each target, and the reasons for

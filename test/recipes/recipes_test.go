@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"visitplannr/internal/gobuild"
+	"visitplannr/test/generated"
 )
 
 var all = flag.Bool("recipes", false, "do every recipe of CONTRIBUTING.md to a copy of the module; takes minutes")
@@ -192,10 +193,6 @@ func run(t *testing.T, dir, line string) (string, error) {
 	began := time.Now()
 	command := exec.CommandContext(t.Context(), "sh", "-c", line)
 	command.Dir = dir
-	if os.Getenv("CI") != "" {
-		// A contributor's machine is none of CI, where go-snaps would write no snapshot.
-		command.Env = append(os.Environ(), "CI=false")
-	}
 	output, err := command.CombinedOutput()
 	t.Logf("%s: %v, %v", line, time.Since(began).Round(time.Second), err)
 	return string(output), err
@@ -209,9 +206,6 @@ var quick = []string{
 	"go test ./cmd/visitplannr -run TestEveryEndpoint",
 	"go test ./test -run 'Alarms|Template'",
 }
-
-// generate is what the last step of a recipe runs, for what it writes alone.
-const generate = "UPDATE_SNAPS=true go test ./internal/openapi ./internal/local/apigateway ./internal/settings ./test -run 'UpToDate|Golden|Documented|AsReviewed'"
 
 // What the recipes change is there as they quote it. This costs nothing, so it runs
 // always.
@@ -268,7 +262,7 @@ func TestRecipesWorkWordByWord(t *testing.T) {
 						e.apply(t, module)
 					}
 					if s.command != "" {
-						_, _ = run(t, module, generate) // fails where a step is missing
+						_, _ = run(t, module, generated.Command) // fails where a step is missing
 					}
 				}
 				want := r.steps[omitted].forgotten
@@ -290,11 +284,11 @@ func TestRecipesWorkWordByWord(t *testing.T) {
 
 	t.Run("all of them, one after the other", func(t *testing.T) {
 		copyModule(t, root, module)
-		do(t, module, recipes, "UPDATE_SNAPS=true go test ./...", "go test ./internal/openapi ./internal/settings ./internal/local/apigateway ./test")
+		do(t, module, recipes, generated.Command, "go test ./internal/openapi ./internal/settings ./internal/local/apigateway ./test")
 		for file, wants := range map[string][]string{
-			"docs/openapi.yaml":               {"/version:", "/destination:", "website:"},
-			"test/snapshots/prod_1.snap.json": {"visitplannr-prod-show-version-errors", "show-version: outcomes", "visitplannr-prod-api-rush", `"EphemeralStorage"`},
-			"docs/configuration.md":           {"`storageMiB`"},
+			"docs/openapi.yaml":        {"/version:", "/destination:", "website:"},
+			"test/snapshots/prod.json": {"visitplannr-prod-show-version-errors", "show-version: outcomes", "visitplannr-prod-api-rush", `"EphemeralStorage"`},
+			"docs/configuration.md":    {"`storageMiB`"},
 		} {
 			for _, want := range wants {
 				text, err := os.ReadFile(filepath.Join(module, file))

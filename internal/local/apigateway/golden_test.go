@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/generated"
 )
 
 const goldenDir = "testdata/golden"
@@ -30,11 +31,10 @@ type golden struct {
 const goldenID = "00000000-0000-4000-8000-000000000000"
 
 // The files hold what the deployed templates must render for the request goldenID.
-// UPDATE_SNAPS=true go test ./... writes them anew.
+// go generate ./test/generated writes them anew.
 //
 // Not parallel: other tests read the files.
-func TestGatewayResponsesAreGolden(t *testing.T) {
-	update := os.Getenv("UPDATE_SNAPS") == "true"
+func TestGoldenAnswersAreUpToDate(t *testing.T) {
 	var files []string
 	for _, response := range contract.GatewayResponses() {
 		file := response.Type + ".json"
@@ -49,19 +49,7 @@ func TestGatewayResponsesAreGolden(t *testing.T) {
 				want.Headers["Retry-After"] = "2"
 			}
 			text := indent(t, want)
-			path := filepath.Join(goldenDir, file)
-			if update {
-				if err := os.WriteFile(path, text, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			stored, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatalf("%v; write it with UPDATE_SNAPS=true", err)
-			}
-			if !bytes.Equal(text, stored) {
-				t.Errorf("the template renders\n%s\n%s holds\n%s", text, path, stored)
-			}
+			generated.Check(t, filepath.Join(goldenDir, file), string(text))
 
 			// The local gateway's answer, to the byte.
 			api, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
