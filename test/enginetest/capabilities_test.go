@@ -1,252 +1,129 @@
 package enginetest_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"visitplannr/test/enginetest"
 )
 
-// capabilities are the differences between engines that matter here. DynamoDB itself
-// has all of them.
-type capabilities struct {
-	ReturnsOldItem      bool // a refused conditional put returns the existing item on request
-	RefusesLargeItems   bool // items over 400 KB
-	RefusesEmptyKeys    bool // an empty string as a key attribute
-	RefusesLargeNumbers bool // 1e126 and above
-	RefusesLongNumbers  bool // more than 38 significant digits
-	NormalizesNumbers   bool // 1e1 is read back as 10
-	KeepsEmptyShapes    bool // an empty map or list is read back
-	EndsPagesAtMegabyte bool // a query's page has at most 1 MB
-	AppendsBehindLists  bool // SET of an index beyond a list's end appends, and fills no gap
-	HasTransactions     bool // TransactWriteItems
+// An asker sends an operation on a table of its own to an engine. It returns the answer
+// to members of a JSON object, in which ' stands for ".
+type asker func(operation, members string) string
+
+func (ask asker) refuses(members string) bool {
+	return strings.Contains(ask("PutItem", members), "ValidationException")
 }
 
-// The measured capabilities of each engine. docs/engines.md says what they mean for
-// users.
-var measured = map[string]capabilities{
-	enginetest.Embedded.Name: {
-		ReturnsOldItem: true, RefusesLargeItems: true, RefusesEmptyKeys: true, RefusesLargeNumbers: true, RefusesLongNumbers: true,
-		NormalizesNumbers: true, KeepsEmptyShapes: true, EndsPagesAtMegabyte: true, AppendsBehindLists: true,
+func (ask asker) readsBack(attribute string) string {
+	ask("PutItem", item("read", attribute))
+	return ask("GetItem", "'Key':{'P':{'S':'read'},'S':{'S':'s'}},'ConsistentRead':true")
+}
+
+func item(partition, attribute string) string {
+	return fmt.Sprintf("'Item':{'P':{'S':'%s'},'S':{'S':'s'},%s}", partition, attribute)
+}
+
+// capabilities are the rows of the table in docs/engines.md.
+var capabilities = map[string]func(asker) bool{
+	"A refused conditional put returns the item in the way, if asked to": func(ask asker) bool {
+		ask("PutItem", item("old", "'A':{'S':'first'}"))
+		answer := ask("PutItem", item("old", "'A':{'S':'second'}")+",'ConditionExpression':'attribute_not_exists(P)','ReturnValuesOnConditionCheckFailure':'ALL_OLD'")
+		return strings.Contains(answer, "ConditionalCheckFailedException") && strings.Contains(answer, "first")
 	},
-	enginetest.Dynoxide.Name: {
-		ReturnsOldItem: true, RefusesLargeItems: true, RefusesEmptyKeys: true, RefusesLargeNumbers: true, RefusesLongNumbers: true,
-		NormalizesNumbers: true, KeepsEmptyShapes: true, EndsPagesAtMegabyte: true, HasTransactions: true,
+	"Refuses items over 400 KB": func(ask asker) bool {
+		return ask.refuses(item("large", "'A':{'S':'"+strings.Repeat("x", 400<<10)+"'}"))
+	},
+	"Refuses empty strings as keys":          func(ask asker) bool { return ask.refuses(item("", "'A':{'S':'x'}")) },
+	"Refuses numbers from 1e126":             func(ask asker) bool { return ask.refuses(item("huge", "'A':{'N':'1e126'}")) },
+	"Refuses numbers of more than 38 digits": func(ask asker) bool { return ask.refuses(item("long", "'A':{'N':'1"+strings.Repeat("0", 37)+"1'}")) },
+	"Reads 1e1 back as 10":                   func(ask asker) bool { return strings.Contains(ask.readsBack("'A':{'N':'1e1'}"), `{"N":"10"}`) },
+	"Reads empty maps and lists back": func(ask asker) bool {
+		answer := ask.readsBack("'M':{'M':{}},'L':{'L':[]}")
+		return strings.Contains(answer, `{"M":{}}`) && strings.Contains(answer, `{"L":[]}`)
+	},
+	"Ends a query's page at 1 MB": func(ask asker) bool {
+		for i := range 4 {
+			ask("PutItem", fmt.Sprintf("'Item':{'P':{'S':'pages'},'S':{'S':'%d'},'A':{'S':'%s'}}", i, strings.Repeat("x", 350<<10)))
+		}
+		return strings.Contains(ask("Query", "'KeyConditionExpression':'P = :p','ExpressionAttributeValues':{':p':{'S':'pages'}}"), "LastEvaluatedKey")
+	},
+	"SET behind a list's end appends": func(ask asker) bool {
+		ask("PutItem", item("list", "'L':{'L':[]}"))
+		update := "'Key':{'P':{'S':'list'},'S':{'S':'s'}},'UpdateExpression':'SET L[5] = :x','ExpressionAttributeValues':{':x':{'S':'x'}},'ReturnValues':'ALL_NEW'"
+		return strings.Contains(ask("UpdateItem", update), `{"L":[{"S":"x"}]}`)
+	},
+	"Has transactions": func(ask asker) bool {
+		return strings.Contains(ask("TransactWriteItems", "'TransactItems':[{'ConditionCheck':{'TableName':'capabilities','Key':{'P':{'S':'absent'},'S':{'S':'s'}},'ConditionExpression':'attribute_exists(P)'}}]"), "TransactionCanceledException")
 	},
 }
 
-// Every engine is measured against what is written about it, so that a new
+// Every engine is measured against what docs/engines.md says about it, so that a new
 // version that behaves otherwise fails here, and nowhere else.
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
+	page, err := os.ReadFile("../../docs/engines.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile(`(?m)^\| (.+) \| yes \| (yes|no)\b.* \| (yes|no)\b.* \|$`).FindAllStringSubmatch(string(page), -1)
+	if len(rows) != len(capabilities) {
+		t.Errorf("docs/engines.md has %d rows, want %d", len(rows), len(capabilities))
+	}
 	for _, engine := range enginetest.All() {
 		t.Run(engine.Name, func(t *testing.T) {
 			t.Parallel()
-			p := newProbe(t, engine.Start(t))
-			got := capabilities{
-				ReturnsOldItem:      p.returnsOldItem(),
-				RefusesLargeItems:   p.refuses(item("large", "Text", text(strings.Repeat("x", 400<<10)))),
-				RefusesEmptyKeys:    p.refuses(item("", "Text", text("x"))),
-				RefusesLargeNumbers: p.refuses(item("huge", "Number", number("1e126"))),
-				RefusesLongNumbers:  p.refuses(item("long", "Number", number("1"+strings.Repeat("0", 37)+"1"))),
-				NormalizesNumbers:   p.readsBack("1e1") == "10",
-				KeepsEmptyShapes:    p.keepsEmptyShapes(),
-				EndsPagesAtMegabyte: p.endsPagesAtMegabyte(),
-				AppendsBehindLists:  p.appendsBehindLists(),
-				HasTransactions:     p.hasTransactions(),
-			}
-			want, known := measured[engine.Name]
-			if !known {
-				t.Logf("measured: %+v", got)
-			} else if got != want {
-				t.Errorf("%s has changed: put it into this file and docs/engines.md\n got %+v\nwant %+v", engine.Name, got, want)
+			ask := newAsker(t, engine.Start(t))
+			for _, row := range rows {
+				measure := capabilities[row[1]]
+				if measure == nil {
+					t.Errorf("nothing measures %q", row[1])
+					continue
+				}
+				got := map[bool]string{true: "yes", false: "no"}[measure(ask)]
+				switch want, known := map[string]string{enginetest.Embedded.Name: row[2], enginetest.Dynoxide.Name: row[3]}[engine.Name]; {
+				case !known:
+					t.Logf("%s: %s", row[1], got)
+				case got != want:
+					t.Errorf("%s: got %s, and docs/engines.md says %s", row[1], got, want)
+				}
 			}
 		})
 	}
 }
 
-// probe asks an engine one question at a time, in one table.
-type probe struct {
-	t      *testing.T
-	client *dynamodb.Client
-	table  *string
-}
-
-func newProbe(t *testing.T, endpoint string) probe {
+func newAsker(t *testing.T, endpoint string) asker {
 	t.Helper()
-	client := dynamodb.New(dynamodb.Options{
-		BaseEndpoint: &endpoint,
-		Region:       "eu-west-1",
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		}),
-	})
-	p := probe{t, client, aws.String("capabilities")}
-	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: p.table,
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String("P"), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String("S"), AttributeType: types.ScalarAttributeTypeS},
-		},
-		KeySchema: []types.KeySchemaElement{
-			{AttributeName: aws.String("P"), KeyType: types.KeyTypeHash},
-			{AttributeName: aws.String("S"), KeyType: types.KeyTypeRange},
-		},
-		BillingMode: types.BillingModePayPerRequest,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: p.table}); err != nil {
-			t.Errorf("delete table: %v", err)
+	ask := func(operation, members string) string {
+		body := `{"TableName":"capabilities",` + strings.ReplaceAll(members, "'", `"`) + "}"
+		r, err := http.NewRequest(http.MethodPost, endpoint, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	if _, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: p.table}); err != nil {
-		t.Fatal(err)
+		r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+		r.Header.Set("X-Amz-Date", "20261124T000000Z")
+		r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261124/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		answer, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(answer)
 	}
-	return p
-}
-
-func text(s string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: s} }
-func number(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
-
-func item(partition, name string, value types.AttributeValue) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"P": text(partition), "S": text("s"), name: value}
-}
-
-func (p probe) put(item map[string]types.AttributeValue) error {
-	_, err := p.client.PutItem(p.t.Context(), &dynamodb.PutItemInput{TableName: p.table, Item: item})
-	return err
-}
-
-func (p probe) mustPut(item map[string]types.AttributeValue) {
-	p.t.Helper()
-	if err := p.put(item); err != nil {
-		p.t.Fatal(err)
+	created := ask("CreateTable", "'BillingMode':'PAY_PER_REQUEST','KeySchema':[{'AttributeName':'P','KeyType':'HASH'},{'AttributeName':'S','KeyType':'RANGE'}],"+
+		"'AttributeDefinitions':[{'AttributeName':'P','AttributeType':'S'},{'AttributeName':'S','AttributeType':'S'}]")
+	if !strings.Contains(created, "TableDescription") {
+		t.Fatal(created)
 	}
-}
-
-// invalid reports whether the engine called the request invalid; other errors
-// end the test.
-func (p probe) invalid(err error) bool {
-	p.t.Helper()
-	if err == nil {
-		return false
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) || api.ErrorCode() != "ValidationException" {
-		p.t.Fatalf("got %v, want success or a ValidationException", err)
-	}
-	return true
-}
-
-func (p probe) refuses(item map[string]types.AttributeValue) bool {
-	p.t.Helper()
-	return p.invalid(p.put(item))
-}
-
-func (p probe) returnsOldItem() bool {
-	p.t.Helper()
-	p.mustPut(item("old", "Text", text("first")))
-	_, err := p.client.PutItem(p.t.Context(), &dynamodb.PutItemInput{
-		TableName:                           p.table,
-		Item:                                item("old", "Text", text("second")),
-		ConditionExpression:                 aws.String("attribute_not_exists(P)"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
-	var refused *types.ConditionalCheckFailedException
-	if !errors.As(err, &refused) {
-		p.t.Fatalf("got %v, want a ConditionalCheckFailedException", err)
-	}
-	return len(refused.Item) > 0
-}
-
-func (p probe) get(partition string) map[string]types.AttributeValue {
-	p.t.Helper()
-	out, err := p.client.GetItem(p.t.Context(), &dynamodb.GetItemInput{
-		TableName: p.table, Key: map[string]types.AttributeValue{"P": text(partition), "S": text("s")}, ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return out.Item
-}
-
-func (p probe) readsBack(digits string) string {
-	p.t.Helper()
-	p.mustPut(item("number", "Number", number(digits)))
-	value, ok := p.get("number")["Number"].(*types.AttributeValueMemberN)
-	if !ok {
-		p.t.Fatalf("got no number of %s", digits)
-	}
-	return value.Value
-}
-
-func (p probe) keepsEmptyShapes() bool {
-	p.t.Helper()
-	shapes := item("shapes", "Map", &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{}})
-	shapes["List"] = &types.AttributeValueMemberL{Value: []types.AttributeValue{}}
-	p.mustPut(shapes)
-	got := p.get("shapes")
-	_, aMap := got["Map"].(*types.AttributeValueMemberM)
-	_, aList := got["List"].(*types.AttributeValueMemberL)
-	return aMap && aList
-}
-
-func (p probe) endsPagesAtMegabyte() bool {
-	p.t.Helper()
-	const items = 4
-	for i := range items {
-		large := item("pages", "Text", text(strings.Repeat("x", 350<<10)))
-		large["S"] = text(fmt.Sprint(i))
-		p.mustPut(large)
-	}
-	out, err := p.client.Query(p.t.Context(), &dynamodb.QueryInput{
-		TableName: p.table, KeyConditionExpression: aws.String("P = :p"),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":p": text("pages")},
-	})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return len(out.Items) < items && len(out.LastEvaluatedKey) > 0
-}
-
-func (p probe) appendsBehindLists() bool {
-	p.t.Helper()
-	p.mustPut(item("list", "List", &types.AttributeValueMemberL{Value: []types.AttributeValue{}}))
-	_, err := p.client.UpdateItem(p.t.Context(), &dynamodb.UpdateItemInput{
-		TableName: p.table, Key: map[string]types.AttributeValue{"P": text("list"), "S": text("s")},
-		UpdateExpression: aws.String("SET #l[5] = :x"), ExpressionAttributeNames: map[string]string{"#l": "List"},
-		ExpressionAttributeValues: map[string]types.AttributeValue{":x": text("x")},
-	})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	list, ok := p.get("list")["List"].(*types.AttributeValueMemberL)
-	return ok && len(list.Value) == 1
-}
-
-// hasTransactions asks for a transaction whose check must fail.
-func (p probe) hasTransactions() bool {
-	p.t.Helper()
-	_, err := p.client.TransactWriteItems(p.t.Context(), &dynamodb.TransactWriteItemsInput{
-		TransactItems: []types.TransactWriteItem{
-			{ConditionCheck: &types.ConditionCheck{
-				TableName: p.table, Key: map[string]types.AttributeValue{"P": text("absent"), "S": text("s")},
-				ConditionExpression: aws.String("attribute_exists(P)"),
-			}},
-			{Put: &types.Put{TableName: p.table, Item: item("written", "Text", text("x"))}},
-		},
-	})
-	var canceled *types.TransactionCanceledException
-	return errors.As(err, &canceled)
+	return ask
 }

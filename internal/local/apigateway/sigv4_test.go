@@ -127,9 +127,10 @@ func TestSignatures(t *testing.T) {
 			a, b, _ := strings.Cut(r.Header.Get("Authorization"), ", ")
 			r.Header.Set("Authorization", signingAlgorithm+" "+b+", "+strings.TrimPrefix(a, signingAlgorithm+" "))
 		}},
-		"refuses no signature":    {by: editor, change: set("Authorization"), want: missing},
-		"refuses an empty header": {by: editor, change: set("Authorization", ""), want: missing},
-		"refuses two headers":     {by: editor, change: func(_ *testing.T, r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }, want: incomplete},
+		"refuses no signature":       {by: editor, change: set("Authorization"), want: missing},
+		"refuses an empty header":    {by: editor, change: set("Authorization", ""), want: missing},
+		"refuses a header of spaces": {by: editor, change: set("Authorization", "  "), want: incomplete},
+		"refuses two headers":        {by: editor, change: func(_ *testing.T, r *http.Request) { r.Header.Add("Authorization", r.Header.Get("Authorization")) }, want: incomplete},
 		"refuses an empty header before a right one": {by: editor, change: func(_ *testing.T, r *http.Request) {
 			r.Header["Authorization"] = []string{"", r.Header.Get("Authorization")}
 		}, want: incomplete},
@@ -307,6 +308,9 @@ func TestCanonicalHeaders(t *testing.T) {
 		t.Errorf("got %q for a length that was not sent, want an error", got)
 	}
 	r.ContentLength = 0
+	if got, err := canonicalRequest(r, []string{"b"}, nil); err == nil {
+		t.Errorf("got %q for a header that was not sent, want an error", got)
+	}
 	if got, err := canonicalRequest(r, []string{"content-length"}, nil); err != nil || !strings.Contains(got, "\ncontent-length:0\n") {
 		t.Errorf("got %q, %v; want a length of 0", got, err)
 	}

@@ -894,7 +894,7 @@ func (d *drawer) update() string {
 	if d.spoil(4) { // paths that may overlap, or treat a map as a list
 		for _, section := range []string{"SET", "REMOVE"} {
 			if len(sections[section]) == 0 {
-				parts = append(parts, section+" "+d.path("l", "m", "n")+pick(d, "", ".a", "[0]")+map[string]string{"SET": " = n"}[section])
+				parts = append(parts, section+" "+pick(d, "l", "l.a", "m", "m.a", "m[0]", "n", "n.a")+map[string]string{"SET": " = n"}[section])
 				break
 			}
 		}
