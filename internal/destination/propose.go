@@ -92,8 +92,9 @@ func (p *Proposer) Propose(ctx context.Context, cmd Command) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("%w: %s", ErrKeyReused, stored.StreamName)
 	}
 	// An event that this command wrote is not a replay: the store's client wrote it,
-	// lost the reply, and tried again.
-	own := stored.CausationID == event.CausationID && stored.Timestamp == event.Timestamp
+	// lost the reply, and tried again. A request id alone proves nothing, since a client
+	// may choose it (ADR 26).
+	own := !exists.Foreign && stored.CausationID == event.CausationID && stored.Timestamp == event.Timestamp
 	return Outcome{Event: stored, Replayed: !own}, nil
 }
 

@@ -48,7 +48,7 @@ func (m *memory) Open(ctx context.Context, opening eventstore.Event) error {
 		}
 		stored = opening
 	}
-	return fmt.Errorf("put: %w", &eventstore.StreamExistsError{Opening: stored})
+	return fmt.Errorf("put: %w", &eventstore.StreamExistsError{Opening: stored, Foreign: exists})
 }
 
 func (m *memory) count() int {
@@ -273,15 +273,16 @@ func TestPropose(t *testing.T) {
 		}
 	})
 
-	t.Run("gives one of many concurrent commands with a key the event and all others its replay", func(t *testing.T) {
+	t.Run("gives one of many concurrent commands with a key the event and all others its replay, even under one request id", func(t *testing.T) {
 		t.Parallel()
 		const commands = 50
 		store := &memory{}
 		p := proposer(store)
+		p.Now = func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) }
 		outcomes := make([]destination.Outcome, commands)
 		var group sync.WaitGroup
 		for i := range commands {
-			cmd := destination.Command{Proposal: brockholes(t), RequestID: fmt.Sprint("request-", i), Key: key("k")}
+			cmd := destination.Command{Proposal: brockholes(t), RequestID: "the client's", Key: key("k")}
 			group.Go(func() {
 				var err error
 				if outcomes[i], err = p.Propose(t.Context(), cmd); err != nil {

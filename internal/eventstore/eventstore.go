@@ -141,6 +141,10 @@ var (
 // StreamExistsError is an ErrStreamExists with the event that was there first.
 type StreamExistsError struct {
 	Opening Event
+
+	// Foreign says that another call stored the event: this one was tried only once.
+	// Otherwise an earlier attempt may have, whose reply was lost.
+	Foreign bool
 }
 
 func (e *StreamExistsError) Error() string {

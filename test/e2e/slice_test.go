@@ -77,6 +77,8 @@ type slice struct {
 	direct *dynamo.Store // past the proxy
 	logs   *lockedBuffer // of the function and the gateway
 
+	requestID string // that clients choose; "": none
+
 	// expire ends the time of the invocations that are under way.
 	expire func()
 }
@@ -195,6 +197,9 @@ func (s *slice) post(body, key string) (answer, error) {
 	}
 	request.Header.Set("Content-Type", contract.MediaTypeJSON)
 	request.Header.Set("Accept", contract.MediaTypeJSON)
+	if s.requestID != "" {
+		request.Header.Set(contract.HeaderRequestID, s.requestID)
+	}
 	if key != "" {
 		request.Header.Set(contract.HeaderIdempotencyKey, key)
 		// net/http repeats requests with this header on its own when a kept

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -44,12 +45,13 @@ func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 	if err != nil {
 		return err
 	}
+	attempts := 0
 	_, err = s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                           &s.table,
 		Item:                                item,
 		ConditionExpression:                 aws.String(conditionNew),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
+	}, func(o *dynamodb.Options) { o.HTTPClient = counting{o.HTTPClient, &attempts} })
 	var refused *types.ConditionalCheckFailedException
 	if !errors.As(err, &refused) {
 		return s.translate("put", err)
@@ -69,7 +71,19 @@ func (s *Store) Open(ctx context.Context, opening eventstore.Event) error {
 	if err != nil {
 		return fmt.Errorf("stream %s exists: %w", opening.StreamName, err)
 	}
-	return &eventstore.StreamExistsError{Opening: stored}
+	return &eventstore.StreamExistsError{Opening: stored, Foreign: attempts == 1}
+}
+
+// counting is an HTTP client that counts the attempts of one call.
+type counting struct {
+	dynamodb.HTTPClient
+	attempts *int
+}
+
+// Do implements the SDK's HTTPClient.
+func (c counting) Do(request *http.Request) (*http.Response, error) {
+	*c.attempts++
+	return c.HTTPClient.Do(request)
 }
 
 func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (map[string]types.AttributeValue, error) {
