@@ -34,7 +34,7 @@ func awsEnvironment(t *testing.T, endpoint string) {
 
 // Not parallel: the AWS configuration is the process's environment.
 func TestStackIsFoundByItsOutputs(t *testing.T) {
-	api, dynamoDB := runningSlice(t, nil)
+	api, dynamoDB := sharedSlice(t)
 	cloudFormation := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/cloudformation/aws4_request") {
 			t.Errorf("got Authorization %q, want a signature for CloudFormation", r.Header.Get("Authorization"))

@@ -15,7 +15,7 @@ import (
 // table stores every leaf of its sample.
 func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 	t.Parallel()
-	api, dynamoDB := runningSlice(t, nil)
+	api, dynamoDB := sharedSlice(t)
 	base := strings.TrimSuffix(api, contract.ProposeDestination.Path)
 	db, err := local.OpenDatabase(t.Context(), dynamoDB)
 	if err != nil {

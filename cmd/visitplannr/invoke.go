@@ -49,12 +49,13 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	run, err := local.Start(ctx, local.Config{
+	one := local.Config{
 		Endpoints: []contract.Endpoint{endpoint}, Settings: config, Table: table, Concurrency: 1,
 		Engine: c.getenv(dynamo.EnvEndpoint), EngineAddr: "127.0.0.1:0", Log: c.stderr,
-	})
+	}
+	run, err := local.Start(ctx, one)
 	if err != nil {
-		return explain(err)
+		return explain(err, one)
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
 	answer, err := run.Invoke(ctx, endpoint.Function, event)

@@ -96,8 +96,8 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	if run.Debug {
 		run.Concurrency = 1
 	}
-	if run.Addr == "" {
-		return c.misuse(set, "-addr is empty; it must be a host:port such as %s", defaultAPI)
+	if run.Addr == "" || run.EngineAddr == "" {
+		return c.misuse(set, "-addr and -dynamodb-addr must be a host:port such as %s", defaultAPI)
 	}
 	switch {
 	case logs == "text", logs == "" && isTerminal(c.stderr):
@@ -120,12 +120,12 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 func (c *cli) local(ctx context.Context, config local.Config, given settingFlags, asJSON bool) (err error) {
 	run, err := local.Start(ctx, config)
 	if err != nil {
-		return explain(err)
+		return explain(err, config)
 	}
 	people := c.stdout
 	if asJSON {
 		people = c.stderr
-		err = json.NewEncoder(c.stdout).Encode(place(run, config))
+		err = json.NewEncoder(c.stdout).Encode(runningAt{run, run.URL + console.DescriptionPath})
 	} else {
 		_, err = io.WriteString(c.stdout, banner(run, config, given))
 	}
@@ -161,27 +161,8 @@ func page(run local.Config) (*console.Console, error) {
 
 // runningAt is what -json prints: where a run is, for programs.
 type runningAt struct {
-	API         string     `json:"api"`         // URL, without a path
-	DynamoDB    string     `json:"dynamodb"`    // endpoint of the table's engine
-	Table       string     `json:"table"`       // its name
-	Description string     `json:"description"` // URL of the API's description, in OpenAPI
-	Signers     []signerAt `json:"signers,omitempty"`
-}
-
-// signerAt is a principal that can sign requests.
-type signerAt struct {
-	ARN             string `json:"arn"`
-	AccessKeyID     string `json:"accessKeyId"`
-	SecretAccessKey string `json:"secretAccessKey"`
-	Allowed         bool   `json:"allowed"` // to call the API
-}
-
-func place(run *local.Run, config local.Config) runningAt {
-	at := runningAt{API: run.URL, DynamoDB: run.DynamoDB, Table: config.Table, Description: run.URL + console.DescriptionPath}
-	for _, p := range run.Signers {
-		at.Signers = append(at.Signers, signerAt{p.ARN, p.AccessKeyID, p.SecretAccessKey, p.Allowed})
-	}
-	return at
+	*local.Run
+	Description string `json:"description"` // URL of the API's description, in OpenAPI
 }
 
 func banner(run *local.Run, config local.Config, given settingFlags) string {
@@ -262,22 +243,21 @@ func isTerminal(w io.Writer) bool {
 
 // explain adds to an error of local.Start what to do about it, in the words of the
 // command line.
-func explain(err error) error {
+func explain(err error, config local.Config) error {
 	var address *local.AddressError
-	var table *local.TableError
 	flag := "-addr"
-	if errors.As(err, &address) && address.Part == local.Engine {
+	if errors.As(err, &address) && address.OfEngine {
 		flag = "-dynamodb-addr"
 	}
 	switch {
 	case address != nil && errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%w: stop what listens there, or choose another address with %s (port 0 picks a free one)", err, flag)
 	case address != nil:
-		return fmt.Errorf("%w: check %s", err, flag)
-	case errors.As(err, &table) && errors.Is(err, eventstore.ErrNoTable):
-		return fmt.Errorf("there is no table %s at %s: deploy the stack, or name its table with -table: %w", table.Table, table.Endpoint, err)
-	case table != nil && eventstore.Retryable(err):
-		return fmt.Errorf("no DynamoDB engine answers at %s: start it, or unset %s to use the embedded one: %w", table.Endpoint, dynamo.EnvEndpoint, err)
+		return fmt.Errorf("cannot listen: check %s: %w", flag, err)
+	case errors.Is(err, eventstore.ErrNoTable):
+		return fmt.Errorf("there is no such table: deploy the stack, or name its table with -table: %w", err)
+	case config.Engine != "" && eventstore.Retryable(err):
+		return fmt.Errorf("no DynamoDB engine answers: start it, or unset %s to use the embedded one: %w", dynamo.EnvEndpoint, err)
 	}
 	return err
 }

@@ -88,7 +88,7 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 	if err := json.NewDecoder(stdout).Decode(&at); err != nil {
 		t.Fatalf("the first line: %v; logs:\n%s", err, stderr.String())
 	}
-	if at.DynamoDB != g.url || at.Table != defaultTable || at.Description != at.API+console.DescriptionPath || at.Signers != nil {
+	if at.DynamoDB != g.url || at.Table != defaultTable || at.Description != at.URL+console.DescriptionPath || at.Signers != nil {
 		t.Errorf("got %+v, want the engine %s, the table, the description and no signer", at, g.url)
 	}
 	type answered struct {
@@ -98,7 +98,7 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 	}
 	answers := make(chan answered, 1)
 	go func() {
-		response, err := http.Post(at.API+contract.ProposeDestination.Path, contract.MediaTypeJSON, strings.NewReader(sampleBody))
+		response, err := http.Post(at.URL+contract.ProposeDestination.Path, contract.MediaTypeJSON, strings.NewReader(sampleBody))
 		if err != nil {
 			answers <- answered{err: err}
 			return

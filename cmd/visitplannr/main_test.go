@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -22,7 +23,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if shared.run != nil {
+		if err := shared.run.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "the shared run:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 // ended is what one command line gave.
@@ -99,6 +107,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"a setting without a value is shown":          {[]string{"local", "-c", "stage"}, `"stage" is not of the form key=value`},
 		"a function that does not exist is named":     {[]string{"event", "-function", "none"}, `"none"; it can be propose-destination`},
 		"a format of logs that is none is named":      {[]string{"local", "-logs", "xml"}, `-logs is "xml"`},
+		"an empty address is refused":                 {[]string{"local", "-dynamodb-addr", ""}, "-dynamodb-addr must be a host:port"},
 		"no concurrency is refused":                   {[]string{"local", "-concurrency", "0"}, "-concurrency is 0"},
 		"what is no stream name is named":             {[]string{"stream", "brockholes"}, `"brockholes"`},
 		"a proposal without a name is refused":        {[]string{"propose", "-latitude", "1", "-longitude", "2"}, "-name is missing"},
@@ -145,11 +154,11 @@ func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 		"an endpoint that is no URL": {
 			"127.0.0.1:8000", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint, `"127.0.0.1:8000"`, "http://127.0.0.1:8000"}},
 		"an endpoint of another scheme": {
-			"ftp://127.0.0.1", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint, `"ftp://127.0.0.1"`}},
+			"ftp://user:secret@127.0.0.1", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint, `"127.0.0.1", which is not a URL`}},
 		"an endpoint with a port that is none": {
 			"http://127.0.0.1:http", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint}},
 		"an engine that does not answer": {
-			"http://127.0.0.1:1", []string{"-addr", "127.0.0.1:0"}, []string{"no DynamoDB engine answers at http://127.0.0.1:1", "unset " + dynamo.EnvEndpoint}},
+			"http://user:secret@127.0.0.1:1", []string{"-addr", "127.0.0.1:0"}, []string{"no DynamoDB engine answers", " at http://127.0.0.1:1:", "unset " + dynamo.EnvEndpoint}},
 	} {
 		t.Run("names "+outcome, func(t *testing.T) {
 			t.Parallel()
@@ -157,8 +166,8 @@ func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			got := visitplannr(ctx, map[string]string{dynamo.EnvEndpoint: c.endpoint}, append([]string{"local"}, c.args...)...)
-			if got.code != 1 || got.stdout != "" {
-				t.Errorf("got %+v, want exit code 1 and no banner", got)
+			if got.code != 1 || got.stdout != "" || strings.Contains(got.stderr, "secret") {
+				t.Errorf("got %+v, want exit code 1, no banner and no password", got)
 			}
 			for _, want := range c.want {
 				if !strings.Contains(got.stderr, want) {

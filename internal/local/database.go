@@ -85,18 +85,6 @@ func (d Database) Store(table string) *dynamo.Store {
 	return dynamo.New(dynamo.Connect(d.Endpoint, d.Region, d.Credentials), table)
 }
 
-// A TableError says that the table cannot be used. It wraps the store's error.
-type TableError struct {
-	Table, Endpoint string
-	err             error
-}
-
-func (e *TableError) Error() string {
-	return fmt.Sprintf("table %s at %s: %v", e.Table, e.Endpoint, e.err)
-}
-
-func (e *TableError) Unwrap() error { return e.err }
-
 // prepare creates the table on an engine; on AWS it checks that the table exists.
 func (d Database) prepare(ctx context.Context, store *dynamo.Store, table string) error {
 	ctx, cancel := context.WithTimeout(ctx, engineTimeout)
@@ -108,7 +96,7 @@ func (d Database) prepare(ctx context.Context, store *dynamo.Store, table string
 		_, err = store.CreateTable(ctx)
 	}
 	if err != nil {
-		return &TableError{table, d.Endpoint, err}
+		return fmt.Errorf("table %s at %s: %w", table, d.Endpoint, err)
 	}
 	return nil
 }

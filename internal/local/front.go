@@ -16,18 +16,16 @@ import (
 func front(cfg Config, logger *slog.Logger, api http.Handler) http.Handler {
 	ours := guard.New(cfg.Addr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handler, check := api, ours.Check(r, cfg.Settings.CORSOrigins...)
+		handler, err := api, ours.Check(r, cfg.Settings.CORSOrigins...)
 		if page := cfg.Observer.Page(r); page != nil {
-			handler, check = page, ours.CheckPage(r)
+			handler, err = page, ours.CheckPage(r)
 		}
-		if check == nil {
-			handler.ServeHTTP(w, r)
+		if err != nil {
+			id := uuid.NewString()
+			refuse(w, logger, err, id, contract.MediaTypeProblem, contract.ProblemForbidden.Problem(id, err.Error()))
 			return
 		}
-		id := refused(w, logger, check)
-		w.Header().Set("Content-Type", contract.MediaTypeProblem)
-		w.WriteHeader(http.StatusForbidden)
-		_ = json.NewEncoder(w).Encode(contract.ProblemForbidden.Problem(id, check.Error())) // a client that has gone gets nothing
+		handler.ServeHTTP(w, r)
 	})
 }
 
@@ -36,22 +34,19 @@ func front(cfg Config, logger *slog.Logger, api http.Handler) http.Handler {
 func engineFront(cfg Config, logger *slog.Logger, engine http.Handler) http.Handler {
 	ours := guard.New(cfg.EngineAddr)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := ours.Check(r)
-		if err == nil {
-			engine.ServeHTTP(w, r)
+		if err := ours.Check(r); err != nil {
+			refuse(w, logger, err, uuid.NewString(), "application/x-amz-json-1.0",
+				map[string]string{"__type": "com.amazon.coral.service#AccessDeniedException", "message": err.Error()})
 			return
 		}
-		refused(w, logger, err)
-		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		w.WriteHeader(http.StatusForbidden)
-		_ = json.NewEncoder(w).Encode(map[string]string{"__type": "com.amazon.coral.service#AccessDeniedException", "message": err.Error()})
+		engine.ServeHTTP(w, r)
 	})
 }
 
-// refused logs a request that is kept away and gives it an id.
-func refused(w http.ResponseWriter, logger *slog.Logger, cause error) (id string) {
-	id = uuid.NewString()
-	w.Header().Set(contract.HeaderRequestID, id)
+func refuse(w http.ResponseWriter, logger *slog.Logger, cause error, id, mediaType string, body any) {
 	logger.Warn("kept away", "requestId", id, "status", http.StatusForbidden, "cause", cause.Error())
-	return id
+	w.Header().Set(contract.HeaderRequestID, id)
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(http.StatusForbidden)
+	_ = json.NewEncoder(w).Encode(body) // a client that has gone gets nothing
 }

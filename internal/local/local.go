@@ -23,26 +23,14 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// A Part is what listens on an address of its own.
-type Part string
-
-// The parts of a run.
-const (
-	API    Part = "API"
-	Engine Part = "embedded DynamoDB engine"
-)
-
-// An AddressError says that a part cannot listen on its address.
+// An AddressError says that the API, or the engine, cannot listen on its address.
 type AddressError struct {
-	Part Part
-	err  error
+	OfEngine bool
+	error
 }
 
-func (e *AddressError) Error() string {
-	return fmt.Sprintf("cannot listen for the %s: %v", e.Part, e.err)
-}
-
-func (e *AddressError) Unwrap() error { return e.err }
+// Unwrap returns what the system says about the address.
+func (e *AddressError) Unwrap() error { return e.error }
 
 // Bounds of a run.
 const (
@@ -76,12 +64,13 @@ type Config struct {
 	Observer Observer  // nil: nobody watches
 }
 
-// A Run is what Start has started.
+// A Run is what Start has started. Its JSON is for programs and tells them where it is.
 type Run struct {
-	URL      string                 // of the API, without a path; empty: there is none
-	DynamoDB string                 // the endpoint of the table's engine
-	Store    *dynamo.Store          // of the events table
-	Signers  []apigateway.Principal // who can sign requests; none: the API is open
+	URL      string                 `json:"api"`               // without a path; empty: there is no API
+	DynamoDB string                 `json:"dynamodb"`          // endpoint of the table's engine
+	Table    string                 `json:"table"`             // its name
+	Signers  []apigateway.Principal `json:"signers,omitempty"` // who can sign requests; none: the API is open
+	Store    *dynamo.Store          `json:"-"`                 // of the events table
 
 	functions map[string]apigateway.Invoker
 	failed    chan error
@@ -91,9 +80,9 @@ type Run struct {
 // Start starts a run. It returns once everything serves; the caller must then call
 // Close. While ctx lasts, the run follows its sources, if it is told to.
 //
-// The error is an *AddressError if an address cannot be listened on, a *TableError if
-// the table cannot be used, a *gobuild.CompileError if a function does not build, or a
-// *lambda.InitError if one does not start.
+// The error is an *AddressError, one of the store's errors about the table
+// (eventstore.ErrNoTable or a retryable one), a *gobuild.CompileError if a function does
+// not build, or a *lambda.InitError if one does not start.
 func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
 	if cfg.Observer == nil {
 		cfg.Observer = nobody{}
@@ -101,7 +90,7 @@ func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
 	if cfg.Log == nil {
 		cfg.Log = io.Discard
 	}
-	r := &Run{failed: make(chan error, 1)}
+	r := &Run{Table: cfg.Table, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close())
@@ -113,7 +102,7 @@ func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
 	var listener net.Listener
 	if cfg.Addr != "" {
 		if listener, err = net.Listen("tcp", cfg.Addr); err != nil {
-			return nil, &AddressError{API, err}
+			return nil, &AddressError{false, fmt.Errorf("API: %w", err)}
 		}
 		r.later(func() error { _ = listener.Close(); return nil }) // no error when the server has closed it
 	}
@@ -216,7 +205,7 @@ func startEngine(cfg Config, logger *slog.Logger) (*dynamodb.Server, error) {
 	}})
 	var network *net.OpError
 	if errors.As(err, &network) {
-		return nil, &AddressError{Engine, err}
+		return nil, &AddressError{true, err}
 	}
 	return engine, err
 }

@@ -93,7 +93,7 @@ func TestStartLeavesNothingBehindWhenItFails(t *testing.T) {
 	_ = free.Close()
 	_, err = local.Start(context.WithoutCancel(t.Context()), local.Config{Addr: free.Addr().String(), EngineAddr: taken.Addr().String()})
 	var address *local.AddressError
-	if !errors.As(err, &address) || address.Part != local.Engine {
+	if !errors.As(err, &address) || !address.OfEngine {
 		t.Errorf("got %v, want that the engine's address is taken", err)
 	}
 	again, err := net.Listen("tcp", free.Addr().String())

@@ -24,10 +24,10 @@ import (
 
 // Principal is a user who can sign requests to the API.
 type Principal struct {
-	AccessKeyID     string
-	SecretAccessKey string
-	ARN             string // arn:aws:iam::ACCOUNT:user/NAME
-	Allowed         bool   // whether a policy lets them invoke the API
+	AccessKeyID     string `json:"accessKeyId"`
+	SecretAccessKey string `json:"secretAccessKey"`
+	ARN             string `json:"arn"`     // arn:aws:iam::ACCOUNT:user/NAME
+	Allowed         bool   `json:"allowed"` // whether a policy lets them invoke the API
 }
 
 // identify sets the caller in a proxy event. An open API has none.
