@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 	"unicode/utf8"
 
+	"visitplannr/internal/client"
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/local"
@@ -203,30 +203,16 @@ func readDestinations(t *testing.T) []json.RawMessage {
 
 func post(t *testing.T, api string, body []byte) contract.Receipt {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, api, bytes.NewReader(body))
+	answer, err := client.Client{Endpoint: api}.Propose(t.Context(), "", body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Content-Type", contract.MediaTypeJSON)
-	request.Header.Set("Accept", contract.MediaTypeJSON)
-	response, err := http.DefaultClient.Do(request)
+	receipt, err := answer.Receipt()
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s is answered %d %s, want 200", body, response.StatusCode, answer)
-	}
-	var receipt contract.Receipt
-	if err := json.Unmarshal(answer, &receipt); err != nil {
-		t.Fatalf("receipt %s: %v", answer, err)
+		t.Fatalf("%s: %v: %s", body, err, answer.Body)
 	}
 	if _, err := eventstore.ParseStreamName(receipt.StreamName); err != nil {
-		t.Fatalf("receipt %s: %v", answer, err)
+		t.Fatalf("receipt %s: %v", answer.Body, err)
 	}
 	return receipt
 }
