@@ -113,6 +113,8 @@ type claim struct {
 	at                                             time.Time
 }
 
+var errParameters = errors.New("its parameters are not Credential=…, SignedHeaders=… and Signature=…, each once")
+
 // parseAuthorization reads the Authorization header and the time that goes with it. AWS
 // separates the header's parameters by commas, spaces or both: its error messages quote
 // what follows a space as a parameter of its own.
@@ -130,16 +132,16 @@ func parseAuthorization(h http.Header) (claim, error) {
 		name, value, _ := strings.Cut(word, "=")
 		_, again := parameters[name]
 		if again || value == "" || !slices.Contains([]string{"Credential", "SignedHeaders", "Signature"}, name) {
-			return claim{}, fmt.Errorf("%q is not one of Credential=…, SignedHeaders=… and Signature=…, each once", word)
+			return claim{}, errParameters // without the word: errors are logged, and it may be a secret
 		}
 		parameters[name] = value
 	}
 	if len(parameters) != 3 {
-		return claim{}, errors.New("Credential, SignedHeaders or Signature is missing")
+		return claim{}, errParameters
 	}
 	scope := strings.Split(parameters["Credential"], "/")
 	if len(scope) != 5 || scope[0] == "" {
-		return claim{}, fmt.Errorf("the credential is %q, want KEY/DATE/REGION/%s/aws4_request", parameters["Credential"], service)
+		return claim{}, fmt.Errorf("the credential is not KEY/DATE/REGION/%s/aws4_request", service)
 	}
 	at, err := signedTime(h)
 	if err != nil {
