@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"visitplannr/internal/contract"
@@ -18,22 +16,11 @@ import (
 
 var answersOK = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
-}
-
 func TestWhatPagesOfOtherSitesCanSendIsRefused(t *testing.T) {
 	t.Parallel()
 	const evil, friend = "https://evil.example", "https://editors.example"
 	logs := &bytes.Buffer{}
-	logger := apigateway.NewLogger(&lockedWriter{w: logs})
+	logger := apigateway.NewLogger(logs)
 	at := func(addr string, observer Observer) Config {
 		cfg := Config{Endpoints: contract.Endpoints(), Addr: addr, EngineAddr: addr, Observer: observer}
 		cfg.Settings.CORSOrigins = []string{friend}
