@@ -233,6 +233,16 @@ func TestItemsThatAreNoEventsDoNotHideTheOthers(t *testing.T) {
 	}
 }
 
+// A clock may go back; the ids of a stream do not.
+func TestAStreamIsInTheOrderOfItsIDs(t *testing.T) {
+	t.Parallel()
+	const first, last = "01a20853-7103-7f3a-a566-15258458ad7e", "01a20853-7103-7f3a-a566-15258458ad7f"
+	table := tableOf(t, itemOf(first, `"x"`, `"A"`), strings.Replace(itemOf(last, `"x"`, `"B"`), "2026-11-23", "2026-11-22", 1))
+	if got := visitplannr(t.Context(), table, "stream", "destination-"+first).mustSucceed(t).stdout; strings.Index(got, `"A"`) > strings.Index(got, `"B"`) {
+		t.Errorf("got\n%swant A before B", got)
+	}
+}
+
 // Many events may have one millisecond. Their ids, not the order of a scan, say which
 // came first.
 func TestEventsOfABurstAreInOrder(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"syscall"
 
@@ -17,6 +16,7 @@ import (
 	"visitplannr/internal/local/console"
 	"visitplannr/internal/openapi"
 	"visitplannr/internal/settings"
+	"visitplannr/internal/terminal"
 )
 
 // What is local has these names and addresses unless flags say otherwise.
@@ -100,7 +100,7 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 		return c.misuse(set, "-addr and -dynamodb-addr must be a host:port such as %s", defaultAPI)
 	}
 	switch {
-	case logs == "text", logs == "" && isTerminal(c.stderr):
+	case logs == "text", logs == "" && terminal.Is(c.stderr):
 		c.stderr = console.Text(c.stderr)
 	case logs != "json" && logs != "":
 		return c.misuse(set, "-logs is %q; it must be json or text", logs)
@@ -229,16 +229,6 @@ func withoutEffect(given settingFlags) []string {
 		}
 	}
 	return keys
-}
-
-// isTerminal reports whether w is a terminal.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // explain adds to an error of local.Start what to do about it, in the words of the

@@ -248,7 +248,7 @@ func printRaw(w io.Writer, body []byte) error {
 // may be printed to w.
 func (c *cli) shown(w io.Writer, text string) string {
 	text = terminal.EscapeLines(text)
-	if isTerminal(w) {
+	if terminal.Is(w) {
 		return terminal.IsolateQuoted(text)
 	}
 	return text

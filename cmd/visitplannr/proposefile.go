@@ -149,7 +149,7 @@ func printLine(w io.Writer, text []byte) error {
 // progress shows a line on a terminal; the next one replaces it, and an empty one
 // clears it.
 func (c *cli) progress(format string, args ...any) {
-	if isTerminal(c.stderr) {
+	if terminal.Is(c.stderr) {
 		fmt.Fprintf(c.stderr, "\r\x1b[K"+format, args...)
 	}
 }

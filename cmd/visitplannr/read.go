@@ -189,7 +189,7 @@ func leftOut(malformed []error) error {
 
 func (c *cli) printEvents(events []eventstore.Event, asJSON bool) error {
 	isolate, isolateQuoted := terminal.Isolate, terminal.IsolateQuoted
-	if !isTerminal(c.stdout) {
+	if !terminal.Is(c.stdout) {
 		isolate, isolateQuoted = strings.Clone, strings.Clone
 	}
 	for _, event := range events {
