@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -127,7 +129,7 @@ const redacted = "[redacted]"
 // name.
 var loggedHeaders = []string{
 	"Accept", "Accept-Encoding", "Accept-Language", "Cloudfront-Forwarded-Proto", "Cloudfront-Viewer-Country",
-	"Content-Length", "Content-Type", "Host", "Origin", "User-Agent", "Via", "X-Amz-Date",
+	"Content-Encoding", "Content-Length", "Content-Type", "Host", "Origin", "User-Agent", "Via", "X-Amz-Date",
 	"X-Amzn-Trace-Id", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto",
 }
 
@@ -137,10 +139,11 @@ const (
 	maxLoggedNames  = 50
 	maxLoggedValues = 5
 	maxLoggedBytes  = 500
+	maxLoggedLeaf   = 1000 // bytes of a string in a body; the longest valid name has 800
 )
 
 // redact returns what the log shows of an event: the values known to be harmless, and
-// only the names of other headers and parameters.
+// only the names of other headers, parameters and members of the body.
 func redact(r *Request) []slog.Attr {
 	event := r.event
 	seen := []slog.Attr{
@@ -166,7 +169,59 @@ func redact(r *Request) []slog.Attr {
 			seen = append(seen, part)
 		}
 	}
-	return append(seen, slog.String("body", cut(event.Body, contract.BodyMaxBytes)), slog.Bool("isBase64Encoded", event.IsBase64Encoded))
+	return append(seen, slog.Any("body", loggedBody(r)), slog.Bool("isBase64Encoded", event.IsBase64Encoded))
+}
+
+// loggedBody returns what the log shows of a body: its members as the endpoint's schema
+// knows them, or the size of a body that is too large, not JSON, or not asked for. A
+// client that sends a token by mistake sends it under a name that no schema has.
+func loggedBody(r *Request) any {
+	body, err := decodeBody(r.event)
+	size := fmt.Sprintf("[%d bytes]", len(r.event.Body))
+	if err != nil || r.endpoint.Body == nil || len(body) > contract.BodyMaxBytes || !json.Valid(body) {
+		return size
+	}
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber() // as it was written
+	if err := decoder.Decode(&value); err != nil {
+		return size
+	}
+	return loggedMember(*r.endpoint.Body, value)
+}
+
+// loggedMember returns a value as its schema knows it. A value of another type may hold
+// anything, and is not shown.
+func loggedMember(schema contract.Schema, value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		if schema.Type != contract.TypeObject {
+			return redacted
+		}
+		seen := map[string]any{}
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			member, known := schema.Properties[name]
+			switch {
+			case known:
+				seen[name] = loggedMember(member, value[name])
+			case len(seen) < maxLoggedNames:
+				seen[cut(name, maxLoggedBytes)] = redacted
+			}
+		}
+		if left := len(value) - len(seen); left > 0 {
+			seen["…"] = fmt.Sprintf("and %d more", left)
+		}
+		return seen
+	case string:
+		if schema.Type == contract.TypeString {
+			return cut(value, maxLoggedLeaf)
+		}
+	case json.Number:
+		if schema.Type == contract.TypeNumber && len(value) <= maxLoggedLeaf {
+			return value
+		}
+	}
+	return redacted
 }
 
 // logged returns the names, with the values of those that may be shown, within the

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -63,6 +62,15 @@ func TestNoSecretIsLogged(t *testing.T) {
 		"of a key in a broken quote":      {memory(), brockholes, map[string]string{"IDEMPOTENCY-KEY": `"` + secret}, "", 400},
 		"of a body that is malformed":     {memory(), `{`, key, "", 400},
 		"of a body with problems":         {memory(), `{}`, key, "", 400},
+		"of a member that is unknown":     {memory(), `{"name":"B","token":"` + secret + `","geolocation":{"latitude":1,"longitude":2,"key":["` + secret + `"]}}`, key, "", 400},
+		"of a member of another type":     {memory(), `{"name":{"token":"` + secret + `"},"geolocation":["` + secret + `"]}`, key, "", 400},
+		"of a number that is a string":    {memory(), `{"name":"B","geolocation":{"latitude":"` + secret + `","longitude":2}}`, key, "", 400},
+		"of a member in other capitals":   {memory(), `{"Name":"` + secret + `"}`, key, "", 400},
+		"of a body that is a string":      {memory(), `"` + secret + `"`, key, "", 400},
+		"of a body that is a form":        {memory(), "token=" + secret, withHeader(key, "Content-Type", "application/x-www-form-urlencoded"), "", 415},
+		"of a body that ends too early":   {memory(), `{"name":"B","token":"` + secret, key, "", 400},
+		"of two values in a body":         {memory(), brockholes + `{"token":"` + secret + `"}`, key, "", 400},
+		"of a large body with a token":    {memory(), `{"token":"` + secret + strings.Repeat(" ", contract.BodyMaxBytes) + `"}`, key, "", 413},
 		"of a body that is too large":     {memory(), strings.Repeat(" ", contract.BodyMaxBytes+1), key, "", 413},
 		"of another content type":         {memory(), brockholes, withHeader(key, "Content-Type", "text/plain"), "", 415},
 		"of a store that is unavailable":  {failing(eventstore.ErrUnavailable), brockholes, key, "", 503},
@@ -125,7 +133,7 @@ func TestReceivedEventIsLogged(t *testing.T) {
 				"Authorization": []any{"[redacted]"},
 			},
 			"multiValueQueryStringParameters": map[string]any{"token": []any{"[redacted]"}},
-			"body":                            brockholes,
+			"body":                            map[string]any{"name": "Brockholes", "geolocation": map[string]any{"latitude": 53.77, "longitude": -2.63}},
 			"isBase64Encoded":                 false,
 		}
 		if got := received(t, a); !reflect.DeepEqual(got, want) {
@@ -151,10 +159,17 @@ func TestReceivedEventIsLogged(t *testing.T) {
 					e.QueryStringParameters[fmt.Sprint(i)] = "1"
 				}
 			}, "and 19950 more"},
-			"20,000 values":  {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders["Accept"] = make([]string, 20_000) }, ""},
-			"a long value":   {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders["User-Agent"] = []string{long} }, ""},
-			"a long name":    {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders[long] = []string{"1"} }, ""},
-			"a long path":    {func(e *events.APIGatewayProxyRequest) { e.Path = "/" + long }, ""},
+			"20,000 values": {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders["Accept"] = make([]string, 20_000) }, ""},
+			"a long value":  {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders["User-Agent"] = []string{long} }, ""},
+			"a long name":   {func(e *events.APIGatewayProxyRequest) { e.MultiValueHeaders[long] = []string{"1"} }, ""},
+			"a long path":   {func(e *events.APIGatewayProxyRequest) { e.Path = "/" + long }, ""},
+			"1,500 members": {func(e *events.APIGatewayProxyRequest) {
+				members := make([]string, 1500)
+				for i := range members {
+					members[i] = fmt.Sprintf(`"%d":1`, i)
+				}
+				e.Body = "{" + strings.Join(members, ",") + "}"
+			}, "and 1450 more"},
 			"a long problem": {func(e *events.APIGatewayProxyRequest) { e.Body = `{"` + long[:16_000] + `":1}` }, ""},
 		} {
 			t.Run(title, func(t *testing.T) {
@@ -175,19 +190,25 @@ func TestReceivedEventIsLogged(t *testing.T) {
 		}
 	})
 
-	t.Run("with a body that is too large cut between characters", func(t *testing.T) {
-		t.Parallel()
-		for _, body := range []string{
-			strings.Repeat("é", contract.BodyMaxBytes), strings.Repeat("🦆", contract.BodyMaxBytes), "x" + strings.Repeat("🦆", contract.BodyMaxBytes),
-		} {
+	for outcome, c := range map[string]struct {
+		body string
+		want any
+	}{
+		"with the size of a body that is too large": {strings.Repeat("é", contract.BodyMaxBytes), "[32768 bytes]"},
+		"with the size of a body that is not JSON":  {"token=1", "[7 bytes]"},
+		"with the names of unknown members":         {`{"name":"B","nmae":"C"}`, map[string]any{"name": "B", "nmae": "[redacted]"}},
+		"with the number as it was written":         {`{"geolocation":{"latitude":1}}`, map[string]any{"geolocation": map[string]any{"latitude": 1.0}}},
+		"with a long name cut between characters":   {`{"name":"x` + strings.Repeat("🦆", 300) + `"}`, map[string]any{"name": "x" + strings.Repeat("🦆", 249)}},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
 			a := newAPI(t, memory())
-			a.propose(body, nil)
-			got, _ := received(t, a)["body"].(string)
-			if len(got) > contract.BodyMaxBytes || len(got) < contract.BodyMaxBytes-3 || !utf8.ValidString(got) || strings.ContainsRune(got, utf8.RuneError) {
-				t.Errorf("body logged with %d bytes, ending in %q; want about %d whole characters", len(got), got[max(0, len(got)-8):], contract.BodyMaxBytes)
+			a.propose(c.body, nil)
+			if got := received(t, a)["body"]; !reflect.DeepEqual(got, c.want) {
+				t.Errorf("body\n got %v\nwant %v", got, c.want)
 			}
-		}
-	})
+		})
+	}
 }
 
 func TestLogLines(t *testing.T) {
