@@ -38,7 +38,7 @@ func (m *monitoring) showFunction(f function, e contract.Endpoint) {
 	}
 	graphs := []func(float64) awscloudwatch.IWidget{graph(f.name+": outcomes", outcomes...)}
 	if e.UsesTable() {
-		graphs = append(graphs, graph(f.name+": store latency (ms)", own(contract.MetricStoreLatency, "p50"), own(contract.MetricStoreLatency, "p99")))
+		graphs = append(graphs, graph(f.name+": operation latency (ms)", own(contract.MetricOperationLatency, "p50"), own(contract.MetricOperationLatency, "p99")))
 	}
 	m.row(graphs...)
 	m.row(

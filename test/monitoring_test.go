@@ -111,7 +111,7 @@ func TestDashboardShowsWhatTheFunctionMeasures(t *testing.T) {
 	t.Parallel()
 	_, dashboard := synth(t, given{"stage": "prod"}).only(t, "AWS::CloudWatch::Dashboard")
 	body := compact(t, dashboard.Properties["DashboardBody"])
-	for _, name := range []string{contract.MetricAccepted, contract.MetricReplayed, contract.MetricRejected, contract.MetricFailed, contract.MetricStoreLatency} {
+	for _, name := range []string{contract.MetricAccepted, contract.MetricReplayed, contract.MetricRejected, contract.MetricFailed, contract.MetricOperationLatency} {
 		if !strings.Contains(body, fmt.Sprintf(`[\"%s\",\"%s\",\"%s\"`, contract.MetricNamespace, name, contract.MetricDimensionFunction)) {
 			t.Errorf("got no metric %s in the dashboard", name)
 		}
@@ -124,8 +124,8 @@ var units = map[string]string{
 	"Count": "a minute", "4XXError": "a minute", "5XXError": "a minute",
 	"Latency": "ms", "IntegrationLatency": "ms",
 	contract.MetricAccepted: "a minute", contract.MetricRejected: "a minute", contract.MetricFailed: "a minute", contract.MetricReplayed: "a minute",
-	contract.MetricStoreLatency: "ms",
-	"Invocations":               "a minute", "Errors": "a minute", "Throttles": "a minute", "Duration": "ms",
+	contract.MetricOperationLatency: "ms",
+	"Invocations":                   "a minute", "Errors": "a minute", "Throttles": "a minute", "Duration": "ms",
 	"ConsumedWriteCapacityUnits": "units a minute", "ProvisionedWriteCapacityUnits": "units a second", "consumed / PERIOD(consumed)": "units a second",
 	"WriteThrottleEvents": "a minute", "ReadThrottleEvents": "a minute",
 }

@@ -82,8 +82,8 @@ func TestStack(t *testing.T) {
 		_, dashboard := tpl.only(t, "AWS::CloudWatch::Dashboard")
 		body := compact(t, dashboard.Properties["DashboardBody"])
 		for title, wanted := range map[string]bool{
-			"test-stream: outcomes": true, "test-stream: store latency": true,
-			"test-plain: outcomes": true, "test-plain: store latency": false,
+			"test-stream: outcomes": true, "test-stream: operation latency": true,
+			"test-plain: outcomes": true, "test-plain: operation latency": false,
 		} {
 			if got := strings.Contains(body, title); got != wanted {
 				t.Errorf("the dashboard has a graph %q: got %t, want %t", title, got, wanted)

@@ -80,9 +80,9 @@ const (
 	MetricNamespace         = "visitplannr"
 	MetricDimensionFunction = "FunctionName"
 
-	MetricAccepted     = "Accepted"
-	MetricReplayed     = "Replayed" // only for an endpoint that takes idempotency keys
-	MetricRejected     = "Rejected"
-	MetricFailed       = "Failed"
-	MetricStoreLatency = "StoreLatency" // ms; only for an endpoint that uses the table
+	MetricAccepted         = "Accepted"
+	MetricReplayed         = "Replayed" // only for an endpoint that takes idempotency keys
+	MetricRejected         = "Rejected"
+	MetricFailed           = "Failed"
+	MetricOperationLatency = "OperationLatency" // ms, of what an endpoint does with the table: nearly all of it is the table's
 )

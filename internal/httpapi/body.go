@@ -112,6 +112,7 @@ type parser struct {
 	decoder  *jsontext.Decoder
 	leaves   map[string]string
 	read     map[string]bool // the pointers that the operation asked for
+	skipped  []string        // pointers of values that the schema does not have
 	problems []contract.FieldError
 }
 
@@ -160,6 +161,11 @@ func (p *parser) document(schema contract.Schema, body []byte) error {
 	return nil
 }
 
+func (p *parser) skip(pointer string) error {
+	p.skipped = append(p.skipped, pointer)
+	return p.decoder.SkipValue()
+}
+
 func (p *parser) value(schema contract.Schema, pointer string) error {
 	kind := p.decoder.PeekKind()
 	switch {
@@ -174,7 +180,7 @@ func (p *parser) value(schema contract.Schema, pointer string) error {
 		p.leaves[pointer] = token.String()
 		return nil
 	}
-	if err := p.decoder.SkipValue(); err != nil {
+	if err := p.skip(pointer); err != nil {
 		return err
 	}
 	p.problem(pointer, mustBe(schema))
@@ -214,7 +220,7 @@ func (p *parser) object(schema contract.Schema, pointer string) error {
 			p.problem(at, "appears more than once")
 		}
 		if !known || seen[name] {
-			err = p.decoder.SkipValue()
+			err = p.skip(at)
 		} else {
 			err = p.value(member, at)
 		}

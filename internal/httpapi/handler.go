@@ -118,9 +118,7 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayProxyReques
 	began := time.Now()
 	request := newRequest(ctx, h.endpoint, event)
 	logger := h.logger.With(logRequestID, request.ID, logExtendedRequestID, request.extendedID())
-	h.logReceived(ctx, logger, request)
-
-	result := h.answer(ctx, request)
+	result := h.answer(ctx, logger, request)
 	h.logOutcome(ctx, logger, result, time.Since(began))
 	h.metrics.write(request, result)
 
@@ -135,25 +133,27 @@ func (h *Handler) Handle(ctx context.Context, event events.APIGatewayProxyReques
 
 // result is the outcome of one request: an answer, or a problem and its cause.
 type result struct {
-	answer       Answer
-	problem      *contract.Problem
-	kind         contract.ProblemType
-	cause        error         // for the log
-	stack        []byte        // of a panic, for the log
-	storeLatency time.Duration // 0: the store was not called
+	answer           Answer
+	problem          *contract.Problem
+	kind             contract.ProblemType
+	cause            error         // for the log
+	stack            []byte        // of a panic, for the log
+	operationLatency time.Duration // 0: the table was not used
 }
 
 // answer does the work. It turns a panic into a result, so that the function can take
 // the next request.
-func (h *Handler) answer(ctx context.Context, r *Request) (res result) {
+func (h *Handler) answer(ctx context.Context, logger *slog.Logger, r *Request) (res result) {
 	defer func() {
 		if recovered := recover(); recovered != nil {
 			res = h.failed(r, fmt.Errorf("panic: %v", recovered))
 			res.stack = debug.Stack()
 		}
 	}()
-	if err := r.read(); err != nil {
-		return h.failed(r, err)
+	refused := r.read()
+	h.logReceived(ctx, logger, r, refused)
+	if refused != nil {
+		return h.failed(r, refused)
 	}
 	answer, took, err := h.carryOut(ctx, r)
 	if err != nil {
@@ -161,7 +161,7 @@ func (h *Handler) answer(ctx context.Context, r *Request) (res result) {
 	}
 	res.answer = answer
 	if h.endpoint.UsesTable() {
-		res.storeLatency = took
+		res.operationLatency = took
 	}
 	return res
 }

@@ -74,7 +74,7 @@ func TestAnEndpointWithoutABody(t *testing.T) {
 		if response.StatusCode != 200 || response.Body != `{"version":"1"}` || response.Headers["Content-Type"] != contract.MediaTypeJSON {
 			t.Errorf("got %d %v %s", response.StatusCode, response.Headers, response.Body)
 		}
-		if !strings.Contains(logs, `"shown":"1"`) || strings.Contains(logs, "replayed") || strings.Contains(logs, contract.MetricStoreLatency) {
+		if !strings.Contains(logs, `"shown":"1"`) || strings.Contains(logs, "replayed") || strings.Contains(logs, contract.MetricOperationLatency) {
 			t.Errorf("logged %s; want what the operation says, nothing of replays and no latency of a store that it does not use", logs)
 		}
 	})
@@ -91,7 +91,7 @@ func TestAnEndpointWithoutABody(t *testing.T) {
 			Problems: map[error]contract.ProblemType{errNoStream: contract.ProblemNotFound},
 		}
 		response, logs := handle(t, readStream, stream, events.APIGatewayProxyRequest{PathParameters: map[string]string{"name": "a"}})
-		if response.StatusCode != 200 || response.Body != `"a"` || !strings.Contains(logs, contract.MetricStoreLatency) {
+		if response.StatusCode != 200 || response.Body != `"a"` || !strings.Contains(logs, contract.MetricOperationLatency) {
 			t.Errorf("got %d %s, logged %s; want 200, and the latency of the store", response.StatusCode, response.Body, logs)
 		}
 		response, logs = handle(t, readStream, stream, events.APIGatewayProxyRequest{PathParameters: map[string]string{"name": "b"}})

@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,8 +11,6 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
-
-	"visitplannr/internal/contract"
 )
 
 // Attributes of log lines, for queries in CloudWatch Logs Insights.
@@ -83,8 +79,8 @@ func (l *lineWriter) Write(line []byte) (int, error) {
 	return l.w.Write(line)
 }
 
-func (h *Handler) logReceived(ctx context.Context, logger *slog.Logger, r *Request) {
-	attrs := []slog.Attr{{Key: "event", Value: slog.GroupValue(redact(r)...)}}
+func (h *Handler) logReceived(ctx context.Context, logger *slog.Logger, r *Request, unread error) {
+	attrs := []slog.Attr{{Key: "event", Value: slog.GroupValue(redact(r, unread)...)}}
 	if r.invocation != "" {
 		attrs = append(attrs, slog.String(logLambdaRequestID, r.invocation))
 	}
@@ -139,12 +135,12 @@ const (
 	maxLoggedNames  = 50
 	maxLoggedValues = 5
 	maxLoggedBytes  = 500
-	maxLoggedLeaf   = 1000 // bytes of a string in a body; the longest valid name has 800
+	maxLoggedLeaf   = 1000 // bytes of a value in a body; the longest valid name has 800
 )
 
 // redact returns what the log shows of an event: the values known to be harmless, and
 // only the names of other headers, parameters and members of the body.
-func redact(r *Request) []slog.Attr {
+func redact(r *Request, unread error) []slog.Attr {
 	event := r.event
 	seen := []slog.Attr{
 		slog.String("resource", event.Resource),
@@ -169,59 +165,29 @@ func redact(r *Request) []slog.Attr {
 			seen = append(seen, part)
 		}
 	}
-	return append(seen, slog.Any("body", loggedBody(r)), slog.Bool("isBase64Encoded", event.IsBase64Encoded))
+	return append(seen, slog.Attr{Key: "body", Value: loggedBody(r, unread)}, slog.Bool("isBase64Encoded", event.IsBase64Encoded))
 }
 
-// loggedBody returns what the log shows of a body: its members as the endpoint's schema
-// knows them, or the size of a body that is too large, not JSON, or not asked for. A
-// client that sends a token by mistake sends it under a name that no schema has.
-func loggedBody(r *Request) any {
-	body, err := decodeBody(r.event)
-	size := fmt.Sprintf("[%d bytes]", len(r.event.Body))
-	if err != nil || r.endpoint.Body == nil || len(body) > contract.BodyMaxBytes || !json.Valid(body) {
-		return size
+// loggedBody returns what the log shows of a body: the members that the endpoint's
+// schema has, by pointer, and of others the pointers alone. A client that sends a token
+// by mistake sends it under a name that no schema has. A body that was not read, since it
+// is too large or not JSON, is shown by its size.
+func loggedBody(r *Request, unread error) slog.Value {
+	if unread != nil || r.endpoint.Body == nil {
+		return slog.StringValue(fmt.Sprintf("[%d bytes]", len(r.event.Body)))
 	}
-	var value any
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber() // as it was written
-	if err := decoder.Decode(&value); err != nil {
-		return size
+	var seen []slog.Attr
+	for _, pointer := range slices.Sorted(maps.Keys(r.body.leaves)) {
+		seen = append(seen, slog.String(pointer, cut(r.body.leaves[pointer], maxLoggedLeaf)))
 	}
-	return loggedMember(*r.endpoint.Body, value)
-}
-
-// loggedMember returns a value as its schema knows it. A value of another type may hold
-// anything, and is not shown.
-func loggedMember(schema contract.Schema, value any) any {
-	switch value := value.(type) {
-	case map[string]any:
-		if schema.Type != contract.TypeObject {
-			return redacted
+	for i, pointer := range r.body.skipped {
+		if i == maxLoggedNames {
+			seen = append(seen, slog.String("…", fmt.Sprintf("and %d more", len(r.body.skipped)-i)))
+			break
 		}
-		seen := map[string]any{}
-		for _, name := range slices.Sorted(maps.Keys(value)) {
-			member, known := schema.Properties[name]
-			switch {
-			case known:
-				seen[name] = loggedMember(member, value[name])
-			case len(seen) < maxLoggedNames:
-				seen[cut(name, maxLoggedBytes)] = redacted
-			}
-		}
-		if left := len(value) - len(seen); left > 0 {
-			seen["…"] = fmt.Sprintf("and %d more", left)
-		}
-		return seen
-	case string:
-		if schema.Type == contract.TypeString {
-			return cut(value, maxLoggedLeaf)
-		}
-	case json.Number:
-		if schema.Type == contract.TypeNumber && len(value) <= maxLoggedLeaf {
-			return value
-		}
+		seen = append(seen, slog.String(pointer, redacted))
 	}
-	return redacted
+	return slog.GroupValue(seen...)
 }
 
 // logged returns the names, with the values of those that may be shown, within the

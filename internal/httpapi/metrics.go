@@ -42,9 +42,9 @@ func (m metrics) write(r *Request, res result) {
 		logExtendedRequestID:             r.extendedID(),
 		outcome:                          1,
 	}
-	if res.storeLatency > 0 {
-		defined = append(defined, metricDefinition{contract.MetricStoreLatency, "Milliseconds"})
-		line[contract.MetricStoreLatency] = milliseconds(res.storeLatency)
+	if res.operationLatency > 0 {
+		defined = append(defined, metricDefinition{contract.MetricOperationLatency, "Milliseconds"})
+		line[contract.MetricOperationLatency] = milliseconds(res.operationLatency)
 	}
 	line["_aws"] = metricDirective{m.now().UnixMilli(), []metricSet{{
 		contract.MetricNamespace, [][]string{{contract.MetricDimensionFunction}}, defined,

@@ -305,13 +305,13 @@ func TestDeadline(t *testing.T) {
 		wantProblem(t, a.handleContext(ctx, a.event(brockholes, nil)), contract.ProblemUnavailable)
 	})
 
-	t.Run("measures the time that the store takes", func(t *testing.T) {
+	t.Run("measures the time that the operation takes", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			a := newAPI(t, func(context.Context, eventstore.Event) error { time.Sleep(12 * time.Millisecond); return nil })
 			wantOK(t, a.propose(brockholes, nil))
-			if got := metrics(a.lines())[0][contract.MetricStoreLatency]; got != 12.0 {
-				t.Errorf("%s = %v, want 12", contract.MetricStoreLatency, got)
+			if got := metrics(a.lines())[0][contract.MetricOperationLatency]; got != 12.0 {
+				t.Errorf("%s = %v, want 12", contract.MetricOperationLatency, got)
 			}
 		})
 	})

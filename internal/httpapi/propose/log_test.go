@@ -133,7 +133,7 @@ func TestReceivedEventIsLogged(t *testing.T) {
 				"Authorization": []any{"[redacted]"},
 			},
 			"multiValueQueryStringParameters": map[string]any{"token": []any{"[redacted]"}},
-			"body":                            map[string]any{"name": "Brockholes", "geolocation": map[string]any{"latitude": 53.77, "longitude": -2.63}},
+			"body":                            map[string]any{"#/name": "Brockholes", "#/geolocation/latitude": "53.77", "#/geolocation/longitude": "-2.63"},
 			"isBase64Encoded":                 false,
 		}
 		if got := received(t, a); !reflect.DeepEqual(got, want) {
@@ -196,9 +196,9 @@ func TestReceivedEventIsLogged(t *testing.T) {
 	}{
 		"with the size of a body that is too large": {strings.Repeat("é", contract.BodyMaxBytes), "[32768 bytes]"},
 		"with the size of a body that is not JSON":  {"token=1", "[7 bytes]"},
-		"with the names of unknown members":         {`{"name":"B","nmae":"C"}`, map[string]any{"name": "B", "nmae": "[redacted]"}},
-		"with the number as it was written":         {`{"geolocation":{"latitude":1}}`, map[string]any{"geolocation": map[string]any{"latitude": 1.0}}},
-		"with a long name cut between characters":   {`{"name":"x` + strings.Repeat("🦆", 300) + `"}`, map[string]any{"name": "x" + strings.Repeat("🦆", 249)}},
+		"with the names of unknown members":         {`{"name":"B","nmae":"C"}`, map[string]any{"#/name": "B", "#/nmae": "[redacted]"}},
+		"with the number as it was written":         {`{"geolocation":{"latitude":1.50}}`, map[string]any{"#/geolocation/latitude": "1.50"}},
+		"with a long name cut between characters":   {`{"name":"x` + strings.Repeat("🦆", 300) + `"}`, map[string]any{"#/name": "x" + strings.Repeat("🦆", 249)}},
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			t.Parallel()
@@ -360,7 +360,7 @@ func TestMetrics(t *testing.T) {
 			names := embeddedMetrics(t, got[0])
 			want := []string{c.want}
 			if c.latency {
-				want = append(want, contract.MetricStoreLatency)
+				want = append(want, contract.MetricOperationLatency)
 			}
 			if !slices.Equal(names, want) || got[0][c.want] != 1.0 {
 				t.Errorf("metrics %v with %s = %v, want %v with 1", names, c.want, got[0][c.want], want)
