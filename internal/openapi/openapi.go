@@ -197,7 +197,7 @@ func responses(e contract.Endpoint) map[string]response {
 	all := map[string]response{
 		"200": success,
 		"default": problemResponse("Any other failure that the gateway answers. Such a problem does not repeat the status.",
-			withoutStatus(contract.ProblemInvalidRequest), withoutStatus(contract.ProblemInternal)),
+			withoutStatus(contract.ProblemInvalidRequest), withoutStatus(contract.ProblemUnavailable)),
 	}
 	byStatus := map[int][]contract.ProblemType{}
 	for _, problem := range e.ProblemTypes() {

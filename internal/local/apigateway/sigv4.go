@@ -102,7 +102,7 @@ func authorize(principals []Principal, r *http.Request, body []byte, now time.Ti
 // malformed is the answer to an Authorization header that cannot be read.
 func malformed(err error) *refusal {
 	return &refusal{responseType: contract.GatewayDefault4XX, status: http.StatusForbidden,
-		errorType: "IncompleteSignatureException", cause: fmt.Errorf("Authorization: %w", err)}
+		errorType: "IncompleteSignatureException", cause: fmt.Errorf("malformed Authorization: %w", err)}
 }
 
 // claim is what a request says about its signature.
