@@ -180,6 +180,11 @@ func TestConditions(t *testing.T) {
 		count + "size, number of operands: 2":                          {"size(s, b) = :3"},
 		count + "attribute_exists, number of operands: 2":              {"attribute_exists(s, n)"},
 		count + "begins_with, number of operands: 1":                   {"begins_with(s)"},
+		count + "attribute_type, number of operands: 1":                {"attribute_type(s)"},
+		"Invalid attribute type name found; type: string":              {"attribute_type(s, :string)"},
+		"Syntax error; token: \"=\", near: \"= = :5\"":                 {"n = = :5", "n = :5 OR n = = :5 AND n = :5"},
+		"Syntax error; token: \"<EOF>\", near: \"=\"":                  {"n ="},
+		"Syntax error; token: \"AND\", near: \"AND n\"":                {"AND n = :5"},
 		needsPath + "attribute_exists":                                 {"attribute_exists(:5)", "attribute_exists(size(s))"},
 		needsPath + "attribute_not_exists":                             {"attribute_not_exists(:5)"},
 		"The expression has redundant parentheses;":                    {"((n = :5))", "((n = :5 OR n = :6)) AND s = :abc"},
@@ -205,6 +210,66 @@ func TestConditions(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ExpressionAttributeNames.html
+// and Expressions.ExpressionAttributeValues: what is defined has to be used, and what is
+// used defined.
+func TestPlaceholders(t *testing.T) {
+	t.Parallel()
+	e := open(t, dynamodb.Options{})
+	createTable(t, e, "table", schema{"S", ""})
+	put(t, e, "table", sample())
+	const onlyWith, invalidKey = " can only be specified when using expressions", " contains invalid key: Syntax error; key: "
+	five, n := object{":5": number("5")}, object{"#n": "n"}
+	for outcome, c := range map[string]struct {
+		filter        any
+		names, values object
+		want          string
+	}{
+		"both are used":                   {"#n = :5", n, five, ""},
+		"one is used twice":               {"#n = :5 OR #n > :5", n, five, ""},
+		"a name of digits":                {"#1 = :5", object{"#1": "n"}, five, ""},
+		"a value is not used":             {"n = :5", nil, object{":5": number("5"), ":6": number("6"), ":7": number("7")}, "Value provided in ExpressionAttributeValues unused in expressions: keys: {:6, :7}"},
+		"a name is not used":              {"n = :5", n, five, "Value provided in ExpressionAttributeNames unused in expressions: keys: {#n}"},
+		"case matters":                    {"#N = :5", n, five, "Invalid FilterExpression: An expression attribute name used in the document path is not defined; attribute name: #N"},
+		"a value is not defined":          {"n = :5 OR n = :6", nil, five, "Invalid FilterExpression: An expression attribute value used in expression is not defined; attribute value: :6"},
+		"a value stands for no name":      {":5.x = :5", nil, five, "Invalid FilterExpression: Syntax error; token: "},
+		"names without an expression":     {nil, n, nil, "ExpressionAttributeNames" + onlyWith},
+		"values without an expression":    {nil, nil, five, "ExpressionAttributeValues" + onlyWith + ": FilterExpression is null"},
+		"no names":                        {"n = :5", object{}, five, "ExpressionAttributeNames must not be empty"},
+		"no values":                       {"n = s", nil, object{}, "ExpressionAttributeValues must not be empty"},
+		"a name without #":                {"n = :5", object{"n": "n"}, five, `ExpressionAttributeNames` + invalidKey + `"n"`},
+		"a value without :":               {"n = :5", nil, object{"#5": number("5")}, `ExpressionAttributeValues` + invalidKey + `"#5"`},
+		"a name of # alone":               {"n = :5", object{"#": "n"}, five, `ExpressionAttributeNames` + invalidKey + `"#"`},
+		"a name with a point":             {"n = :5", object{"#a.b": "n"}, five, `ExpressionAttributeNames` + invalidKey + `"#a.b"`},
+		"a value of no type":              {"n = :5", nil, object{":5": object{}}, "ExpressionAttributeValues contains invalid value: Supplied AttributeValue is empty, must contain exactly one of the supported datatypes for key :5"},
+		"a set with an element twice":     {"ss = :5", nil, object{":5": object{"SS": []any{"a", "a"}}}, "ExpressionAttributeValues contains invalid value: One or more parameter values were invalid: Input collection [a, a] contains duplicates. for key :5"},
+		"an empty set of texts":           {"ss = :5", nil, object{":5": object{"SS": []any{}}}, "ExpressionAttributeValues contains invalid value: One or more parameter values were invalid: An string set  may not be empty for key :5"},
+		"an empty set of numbers":         {"ss = :5", nil, object{":5": object{"NS": []any{}}}, "ExpressionAttributeValues contains invalid value: One or more parameter values were invalid: An number set  may not be empty for key :5"},
+		"an empty set of binaries":        {"ss = :5", nil, object{":5": object{"BS": []any{}}}, "ExpressionAttributeValues contains invalid value: One or more parameter values were invalid: Binary sets should not be empty for key :5"},
+		"an expression of 4 KB":           {"n = :5" + strings.Repeat(" ", 4090), nil, five, ""},
+		"an expression of more than 4 KB": {"n = :5" + strings.Repeat(" ", 4091), nil, five, "Invalid FilterExpression: Expression size has exceeded the maximum allowed size;"},
+		"an empty expression":             {"", nil, nil, "Invalid FilterExpression: The expression can not be empty;"},
+	} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			scan := object{"TableName": "table"}
+			for member, v := range map[string]object{"ExpressionAttributeNames": c.names, "ExpressionAttributeValues": c.values} {
+				if v != nil {
+					scan[member] = v
+				}
+			}
+			if c.filter != nil {
+				scan["FilterExpression"] = c.filter
+			}
+			status, answer := call(t, e, "Scan", scan)
+			got, _ := answer["message"].(string)
+			if (status == http.StatusOK) != (c.want == "") || !strings.HasPrefix(got, c.want) {
+				t.Errorf("got %d %q, want %q", status, got, c.want)
+			}
+		})
 	}
 }
 

@@ -82,6 +82,7 @@ func TestKeyConditions(t *testing.T) {
 			"K = :k AND n = :2":              missing + "S",
 			"n = :2":                         missing + "K",
 			"K = :k AND S = K":               several,
+			"K = :k AND S = m.x":             several,
 			"K = :k AND S BETWEEN :0 AND n":  several,
 			"K = :k AND :2 = :2":             "Invalid condition in KeyConditionExpression: No key attribute specified",
 			"K = :k AND :2 BETWEEN :0 AND S": "Invalid condition in KeyConditionExpression: No key attribute specified",
