@@ -152,7 +152,7 @@ func TestRetriesEndBeforeTheInvocationAndSayWhy(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			answer := scripted{status: 400, contentType: mediaType, body: `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `"}`}
-			if want == eventstore.ErrUnavailable {
+			if code == "InternalServerError" {
 				answer.status = 500
 			}
 			wantCall(t, "PutItem", &answer, maxAttempts, func(err error) {
