@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -40,7 +41,7 @@ func TestCreationOnAFullDiskLeavesNothing(t *testing.T) {
 			}
 			return
 		}
-		if refused++; readErr != nil || len(left) > 0 {
+		if refused++; readErr != nil || len(left) > 0 || !strings.Contains(err.Error(), "remove the cause") {
 			t.Fatalf("%d bytes: %v left %v (%v)", limit.Cur, err, left, readErr)
 		}
 	}

@@ -62,7 +62,9 @@ func openStorage(o Options) (_ *storage, err error) {
 		s.db, err = s.openInMemory()
 	} else if s.db, err = openFile(o.Path, o.Logger); err != nil {
 		advice := "name another file, or move this one out of the way"
-		if errors.Is(err, berrors.ErrTimeout) {
+		if errors.Is(err, errSystem) {
+			advice = "remove the cause, or name another file"
+		} else if errors.Is(err, berrors.ErrTimeout) {
 			advice = "end that one, or name another file"
 		}
 		err = fmt.Errorf("database %s %w: %s", o.Path, err, advice)
@@ -73,6 +75,9 @@ func openStorage(o Options) (_ *storage, err error) {
 	go s.commit()
 	return s, nil
 }
+
+// errSystem begins what cannot be done with a file for a reason of the system's.
+var errSystem = errors.New("cannot")
 
 // openInMemory opens a file without a name. Where an open file cannot be unlinked, as
 // on Windows, it is removed at the end.
@@ -103,13 +108,13 @@ func openFile(path string, log *slog.Logger) (*bolt.DB, error) {
 			return nil, errors.New("is a symbolic link to nothing")
 		}
 		if err := createFile(path); err != nil {
-			return nil, fmt.Errorf("cannot be created (%w)", err)
+			return nil, fmt.Errorf("%w be created: %w", errSystem, err)
 		}
 		info, err = os.Stat(path)
 	}
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("cannot be opened (%w)", err)
+		return nil, fmt.Errorf("%w be opened: %w", errSystem, err)
 	case info.IsDir():
 		return nil, errors.New("is a directory")
 	case !info.Mode().IsRegular(): // opening a named pipe would wait for ever
@@ -154,7 +159,7 @@ func openBolt(path string, readOnly bool, check func(*bolt.Tx) error) (_ *bolt.D
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return nil, fmt.Errorf("cannot be read (%w): another program wrote it, or it is damaged", err)
 	case err != nil:
-		return nil, fmt.Errorf("cannot be opened (%w)", err)
+		return nil, fmt.Errorf("%w be opened: %w", errSystem, err)
 	}
 	if err := db.View(check); err != nil {
 		return nil, errors.Join(err, db.Close())
