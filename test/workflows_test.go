@@ -3,7 +3,6 @@ package test
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -38,23 +37,6 @@ func workflows(t *testing.T) map[string]workflow {
 		found[filepath.Base(file)] = w
 	}
 	return found
-}
-
-// A tag can be moved to other code; a commit cannot.
-func TestActionsArePinnedByCommit(t *testing.T) {
-	t.Parallel()
-	pinned := regexp.MustCompile(`^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
-	for name := range workflows(t) {
-		text, err := os.ReadFile("../.github/workflows/" + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(text)) {
-			if _, uses, found := strings.Cut(line, "uses: "); found && !pinned.MatchString(strings.TrimSpace(uses)) {
-				t.Errorf("%s: got %s, want a commit, and its version as a comment", name, strings.TrimSpace(uses))
-			}
-		}
-	}
 }
 
 // What an installation or a test runs must not be able to become the role that deploys.
