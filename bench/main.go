@@ -7,14 +7,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
 	"strings"
@@ -22,6 +20,7 @@ import (
 	"time"
 
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/program"
 )
 
 const about = `bench measures the function on this machine and prints a table in Markdown.
@@ -104,9 +103,7 @@ func (b *bench) printMachine(ctx context.Context) {
 	_, cpu, _ := strings.Cut(string(info), "model name\t: ")
 	cpu, _, _ = strings.Cut(cpu, "\n")
 	load, _ := os.ReadFile("/proc/loadavg")
-	git := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty")
-	git.Dir = b.root
-	revision, _ := git.Output() // a copy without git has none
+	revision, _ := program.Output(program.Git(ctx, b.root, "describe", "--always", "--dirty")) // a copy without git has none
 	fmt.Fprintf(b.out, "%s/%s, %s, %d cores, %s, revision %s, %s, load %.4s\n\n", runtime.GOOS, runtime.GOARCH, cpu, runtime.NumCPU(),
-		runtime.Version(), bytes.TrimSpace(revision), time.Now().UTC().Format(time.DateTime), load)
+		runtime.Version(), revision, time.Now().UTC().Format(time.DateTime), load)
 }

@@ -2,10 +2,11 @@ package test
 
 import (
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"visitplannr/internal/program"
 )
 
 // What is not text, and what can be run, is in the repository on purpose.
@@ -14,12 +15,12 @@ func TestOnlyProgramsHaveTheExecutableBit(t *testing.T) {
 	if _, err := os.Stat("../.git"); err != nil {
 		t.Skip("this is no checkout of git")
 	}
-	output, err := exec.CommandContext(t.Context(), "git", "ls-files", "--stage", "..").Output()
+	output, err := program.Output(program.Git(t.Context(), "..", "ls-files", "--stage"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	programs := []string{"../.ci/run"}
-	for line := range strings.Lines(string(output)) {
+	programs := []string{".ci/run"}
+	for line := range strings.Lines(output) {
 		mode, _, _ := strings.Cut(line, " ")
 		_, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		if mode == "100755" && !slices.Contains(programs, name) {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"visitplannr/internal/program"
 )
 
 var askAWS = flag.Bool("runbook", false, "let the AWS command line check the commands of the runbook; needs `aws`, of pip install awscli")
@@ -57,7 +59,7 @@ func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
 		}
 	}
 	checked := filepath.Join(dir, "checked")
-	bash := exec.CommandContext(t.Context(), "bash", "-c", script.String())
+	bash := program.Command(t.Context(), "", "bash", "-c", script.String())
 	bash.Dir = t.TempDir()
 	bash.Env = []string{"PATH=" + dir + ":/usr/bin:/bin", "HOME=" + dir, "REAL_AWS=" + aws, "CHECKED=" + checked,
 		"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=x", "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1"}

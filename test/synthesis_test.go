@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/program"
 	"visitplannr/internal/settings"
 	"visitplannr/stacks"
 )
@@ -31,9 +32,8 @@ func newRun(t *testing.T, app string, s given) *synthesisRun {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &synthesisRun{Cmd: exec.CommandContext(t.Context(), app), out: t.TempDir(), temp: t.TempDir()}
-	r.Dir = ".."
-	r.Env = append(os.Environ(), "CDK_OUTDIR="+r.out, "CDK_CONTEXT_JSON="+string(text), "CDK_VALIDATION=false", "TMPDIR="+r.temp, "TMP="+r.temp)
+	r := &synthesisRun{Cmd: program.Command(t.Context(), "..", app), out: t.TempDir(), temp: t.TempDir()}
+	r.Env = append(r.Env, "CDK_OUTDIR="+r.out, "CDK_CONTEXT_JSON="+string(text), "CDK_VALIDATION=false", "TMPDIR="+r.temp, "TMP="+r.temp)
 	r.Stdout, r.Stderr = &r.printed, &r.printed
 	return r
 }
@@ -52,10 +52,8 @@ func (r *synthesisRun) wantNothingLeft(t *testing.T) {
 func TestSynthesis(t *testing.T) {
 	t.Parallel()
 	app := filepath.Join(t.TempDir(), "app.exe")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", app, ".")
-	build.Dir = ".."
-	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
+	if err := gobuild.Here(t.Context(), "..", ".", app); err != nil {
+		t.Fatal(err)
 	}
 
 	t.Run("two at the same time each deploy what their template says, and nothing of an earlier one", func(t *testing.T) {

@@ -15,15 +15,15 @@ import (
 
 func runDiff(ctx context.Context, c *cli, args []string) error {
 	given := settingFlags{}
-	set := c.flags(`Shows what the work tree changes in the deployed stacks, compared with the commit,
-branch or tag BASE. What is replaced, what breaks clients and what affects security
-or safety comes first, then all changes as cdk diff shows them. Changes that stages
-share are shown once. Both states are synthesized on this machine; no AWS account is
-needed.`)
+	set := c.flags(`Shows what the work tree, or the commit, branch or tag HEAD, changes in the deployed
+stacks, compared with BASE. What is replaced, what breaks clients and what affects
+security or safety comes first, then all changes as cdk diff shows them. Changes that
+stages share are shown once. Both states are synthesized on this machine; no AWS
+account is needed. It can run in a git hook: it writes nothing into the repository.`)
 	stages := set.String("stages", "dev,prod", "stages to compare, separated by commas")
 	format := set.String("format", "text", "text, or markdown for a comment on a pull request")
 	set.Var(given, "c", "a setting for both states, as `KEY=VALUE`; may be repeated")
-	if err := c.parse(set, args, 1); err != nil {
+	if err := c.parse(set, args, 1, 2); err != nil {
 		return err
 	}
 	render, known := map[string]func(*review.Report) string{
@@ -35,7 +35,7 @@ needed.`)
 	if _, named := given["stage"]; named {
 		return c.misuse(set, "name stages with -stages, not with -c stage=…")
 	}
-	o := review.Options{Base: set.Arg(0)}
+	o := review.Options{Base: set.Arg(0), Head: set.Arg(1)}
 	for stage := range strings.SplitSeq(*stages, ",") {
 		context := map[string]any{"stage": stage}
 		for key, value := range given {

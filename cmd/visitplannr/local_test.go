@@ -11,7 +11,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +20,7 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local/console"
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/internal/program"
 )
 
 // gate stands in front of an engine and holds back every write.
@@ -67,8 +67,8 @@ func newGate(t *testing.T) gate {
 func TestCtrlCLosesNoAnswer(t *testing.T) {
 	t.Parallel()
 	g := newGate(t)
-	command := exec.Command(os.Args[0], "local", "-json", "-addr", "127.0.0.1:0")
-	command.Env = append(os.Environ(), asCommand+"=yes", dynamo.EnvEndpoint+"="+g.url)
+	command := program.Command(context.Background(), "", os.Args[0], "local", "-json", "-addr", "127.0.0.1:0")
+	command.Env = append(command.Env, asCommand+"=yes", dynamo.EnvEndpoint+"="+g.url)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var stderr lockedBuffer
 	command.Stderr = &stderr

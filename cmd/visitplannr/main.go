@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -33,7 +34,7 @@ func commands() []command {
 		{"stream", "NAME", "print the events of one stream", runStream},
 		{"events", "", "print all events, or follow new ones", runEvents},
 		{"check", "", "check whether a stage can be deployed to an AWS account", runCheck},
-		{"diff", "BASE", "show what the work tree changes in the deployed stack", runDiff},
+		{"diff", "BASE [HEAD]", "show what the work tree, or HEAD, changes in the deployed stack", runDiff},
 	}
 }
 
@@ -121,8 +122,8 @@ func (c *cli) flags(about string) *flag.FlagSet {
 	return set
 }
 
-// parse reads flags that must be followed by exactly as many arguments.
-func (c *cli) parse(set *flag.FlagSet, args []string, positional int) error {
+// parse reads flags that must be followed by one of these numbers of arguments.
+func (c *cli) parse(set *flag.FlagSet, args []string, positional ...int) error {
 	for _, arg := range args {
 		if arg == "-h" || arg == "-help" || arg == "--help" {
 			set.SetOutput(c.stdout) // requested help is output
@@ -134,7 +135,7 @@ func (c *cli) parse(set *flag.FlagSet, args []string, positional int) error {
 		}
 		return errUsage
 	}
-	if set.NArg() != positional {
+	if !slices.Contains(positional, set.NArg()) {
 		return c.misuse(set, "got %q after the flags; usage: visitplannr %s",
 			set.Args(), strings.TrimSpace(c.command.name+" [flags] "+c.command.args))
 	}

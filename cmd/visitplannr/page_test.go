@@ -22,6 +22,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/local"
 	"visitplannr/internal/local/console"
+	"visitplannr/internal/program"
 )
 
 // tab is the page of a local run, open in a browser.
@@ -249,7 +250,7 @@ func TestPage(t *testing.T) {
 		p.says("#shown", "Idempotency-Key: ")
 		p.do(chromedp.Click(chromedp.ID("tab-curl")))
 		line := p.text("#shown")
-		out, err := exec.Command("sh", "-c", line).CombinedOutput()
+		out, err := program.Command(t.Context(), "", "sh", "-c", line).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), "Idempotency-Replayed: true") {
 			t.Errorf("%s: got %v %s, want the same answer as a replay", line, err, out)
 		}
@@ -427,7 +428,7 @@ func TestPageSignsAsThePrincipalThatIsChosen(t *testing.T) {
 	p.says("#events li", "Signed")
 	p.do(chromedp.Click(chromedp.ID("tab-curl")))
 	line := p.text("#shown")
-	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil || !strings.Contains(string(out), "200 OK") {
+	if out, err := program.Command(t.Context(), "", "sh", "-c", line).CombinedOutput(); err != nil || !strings.Contains(string(out), "200 OK") {
 		t.Errorf("%s: got %v %s, want 200", line, err, out)
 	}
 	eval[any](p, `document.getElementById("signer").value = "visitor"`)

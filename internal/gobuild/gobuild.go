@@ -15,6 +15,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"visitplannr/internal/program"
 )
 
 // Executable is the name of the executable that the provided.al2023 runtime starts
@@ -62,11 +64,9 @@ func Package(ctx context.Context, root, pkg, out string, target Target) error {
 		"CGO_ENABLED=0",
 		"GOOS=" + target.GOOS,
 		"GOARCH=" + target.GOARCH,
-		"GOFLAGS=-mod=readonly", // overrides the caller's, including 'go env -w'
 		"GOEXPERIMENT=",
 		"GOARM64=v8.0",
 		"GOAMD64=v1",
-		"GOWORK=off",
 	}
 	if target.Pinned {
 		toolchain, err := pinnedToolchain(ctx, root)
@@ -75,14 +75,13 @@ func Package(ctx context.Context, root, pkg, out string, target Target) error {
 		}
 		env = append(env, "GOTOOLCHAIN="+toolchain)
 	}
-	return build(ctx, root, pkg, env, "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-tags", tags, "-o", out)
+	return build(ctx, root, pkg, env, "-trimpath", "-ldflags=-s -w -buildid=", "-tags", tags, "-o", out)
 }
 
 // build runs go build for pkg with additional flags and variables.
 func build(ctx context.Context, root, pkg string, env []string, flags ...string) error {
-	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build"}, flags, []string{"./" + pkg})...)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), env...)
+	cmd := program.Command(ctx, root, "go", slices.Concat([]string{"build", "-buildvcs=false"}, flags, []string{"./" + pkg})...)
+	cmd.Env = append(cmd.Env, env...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
@@ -110,18 +109,24 @@ func Function(ctx context.Context, root, function, dir string, target Target) (s
 }
 
 // Local builds functions/<function> into <dir>/bootstrap for a run on this machine and
-// returns that path. It uses the flags of go run and so shares its build cache: with
-// Function's flags a first start would take 16 s longer. debug keeps what a debugger
-// needs in this module's packages.
+// returns that path. debug keeps what a debugger needs in this module's packages.
 //
 // Its error is a *CompileError when the sources do not build.
 func Local(ctx context.Context, root, function, dir string, debug bool) (string, error) {
-	out := filepath.Join(dir, Executable)
-	flags := []string{"-buildvcs=false", "-o", out}
+	out, flags := filepath.Join(dir, Executable), []string(nil)
 	if debug {
 		flags = append(flags, "-gcflags=./...=-N -l")
 	}
-	return out, build(ctx, root, FunctionPackage(function), nil, flags...)
+	return out, Here(ctx, root, FunctionPackage(function), out, flags...)
+}
+
+// Here builds the main package pkg into the file out for a run on this machine. It uses
+// the flags of go run and so shares its build cache: with Package's flags a first start
+// would take 16 s longer.
+//
+// Its error is a *CompileError when the sources do not build.
+func Here(ctx context.Context, root, pkg, out string, flags ...string) error {
+	return build(ctx, root, pkg, nil, append(flags, "-o", out)...)
 }
 
 // Packages returns the directories of the module's own packages that the packages
@@ -131,14 +136,12 @@ func Packages(ctx context.Context, root string, paths ...string) (map[string]boo
 	for _, path := range paths {
 		args = append(args, "./"+path)
 	}
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = root
-	out, err := cmd.Output()
+	out, err := program.Output(program.Command(ctx, root, "go", args...))
 	if err != nil {
-		return nil, fmt.Errorf("go list: %w", err)
+		return nil, err
 	}
 	dirs := map[string]bool{}
-	for dir := range strings.Lines(string(out)) {
+	for dir := range strings.Lines(out) {
 		if dir = strings.TrimSpace(dir); strings.HasPrefix(dir, root+string(filepath.Separator)) {
 			dirs[dir] = true
 		}
@@ -163,14 +166,12 @@ func ModuleRoot(dir string) (string, error) {
 }
 
 func pinnedToolchain(ctx context.Context, root string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "mod", "edit", "-json")
-	cmd.Dir = root
-	out, err := cmd.Output()
+	out, err := program.Output(program.Command(ctx, root, "go", "mod", "edit", "-json"))
 	if err != nil {
 		return "", fmt.Errorf("read go.mod: %w", err)
 	}
 	var mod struct{ Go, Toolchain string }
-	if err := json.Unmarshal(out, &mod); err != nil {
+	if err := json.Unmarshal([]byte(out), &mod); err != nil {
 		return "", fmt.Errorf("read go.mod: %w", err)
 	}
 	if mod.Toolchain == "" {

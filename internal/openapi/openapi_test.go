@@ -24,6 +24,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
+	"visitplannr/internal/program"
 	"visitplannr/test/corpus"
 	"visitplannr/test/generated"
 )
@@ -363,7 +364,7 @@ func TestPatternOfAName(t *testing.T) {
 	const script = `const {pattern, accepted, refused} = JSON.parse(require("fs").readFileSync(0))
 		const matches = new RegExp(pattern, "u")
 		console.log(JSON.stringify([...accepted.filter(n => !matches.test(n)), ...refused.filter(n => matches.test(n))]))`
-	command := exec.CommandContext(t.Context(), node, "-e", script)
+	command := program.Command(t.Context(), "", node, "-e", script)
 	command.Stdin = strings.NewReader(jsonOf(map[string]any{"pattern": pattern, "accepted": accepted, "refused": refused}))
 	output, err := command.CombinedOutput()
 	if err != nil || strings.TrimSpace(string(output)) != "[]" {

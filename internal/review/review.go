@@ -4,62 +4,59 @@
 package review
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+
+	"visitplannr/internal/program"
 )
 
 // Options say what to compare.
 type Options struct {
-	Root    string   // the module's directory; its work tree is the new state
+	Root    string   // the module's directory
 	Base    string   // the old state: a branch, tag or commit
+	Head    string   // the new state; "" is the work tree
 	Stages  []string // each has its own stack
 	Context []string // further context for both states, as KEY=VALUE
 }
 
-// Diff compares the two states. It returns the first error; ErrNoApp says that the old
-// state has no CDK app yet. Before it returns, it removes the git work tree that it
-// created.
-func Diff(ctx context.Context, o Options) (_ *Report, err error) {
+// Diff compares the two states. It returns the first error; ErrNoApp says that a state
+// has no CDK app. It writes nothing into the repository.
+func Diff(ctx context.Context, o Options) (*Report, error) {
 	cdk, err := findCDK(o.Root)
 	if err != nil {
 		return nil, err
 	}
-	commit, err := resolve(ctx, o.Root, o.Base)
+	repo, err := openRepository(ctx, o.Root)
 	if err != nil {
 		return nil, err
 	}
-	scratch, err := os.MkdirTemp("", "visitplannr-diff-")
+	base, err := repo.checkOut(ctx, o.Base)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(scratch)
-	base := filepath.Join(scratch, "base")
-	if _, err := git(ctx, o.Root, "worktree", "add", "--detach", base, commit); err != nil {
-		return nil, err
-	}
-	defer func() {
-		// Even after Ctrl-C, or git would keep a record of the work tree.
-		_, removed := git(context.WithoutCancel(ctx), o.Root, "worktree", "remove", "--force", base)
-		err = errors.Join(err, removed)
-	}()
-	if _, err := os.Stat(filepath.Join(base, "cdk.json")); err != nil {
-		return nil, fmt.Errorf("%w: %s (%.12s) has no cdk.json", ErrNoApp, o.Base, commit)
+	defer base.release()
+	head, dir := "the work tree", o.Root
+	if o.Head != "" {
+		tree, err := repo.checkOut(ctx, o.Head)
+		if err != nil {
+			return nil, err
+		}
+		defer tree.release()
+		head, dir = o.Head, tree.dir
 	}
 
 	// The two states are independent and are synthesized in parallel. The stages of one
 	// state are synthesized in turn, since older commits build into one folder.
-	old := states{cdk, base, filepath.Join(scratch, "old"), o}
-	work := states{cdk, o.Root, filepath.Join(scratch, "new"), o}
+	old := states{cdk, base.dir, filepath.Join(base.scratch, "old"), o}
+	work := states{cdk, dir, filepath.Join(base.scratch, "new"), o}
 	var synthesis sync.WaitGroup
 	var oldErr, newErr error
 	synthesis.Go(func() { oldErr = old.synth(ctx) })
@@ -67,13 +64,13 @@ func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 	synthesis.Wait()
 	switch {
 	case oldErr != nil && newErr != nil && oldErr.Error() == newErr.Error():
-		return nil, fmt.Errorf("%s and the work tree: %w", o.Base, newErr)
+		return nil, fmt.Errorf("%s and %s: %w", o.Base, head, newErr)
 	case oldErr != nil:
 		return nil, fmt.Errorf("%s: %w", o.Base, oldErr)
 	case newErr != nil:
-		return nil, fmt.Errorf("the work tree: %w", newErr)
+		return nil, fmt.Errorf("%s: %w", head, newErr)
 	}
-	breaks, err := contractBreaks(ctx, base, o.Root)
+	breaks, err := contractBreaks(ctx, base.dir, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +82,7 @@ func Diff(ctx context.Context, o Options) (_ *Report, err error) {
 		}
 		stacks = append(stacks, d)
 	}
-	return newReport(stacks, breaks, o.Base), nil
+	return newReport(stacks, breaks, strings.TrimSpace(o.Base+" "+o.Head)), nil
 }
 
 // contractBreaks lists what can break a client, by comparing the API's descriptions in
@@ -107,7 +104,7 @@ func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]line, error
 	if texts[0] == texts[1] {
 		return nil, nil
 	}
-	output, err := command(ctx, "", "go", "run", "visitplannr/internal/review/breaks", files[0], files[1])
+	output, err := program.Output(program.Command(ctx, "", "go", "run", "visitplannr/internal/review/breaks", files[0], files[1]))
 	if err != nil {
 		return nil, fmt.Errorf("compare %s: %w", file, err)
 	}
@@ -145,15 +142,20 @@ func (s states) synth(ctx context.Context) error {
 }
 
 // run runs the CDK's command line in the state's directory. It hides credentials, with
-// which the CDK would ask AWS for their account.
+// which the CDK would ask AWS for their account. Temporary files go where the next run
+// removes what a killed one left, and where programs can be executed, which some
+// machines forbid in the usual place.
 func (s states) run(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, s.cdk, args...)
-	cmd.Dir = s.dir
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+	if err := os.MkdirAll(s.out, 0o700); err != nil {
+		return "", err
+	}
+	cmd := program.Command(ctx, s.dir, s.cdk, args...)
+	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
 		return strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "AWS_CA_BUNDLE=") || strings.HasPrefix(v, "CDK_")
 	})
 	cmd.Env = append(cmd.Env, "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
+		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
+		"TMPDIR="+s.out, "TMP="+s.out, "TEMP="+s.out, "GOTMPDIR="+s.out)
 	output, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(output)), err
 }
@@ -196,28 +198,4 @@ func findCDK(root string) (string, error) {
 		return "", fmt.Errorf("the CDK's command line is not installed (%s): run npm ci", cdk)
 	}
 	return filepath.Abs(cdk)
-}
-
-func resolve(ctx context.Context, root, base string) (string, error) {
-	commit, err := git(ctx, root, "rev-parse", "--verify", "--quiet", "--end-of-options", base+"^{commit}")
-	if err != nil {
-		return "", fmt.Errorf("%q is not a commit, branch or tag of this repository", base)
-	}
-	return commit, nil
-}
-
-func git(ctx context.Context, root string, args ...string) (string, error) {
-	return command(ctx, root, "git", args...)
-}
-
-// command runs a program in a directory and returns what it prints.
-func command(ctx context.Context, dir, name string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = dir
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", name, args[0], err, strings.TrimSpace(stderr.String()))
-	}
-	return strings.TrimSpace(stdout.String()), nil
 }

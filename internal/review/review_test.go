@@ -1,6 +1,7 @@
 package review_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"visitplannr/internal/program"
 	"visitplannr/internal/review"
 )
 
@@ -141,9 +143,9 @@ set -e
 [ -z "$AWS_ACCESS_KEY_ID" ] || { echo "got credentials"; exit 1; }
 if [ "$1" = diff ]; then echo "[~] diff of $*"; exit; fi
 while [ $# -gt 0 ]; do case $1 in --output) out=$2;; stage=*) stage=${1#stage=};; esac; shift; done
-[ -f $stage.json ] || cp template.json $stage.json
-grep -q Resources $stage.json || { echo "template.json is broken"; exit 1; }
-mkdir -p $out && mv $stage.json $out/visitplannr-$stage.template.json
+in=$stage.json; [ -f $in ] || in=template.json
+grep -q Resources $in || { echo "template.json is broken"; exit 1; }
+mkdir -p $out && cp $in $out/visitplannr-$stage.template.json
 echo '{"version":"36.0.0","artifacts":{"visitplannr-'$stage'":{"type":"aws:cloudformation:stack",
   "environment":"aws://unknown-account/unknown-region","properties":{
   "templateFile":"visitplannr-'$stage'.template.json","terminationProtection":'$(cat protected)'}}}}' >$out/manifest.json
@@ -159,13 +161,7 @@ func repository(t *testing.T) (dir string, put func(name, text string)) {
 	dir = t.TempDir()
 	put = func(name, text string) {
 		t.Helper()
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(dir, name), text)
 	}
 	put("node_modules/.bin/cdk", fakeCDK)
 	put(".gitignore", "/node_modules/\n")
@@ -188,13 +184,11 @@ func commit(t *testing.T, dir, tag string) {
 
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
+	out, err := program.Output(program.Git(context.WithoutCancel(t.Context()), dir, args...))
 	if err != nil {
-		t.Fatalf("git %v: %v\n%s", args, err, out)
+		t.Fatalf("git %v: %v", args, err)
 	}
-	return string(out)
+	return out
 }
 
 func TestDiff(t *testing.T) {
@@ -202,9 +196,7 @@ func TestDiff(t *testing.T) {
 
 	diff := func(t *testing.T, dir, base string) (string, error) {
 		report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: base, Stages: []string{"dev", "prod"}})
-		if trees := strings.TrimSpace(git(t, dir, "worktree", "list")); strings.Contains(trees, "\n") {
-			t.Errorf("got work trees left over:\n%s", trees)
-		}
+		wantNothingLeftOver(t)
 		if err != nil {
 			return "", err
 		}
@@ -248,8 +240,9 @@ func TestDiff(t *testing.T) {
 	t.Run("a base that is no commit is named", func(t *testing.T) {
 		dir, _ := repository(t)
 		for _, base := range []string{"nonsense", "--help", ""} {
-			if _, err := diff(t, dir, base); err == nil || !strings.Contains(err.Error(), `"`+base+`" is not a commit`) {
-				t.Errorf("base %q: got %v, want it named", base, err)
+			_, err := diff(t, dir, base)
+			if err == nil || !strings.Contains(err.Error(), `"`+base+`" is not a commit`) || strings.Contains(err.Error(), "shallow") {
+				t.Errorf("base %q: got %v, want it named, and no word of a shallow clone", base, err)
 			}
 		}
 	})

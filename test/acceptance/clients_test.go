@@ -18,6 +18,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/program"
 )
 
 // A client is a program of docs/clients.md.
@@ -33,7 +34,7 @@ var clients = []client{
 		if _, err := os.Stat(python); err != nil {
 			python = "python3"
 		}
-		if err := exec.CommandContext(t.Context(), python, "-c", "import botocore").Run(); err != nil {
+		if err := program.Command(t.Context(), "", python, "-c", "import botocore").Run(); err != nil {
 			skipOutsideCI(t, "there is no Python with botocore: python3 -m venv build/python && build/python/bin/pip install -r test/acceptance/requirements.txt")
 		}
 		return []string{python, file}
@@ -48,10 +49,8 @@ var clients = []client{
 	}},
 	{"go", "main.go", func(t *testing.T, module, file string) []string {
 		binary := filepath.Join(t.TempDir(), "propose")
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, file)
-		build.Dir = module
-		if output, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("go build: %v\n%s", err, output)
+		if _, err := program.Output(program.Command(t.Context(), module, "go", "build", "-o", binary, file)); err != nil {
+			t.Fatal(err)
 		}
 		return []string{binary}
 	}},
@@ -126,13 +125,13 @@ func showClient(t *testing.T, local *system, language string, command []string) 
 
 	propose := func(as *principal, latitude string) (stdout, stderr string, err error) {
 		t.Helper()
-		program := exec.CommandContext(t.Context(), command[0], append(command[1:], "Ynys Môn, by "+language, latitude, "-4.3")...)
-		program.Env = append(withoutAWS(os.Environ()), "API_URL="+busy.URL+contract.ProposeDestination.Path, "KEY=the-key-of-"+language,
+		client := program.Command(t.Context(), "", command[0], append(command[1:], "Ynys Môn, by "+language, latitude, "-4.3")...)
+		client.Env = append(withoutAWS(client.Env), "API_URL="+busy.URL+contract.ProposeDestination.Path, "KEY=the-key-of-"+language,
 			"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+as.accessKeyID, "AWS_SECRET_ACCESS_KEY="+as.secret,
 			"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull)
 		var out, errs bytes.Buffer
-		program.Stdout, program.Stderr = &out, &errs
-		err = program.Run()
+		client.Stdout, client.Stderr = &out, &errs
+		err = client.Run()
 		return strings.TrimSpace(out.String()), errs.String(), err
 	}
 

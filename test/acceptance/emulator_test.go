@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/program"
 )
 
 var emulate = flag.Bool("emulator", false, "deploy the stack to ministack with the CDK's command line, and run the suite against it; needs Python 3 and Node")
@@ -136,8 +137,7 @@ func newEmulator(t *testing.T) *emulator {
 func (e *emulator) start(t *testing.T, enforceIAM bool) {
 	t.Helper()
 	url := e.endpoint("")
-	command := exec.Command(filepath.Join(e.python, "bin", "ministack"))
-	command.Dir = e.state
+	command := program.Command(context.Background(), e.state, filepath.Join(e.python, "bin", "ministack"))
 	command.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + e.state, "TMPDIR=" + e.state, "STATE_DIR=" + filepath.Join(e.state, "state"),
 		"BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + e.port, "SFTP_ENABLED=0", "LOG_LEVEL=WARNING",
@@ -185,9 +185,8 @@ func (e *emulator) start(t *testing.T, enforceIAM bool) {
 // cdk runs the CDK's command line against the emulator.
 func (e *emulator) cdk(t *testing.T, arguments ...string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "npx", append([]string{"--no-install", "cdk"}, arguments...)...)
-	command.Dir = e.module
-	command.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+e.endpoint(""), "AWS_REGION="+emulatorRegion,
+	command := program.Command(t.Context(), e.module, "npx", append([]string{"--no-install", "cdk"}, arguments...)...)
+	command.Env = append(command.Env, "AWS_ENDPOINT_URL="+e.endpoint(""), "AWS_REGION="+emulatorRegion,
 		"AWS_ACCESS_KEY_ID="+root.accessKeyID, "AWS_SECRET_ACCESS_KEY="+root.secret, "AWS_SESSION_TOKEN=")
 	began := time.Now()
 	if output, err := command.CombinedOutput(); err != nil {
@@ -421,7 +420,7 @@ func virtualEnvironment(t *testing.T, module string) string {
 		{python, "-m", "venv", dir},
 		{filepath.Join(dir, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", "-r", filepath.Join(module, "test", "acceptance", "requirements.txt")},
 	} {
-		if output, err := exec.CommandContext(context.WithoutCancel(t.Context()), command[0], command[1:]...).CombinedOutput(); err != nil {
+		if output, err := program.Command(context.WithoutCancel(t.Context()), "", command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", strings.Join(command, " "), err, output)
 		}
 	}

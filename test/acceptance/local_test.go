@@ -2,10 +2,10 @@ package acceptance
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/program"
 )
 
 // The targets on this machine: 'visitplannr local' with the settings of a stage.
@@ -85,10 +86,8 @@ func buildCommand(t *testing.T) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "visitplannr")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", path, "./cmd/visitplannr")
-	build.Dir = module
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, output)
+	if err := gobuild.Here(t.Context(), module, "cmd/visitplannr", path); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -97,7 +96,7 @@ func buildCommand(t *testing.T) string {
 // table are, and who can sign.
 func startLocal(t *testing.T, command string, settings ...string) *system {
 	t.Helper()
-	local := exec.Command(command, append([]string{"local", "-json", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0"}, settings...)...)
+	local := program.Command(context.Background(), "", command, append([]string{"local", "-json", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0"}, settings...)...)
 	local.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its functions with it
 	log := &lockedBuffer{}
 	local.Stderr = log

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/internal/program"
 )
 
 // docs/reliability.md tells how to run it at full size, and what came out.
@@ -41,10 +41,8 @@ func TestWhatIsAcknowledgedSurvivesKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := filepath.Join(t.TempDir(), "visitplannr")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, "./cmd/visitplannr")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if err := gobuild.Here(t.Context(), root, "cmd/visitplannr", command); err != nil {
+		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "data")
 
@@ -75,8 +73,7 @@ type durable struct {
 // kills it; or, the last time, until all are.
 func (d *durable) round(root, command, file string, until int, last bool) {
 	d.t.Helper()
-	process := exec.Command(command, "local", "-json", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0", "-table", durableTable, "-data", file)
-	process.Dir = root
+	process := program.Command(context.Background(), root, command, "local", "-json", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0", "-table", durableTable, "-data", file)
 	var logs lockedBuffer
 	process.Stderr = &logs
 	stdout, err := process.StdoutPipe()

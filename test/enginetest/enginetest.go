@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -18,6 +17,7 @@ import (
 
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/internal/program"
 )
 
 // Engine is one implementation of DynamoDB.
@@ -111,7 +111,7 @@ func listen(t testing.TB, binary string) (string, error) {
 	_, port, _ := strings.Cut(address, ":")
 	// The shell ends dynoxide at the end of its input, so also if this process ends
 	// without cleaning up, as a test run does when it times out.
-	command := exec.Command("sh", "-c", `"$0" --port "$1" & exec 2>&-; read _; kill -9 $!`, binary, port)
+	command := program.Command(context.Background(), "", "sh", "-c", `"$0" --port "$1" & exec 2>&-; read _; kill -9 $!`, binary, port)
 	input, err := command.StdinPipe()
 	if err != nil {
 		return "", err

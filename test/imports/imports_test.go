@@ -9,12 +9,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"visitplannr/internal/program"
 )
 
 const module = "visitplannr"
@@ -51,7 +52,7 @@ var rules = []rule{
 	{packages: "internal/eventstore/dynamo", own: []string{"internal/eventstore"}, others: []string{sdk, smithy}},
 	{packages: "internal/httpapi", own: []string{"internal/contract", "internal/eventstore"}, others: []string{lambdaGo + "events", lambdaGo + "lambdacontext", uuid, jsontext}},
 	{packages: "internal/httpapi/*", own: []string{"internal/contract", "internal/destination", "internal/eventstore", "internal/httpapi"}},
-	{packages: "internal/gobuild"},
+	{packages: "internal/gobuild", own: []string{"internal/program"}},
 	{packages: "internal/settings", own: []string{"internal/contract", "internal/gobuild"}},
 
 	{packages: ".", own: []string{"stacks", "internal/contract", "internal/gobuild", "internal/settings"}, others: []string{cdk, construct, jsiiGo}},
@@ -217,14 +218,12 @@ func list(t *testing.T) packageList {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "list", "-deps", "-json=Name,ImportPath,Imports,Deps,Module,Standard", "./...")
-	cmd.Dir = "../.."
-	out, err := cmd.Output()
+	out, err := program.Output(program.Command(t.Context(), "../..", "go", "list", "-deps", "-json=Name,ImportPath,Imports,Deps,Module,Standard", "./..."))
 	if err != nil {
-		t.Fatalf("go list: %v", err)
+		t.Fatal(err)
 	}
 	packages := packageList{map[string]listed{}, map[string]bool{"C": true}}
-	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+	for d := json.NewDecoder(strings.NewReader(out)); ; {
 		var p listed
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
 			return packages

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"visitplannr/internal/gobuild"
+	"visitplannr/internal/program"
 	"visitplannr/test/generated"
 )
 
@@ -191,9 +191,7 @@ func copyModule(t *testing.T, root, dir string) {
 func run(t *testing.T, dir, line string) (string, error) {
 	t.Helper()
 	began := time.Now()
-	command := exec.CommandContext(t.Context(), "sh", "-c", line)
-	command.Dir = dir
-	output, err := command.CombinedOutput()
+	output, err := program.Command(t.Context(), dir, "sh", "-c", line).CombinedOutput()
 	t.Logf("%s: %v, %v", line, time.Since(began).Round(time.Second), err)
 	return string(output), err
 }

@@ -22,6 +22,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/program"
 )
 
 var (
@@ -337,8 +338,8 @@ func TestCurlLinesOfTheDocumentationWorkWithEveryKindOfKey(t *testing.T) {
 		}
 		line = strings.NewReplacer(url, server.URL+"/destination", ":REGION:", ":eu-west-1:").Replace(line)
 		for _, token := range []string{"", "a token"} {
-			command := exec.CommandContext(t.Context(), "sh", "-uc", line)
-			command.Env = append(os.Environ(), "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+editor.AccessKeyID,
+			command := program.Command(t.Context(), "", "sh", "-uc", line)
+			command.Env = append(command.Env, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+editor.AccessKeyID,
 				"AWS_SECRET_ACCESS_KEY="+editor.SecretAccessKey, "AWS_SESSION_TOKEN="+token)
 			if output, err := command.Output(); err != nil || !strings.HasSuffix(string(output), "OK") {
 				t.Errorf("%s, with the token %q: got %s (%v), want OK", page, token, output, err)

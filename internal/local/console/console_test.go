@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,6 +22,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/program"
 )
 
 func answersOK(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "API") }
@@ -94,7 +94,7 @@ func TestTheMapIsWhatTheGeneratorMakes(t *testing.T) {
 		t.Skip("run npm ci to have the atlas")
 	}
 	file := filepath.Join(t.TempDir(), "coastline.json")
-	if out, err := exec.Command("node", "coastline.mjs", file).CombinedOutput(); err != nil {
+	if out, err := program.Command(t.Context(), "", "node", "coastline.mjs", file).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	made, err := os.ReadFile(file)

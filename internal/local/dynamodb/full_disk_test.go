@@ -4,21 +4,21 @@ package dynamodb_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/internal/program"
 )
 
 func TestCreationOnAFullDiskLeavesNothing(t *testing.T) {
 	const variable = "VISITPLANNR_TEST_FULL_DISK"
 	dir := os.Getenv(variable)
 	if dir == "" { // a limit holds for a whole process: one of its own
-		command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-		command.Env = append(os.Environ(), variable+"="+t.TempDir())
+		command := program.Command(t.Context(), "", os.Args[0], "-test.run=^"+t.Name()+"$")
+		command.Env = append(command.Env, variable+"="+t.TempDir())
 		if output, err := command.CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, output)
 		}

@@ -43,7 +43,7 @@ func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func
 	e := &environment{
 		session: session,
 		server:  &http.Server{Handler: session.handler(), ErrorLog: log.New(&lineWriter{log: logs}, "lambda: ", 0)},
-		cmd:     exec.Command(bootstrap),
+		cmd:     exec.Command(bootstrap), //nolint:forbidigo // processEnv is its whole environment
 		stderr:  stderr,
 		exited:  make(chan struct{}),
 	}

@@ -76,7 +76,7 @@ func handle(ctx context.Context, event event) (any, error) {
 	case "exit":
 		os.Exit(7)
 	case "start child": // which meets the test instead of us
-		child := exec.Command(os.Args[0])
+		child := exec.Command(os.Args[0]) //nolint:forbidigo // its environment follows
 		child.Env = []string{"START=meet", "MEET=" + event.Text}
 		return nil, errors.Join(child.Start(), child.Wait())
 	case "log":
@@ -100,7 +100,7 @@ func seen(ctx context.Context, event event) answer {
 	return answer{
 		Text:      event.Text,
 		PID:       os.Getpid(),
-		Env:       os.Environ(),
+		Env:       os.Environ(), //nolint:forbidigo // what the process got
 		Dir:       dir,
 		RequestID: invocation.AwsRequestID,
 		ARN:       invocation.InvokedFunctionArn,
