@@ -85,6 +85,7 @@ func TestKeyConditions(t *testing.T) {
 			"K = :k AND S = m.x":             several,
 			"K = :k AND S BETWEEN :0 AND n":  several,
 			"K = :k AND :2 = :2":             "Invalid condition in KeyConditionExpression: No key attribute specified",
+			"K = :k AND :2 BETWEEN S AND :3": "Invalid condition in KeyConditionExpression: No key attribute specified",
 			"K = :k AND :2 BETWEEN :0 AND S": "Invalid condition in KeyConditionExpression: No key attribute specified",
 			"K = :k AND S.x = :2":            "KeyConditionExpressions cannot have conditions on nested attributes",
 			"K = :k AND S[0] = :2":           "KeyConditionExpressions cannot have conditions on nested attributes",
@@ -94,7 +95,7 @@ func TestKeyConditions(t *testing.T) {
 		},
 		"texts": { // in the order of UTF-8's bytes
 			"K = :k": "[Z a ab abc b ~ é]", "K = :k AND S > :b": "[~ é]", "K = :k AND S >= :b": "[b ~ é]", "K = :k AND S < :ab": "[Z a]", "K = :k AND S <= :ab": "[Z a ab]", "K = :k AND S = :accent": "[é]", "K = :k AND S BETWEEN :ab AND :b": "[ab abc b]",
-			"K = :k AND begins_with(S, :a)": "[a ab abc]", "K = :k AND begins_with(S, :ab)": "[ab abc]", "K = :k AND begins_with(S, :abcd)": "[]", "K = :k AND begins_with(#S, :accent)": "[é]", "K = :k AND begins_with(S, :A)": "[]", "K = :k AND begins_with(S, :binary_a)": kind,
+			"K = :k AND begins_with(S, :a)": "[a ab abc]", "K = :k AND begins_with(S, :ab)": "[ab abc]", "K = :k AND begins_with(S, :abcd)": "[]", "K = :k AND begins_with(#S, :accent)": "[é]", "K = :k AND begins_with(S, :A)": "[]", "K = :k AND begins_with(:a, S)": "Invalid condition in KeyConditionExpression: No key attribute specified", "K = :k AND begins_with(S, :binary_a)": kind,
 			"K = :k AND S = :empty": emptyKey + "string value. Key: S", "K = :k AND S = :s1024": "[]", "K = :k AND S > :s1025": sort, "K = :k AND S BETWEEN :a AND :s1025": sort, "K = :k AND S = :5": kind, "K = :5 AND S = :a": kind, "K = :p2049 AND S = :a": partition,
 			"K = :p2048 AND begins_with(S, :s1024)": "[]",
 		},
