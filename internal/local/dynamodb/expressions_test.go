@@ -70,10 +70,10 @@ func filled(body object) object {
 // result is an answer in short: what take makes of it, or the message of its error.
 func result(t *testing.T, e *dynamodb.Engine, operation string, body object, take func(object) string) string {
 	t.Helper()
-	switch status, answer := call(t, e, operation, filled(body)); {
-	case status == http.StatusOK:
+	switch status, answer := call(t, e, operation, filled(body)); status {
+	case http.StatusOK:
 		return take(answer)
-	case status == http.StatusBadRequest:
+	case http.StatusBadRequest:
 		return fmt.Sprint(answer["message"])
 	default:
 		t.Errorf("%s %v: got %d %v", operation, body, status, answer)
