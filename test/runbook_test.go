@@ -107,7 +107,7 @@ esac
 			t.Fatal(err)
 		}
 	}
-	bash := exec.CommandContext(t.Context(), "bash", "-uc", "table=events\n"+string(block[1]))
+	bash := program.Command(t.Context(), "", "bash", "-uc", "table=events\n"+string(block[1]))
 	bash.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
 	output, err := bash.CombinedOutput()
 	want := "copied: \"new\"\nalready there: \"old one\"\nREFUSED: \"big\": An error occurred (AccessDeniedException) when calling the PutItem operation: no\n"

@@ -2,10 +2,11 @@ package generated
 
 import (
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"visitplannr/internal/program"
 )
 
 func TestTheCommandNamesEveryPackageWithAGeneratedFile(t *testing.T) {
@@ -15,7 +16,7 @@ func TestTheCommandNamesEveryPackageWithAGeneratedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	const self = "visitplannr/test/generated"
-	list := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.ImportPath}} {{.TestImports}} {{.XTestImports}}", "../../...")
+	list := program.Command(t.Context(), "", "go", "list", "-f", "{{.ImportPath}} {{.TestImports}} {{.XTestImports}}", "../../...")
 	others := []string{"visitplannr/internal/review", "visitplannr/test/recipes"} // its reports have a command of their own; it names the command
 	packages, err := list.Output()
 	if err != nil {
