@@ -14,10 +14,15 @@ type (
 		Components components            `json:"components"`
 	}
 	info struct {
-		Title       string `json:"title"`
-		Summary     string `json:"summary"`
-		Description string `json:"description"`
-		Version     string `json:"version"`
+		Title       string  `json:"title"`
+		Summary     string  `json:"summary"`
+		Description string  `json:"description"`
+		License     license `json:"license"`
+		Version     string  `json:"version"`
+	}
+	license struct {
+		Name       string `json:"name"`
+		Identifier string `json:"identifier"` // of SPDX
 	}
 	server struct {
 		URL         string              `json:"url"`

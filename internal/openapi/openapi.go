@@ -38,8 +38,7 @@ func YAML(endpoints []contract.Endpoint) ([]byte, error) {
 		return nil, fmt.Errorf("read description: %w", err)
 	}
 	plain(&root)
-	root.HeadComment = "Generated from package contract: go generate ./test/generated writes it. Do not edit.\n" +
-		"info.license is left out: the API is offered to this system's own editors, under no license."
+	root.HeadComment = "Generated from package contract: go generate ./test/generated writes it. Do not edit."
 	var document bytes.Buffer
 	writer := yaml.NewEncoder(&document)
 	writer.SetIndent(2)
@@ -76,6 +75,7 @@ func describe(endpoints []contract.Endpoint) document {
 			Summary: "The command channel through which editors propose destinations.",
 			Description: "An answer of 200 to a proposal means that it is durably stored, once. Every failure is a problem " +
 				"(RFC 9457) that says what was wrong and whether to try again.",
+			License: license{Name: "MIT, the visitplannr authors", Identifier: "MIT"},
 			Version: "1",
 		},
 		Servers: []server{

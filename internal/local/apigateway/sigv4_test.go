@@ -222,7 +222,7 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-// The requests and signatures are AWS's:
+// The requests and signatures are AWS's, under the Apache License 2.0:
 // https://github.com/awslabs/aws-c-auth/tree/main/tests/aws-signing-test-suite/v4
 func TestSignaturesAreThoseOfAWSsTestSuite(t *testing.T) {
 	t.Parallel()
