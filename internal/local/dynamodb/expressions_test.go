@@ -356,7 +356,7 @@ func TestUpdates(t *testing.T) {
 		paths + "conflict": {"REMOVE l[0].a, l.b"},
 		`Invalid UpdateExpression: The "SET" section can only be used once in an update expression;`:    {"SET n = :1 SET s = :abc"},
 		`Invalid UpdateExpression: The "REMOVE" section can only be used once in an update expression;`: {"REMOVE n remove s"},
-		syntax: {"SET", "n = :1", "SET n", "SET n :1", "SET n = ", "SET n = :1,", "SET n = :1, SET", "SET n = n + :1 + :1", "SET n = (n + :1", "ADD n = :1", "ADD n s", "DELETE ss", "REMOVE n = :1", "SET :1 = n"},
+		syntax: {"SET", "FOO n", "SET n = :1 FOO s", "n = :1", "SET n", "SET n :1", "SET n = ", "SET n = :1,", "SET n = :1, SET", "SET n = n + :1 + :1", "SET n = (n + :1", "ADD n = :1", "ADD n s", "DELETE ss", "REMOVE n = :1", "SET :1 = n"},
 	} {
 		for _, update := range updates {
 			t.Run(update, func(t *testing.T) {
