@@ -11,7 +11,7 @@ import (
 
 // AwaitIndex gives jsii time to index the CDK's library, which it does in the
 // background and abandons when the program ends. Every synthesis without the index
-// starts it again, and takes three times as long and six times the memory (docs/performance.md).
+// starts it again, and takes three times as long and six times the memory.
 // The index is there from then on, so only the first synthesis after an installation
 // waits, for some two seconds and at most twenty.
 func AwaitIndex(ctx context.Context, start time.Time) {
