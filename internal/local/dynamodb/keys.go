@@ -152,15 +152,12 @@ func sorted(prefix []byte, operator string, operands []value) keyRange {
 	return r
 }
 
-// after returns the rest of the range after a key, in the direction of reading.
+// after returns the rest of the range after a key in it, in the direction of reading.
 func (r keyRange) after(key []byte, forward bool) keyRange {
-	switch {
-	case forward && bytes.Compare(key, r.low) >= 0:
-		r.low = successor(key)
-	case !forward && (r.high == nil || bytes.Compare(key, r.high) < 0):
-		r.high = key
+	if forward {
+		return keyRange{successor(key), r.high}
 	}
-	return r
+	return keyRange{r.low, key}
 }
 
 func (r keyRange) contains(key []byte) bool {
