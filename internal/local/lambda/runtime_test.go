@@ -650,7 +650,7 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no executable", lambda.Config{}, []string{"name the function's built executable"}},
 		{"an executable that is not there", lambda.Config{Bootstrap: "nowhere/bootstrap"}, []string{"nowhere/bootstrap", "build the function first"}},
-		{"a directory", lambda.Config{Bootstrap: "testdata"}, []string{"testdata is a directory"}},
+		{"a directory", lambda.Config{Bootstrap: "../lambda"}, []string{"lambda is a directory"}},
 		{"a variable that Lambda sets", lambda.Config{Bootstrap: bootstrap, Env: []string{"A=1", "TZ=Europe/London"}}, []string{"TZ is set by Lambda"}},
 		{"an entry without a value", lambda.Config{Bootstrap: bootstrap, Env: []string{"A=1", "B"}}, []string{"entry 1 is not of the form"}},
 		{"several mistakes at once", lambda.Config{Concurrency: -1, Timeout: -1, Env: []string{"=x"}}, []string{"Concurrency", "Timeout", "entry 0", "no bootstrap"}},
