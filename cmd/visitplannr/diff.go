@@ -21,16 +21,16 @@ security or safety comes first, then all changes as cdk diff shows them. Changes
 stages share are shown once. Both states are synthesized on this machine; no AWS
 account is needed. It can run in a git hook: it writes nothing into the repository.`)
 	stages := set.String("stages", "dev,prod", "stages to compare, separated by commas")
-	format := set.String("format", "text", "text, or markdown for a comment on a pull request")
+	format := set.String("format", "text", "text, markdown for a comment on a pull request, or json (docs/review.md)")
 	set.Var(given, "c", "a setting for both states, as `KEY=VALUE`; may be repeated")
 	if err := c.parse(set, args, 1, 2); err != nil {
 		return err
 	}
 	render, known := map[string]func(*review.Report) string{
-		"text": (*review.Report).Text, "markdown": (*review.Report).Markdown,
+		"text": (*review.Report).Text, "markdown": (*review.Report).Markdown, "json": (*review.Report).JSON,
 	}[*format]
 	if !known {
-		return c.misuse(set, "-format is %q; it must be text or markdown", *format)
+		return c.misuse(set, "-format is %q; it must be text, markdown or json", *format)
 	}
 	if _, named := given["stage"]; named {
 		return c.misuse(set, "name stages with -stages, not with -c stage=…")

@@ -17,7 +17,7 @@ func TestDiffRefusesWhatItWouldNotHeed(t *testing.T) {
 		"a setting without a value":       {[]string{"-c", "access", "HEAD"}, `"access" is not of the form key=value`},
 		"a setting that there is not":     {[]string{"-c", "acces=open", "HEAD"}, `setting "acces" is "open", but there is no such setting`},
 		"a value that is not allowed":     {[]string{"-c", "access=public", "HEAD"}, `it must be iam or open`},
-		"a format that there is not":      {[]string{"-format", "html", "HEAD"}, `-format is "html"; it must be text or markdown`},
+		"a format that there is not":      {[]string{"-format", "html", "HEAD"}, `-format is "html"; it must be text, markdown or json`},
 		"no base":                         {nil, "usage: visitplannr diff [flags] BASE [HEAD]"},
 		"what is wrong in one stage only": {[]string{"-stages", "prod", "-c", "removal=destroy", "HEAD"}, "stage prod: "},
 	} {

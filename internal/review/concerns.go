@@ -33,11 +33,11 @@ func (t Template) kind(id string) string {
 
 // A Change is one value of a resource that differs.
 type Change struct {
-	ID     string // of the resource
-	Type   string // of the resource
-	Path   string // to the value, such as Properties.Timeout; "" for the whole resource
-	Before any    // nil: there was none
-	After  any    // nil: there is none
+	ID     string `json:"id"`               // of the resource
+	Type   string `json:"type"`             // of the resource
+	Path   string `json:"path"`             // to the value, such as Properties.Timeout; "" for the whole resource
+	Before any    `json:"before,omitempty"` // nil: there was none
+	After  any    `json:"after,omitempty"`  // nil: there is none
 }
 
 func (c Change) isNew() bool  { return c.Path == "" && c.Before == nil }

@@ -1,108 +1,217 @@
 package review
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// Report is what a reviewer reads. It says once what several stages share.
+// SchemaVersion is that of the report's JSON, which docs/review.md describes. It grows
+// when a member goes or changes its meaning, not when one is added.
+const SchemaVersion = 1
+
+// Report is what a reviewer reads. Text, markdown and JSON are made from it.
 type Report struct {
-	headline []section
-	concerns []section
-	all      []section // what cdk diff shows
-	picture  string    // for mermaid; empty if no resource changes
-	base     string
+	SchemaVersion int        `json:"schemaVersion"`
+	Base          string     `json:"base"`           // as it was given
+	Head          string     `json:"head,omitempty"` // as it was given; absent: the work tree
+	Compared      []string   `json:"compared"`       // what was compared, and what was not and why
+	Summary       []Finding  `json:"summary"`        // how many resources change
+	Findings      []Finding  `json:"findings"`       // gravest first
+	Behaviour     *Behaviour `json:"behaviour,omitempty"`
+	Changes       []Finding  `json:"changes"`           // all, as cdk diff shows them
+	Picture       string     `json:"picture,omitempty"` // for mermaid
 }
 
-// A line is a line of the report, under a title or without one.
-type line struct{ title, text string }
+// Kind says what a finding is about.
+type Kind string
 
-// A section is what exactly these stages share.
-type section struct {
-	stages string
-	lines  []line
+// The kinds, in the order in which a reviewer reads them. Behaviour comes before Concern.
+const (
+	Lost       Kind = "lost"       // a resource is replaced or removed
+	Broken     Kind = "broken"     // a client of the API can break
+	Concern    Kind = "concern"    // security or safety
+	Other      Kind = "other"      // any other change behind a switch
+	Deployment Kind = "deployment" // what a deployment does besides
+)
+
+// A Finding is what exactly these stages share.
+type Finding struct {
+	Kind   Kind     `json:"kind,omitempty"`
+	Stages []string `json:"stages,omitempty"` // absent: all
+	With   string   `json:"with,omitempty"`   // the settings that it needs; absent: each stage's own
+	Title  string   `json:"title,omitempty"`
+	Text   string   `json:"text"`
+	Page   string   `json:"page,omitempty"` // of this repository's documentation
+	Change *Change  `json:"change,omitempty"`
 }
 
-// breaksTitle is the heading of what breaks the API's contract.
-const breaksTitle = "!! What can break clients of the API"
-
-func newReport(stacks []stackDiff, breaks []line, base string) *Report {
-	r := &Report{
-		headline: sections(stacks, func(d stackDiff) []line { return []line{{"", d.headline()}} }),
-		concerns: sections(stacks, func(d stackDiff) []line { return d.lines(breaks) }),
-		all:      sections(stacks, func(d stackDiff) []line { return d.all }),
-		picture:  picture(stacks),
-		base:     base,
-	}
-	// Losses come before everything else, in whichever stage.
-	slices.SortStableFunc(r.concerns, func(a, b section) int {
-		return min(len(a.lines[0].title), 1) - min(len(b.lines[0].title), 1)
-	})
-	return r
+// Behaviour is what the API of both states answered to the same requests.
+type Behaviour struct {
+	Failed      []string     `json:"failed,omitempty"` // functions that do not start, and why
+	Different   []Difference `json:"different,omitempty"`
+	Alike       int          `json:"alike"`                 // requests with the same answer
+	NotReplayed []string     `json:"notReplayed,omitempty"` // what was not sent, or could not be compared, and why
 }
 
-// sections groups lines by the stages that share them.
-func sections(stacks []stackDiff, of func(stackDiff) []line) []section {
-	stages := map[line][]string{}
-	var order []line
-	for _, d := range stacks {
-		for _, l := range of(d) {
-			if stages[l] == nil {
-				order = append(order, l)
-			}
-			if !slices.Contains(stages[l], d.stage) {
-				stages[l] = append(stages[l], d.stage)
-			}
-		}
-	}
-	var list []section
-	for _, l := range order {
-		names := strings.Join(stages[l], " and ")
-		i := slices.IndexFunc(list, func(s section) bool { return s.stages == names })
+// A Difference is one request with two answers.
+type Difference struct {
+	Request string `json:"request"`
+	With    string `json:"with,omitempty"` // as for a Finding
+	Before  string `json:"before"`
+	After   string `json:"after"`
+	More    int    `json:"more,omitempty"` // other requests whose answers differ alike
+}
+
+// findings merges those of all stages: what several share is said once.
+func findings(lists ...[]Finding) []Finding {
+	merged := []Finding{}
+	for _, f := range slices.Concat(lists...) {
+		i := slices.IndexFunc(merged, func(m Finding) bool {
+			return m.Kind == f.Kind && m.With == f.With && m.Title == f.Title && m.Text == f.Text
+		})
 		if i < 0 {
-			i, list = len(list), append(list, section{stages: names})
+			merged = append(merged, f)
+			continue
 		}
-		list[i].lines = append(list[i].lines, l)
+		for _, stage := range f.Stages {
+			if !slices.Contains(merged[i].Stages, stage) {
+				merged[i].Stages = append(slices.Clone(merged[i].Stages), stage)
+			}
+		}
 	}
-	return list
+	return merged
 }
 
-func text(sections []section) string {
+// of returns the findings of these kinds.
+func (r *Report) of(kinds ...Kind) []Finding {
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return !slices.Contains(kinds, f.Kind) })
+}
+
+// where names the stages and settings of a finding.
+func (f Finding) where() string {
+	text := "every stage"
+	if f.Stages != nil {
+		text = strings.Join(f.Stages, " and ")
+	}
+	if f.With != "" {
+		text += ", with " + f.With + " set"
+	}
+	return text
+}
+
+// text lists findings under their stages and titles.
+func text(list []Finding) string {
+	var order []string
+	of := map[string][]Finding{}
+	for _, f := range list {
+		if of[f.where()] == nil {
+			order = append(order, f.where())
+		}
+		of[f.where()] = append(of[f.where()], f)
+	}
 	var parts []string
-	for _, s := range sections {
-		part, title := "==== "+s.stages+"\n", ""
-		for _, l := range s.lines {
-			if l.title != title {
-				title = l.title
+	for _, where := range order {
+		part, title := "==== "+where+"\n", ""
+		for _, f := range of[where] {
+			if f.Title != title {
+				title = f.Title
 				part += title + "\n"
 			}
-			part += l.text + "\n"
+			part += f.Text
+			if f.Page != "" {
+				part += " (" + f.Page + ")"
+			}
+			part += "\n"
 		}
 		parts = append(parts, part)
 	}
 	return strings.Join(parts, "\n")
 }
 
-const (
-	harmlessText = "No change bears on security or safety."
-	allTitle     = "All changes, as cdk diff shows them"
-)
+// maxDifferences fills a screen.
+const maxDifferences = 10
+
+// text says what differs, side by side.
+func (b *Behaviour) text() string {
+	if b == nil || len(b.Different) == 0 {
+		return ""
+	}
+	text := "==== The API answers otherwise\n"
+	for _, d := range b.Different[:min(len(b.Different), maxDifferences)] {
+		text += "!! " + d.Request
+		if d.With != "" {
+			text += ", with " + d.With + " set"
+		}
+		if d.More > 0 {
+			text += fmt.Sprintf(", and %d more alike", d.More)
+		}
+		text += "\n" + beside("before: ", d.Before) + beside("after:  ", d.After)
+	}
+	if rest := len(b.Different) - maxDifferences; rest > 0 {
+		text += fmt.Sprintf("%d more differ: -format json has them all\n", rest)
+	}
+	return text
+}
+
+func beside(label, answer string) string {
+	return "   " + label + strings.ReplaceAll(strings.TrimSpace(answer), "\n", "\n           ") + "\n"
+}
+
+// grave returns everything that a reviewer must not miss, gravest first.
+func (r *Report) grave() string {
+	parts := []string{text(r.of(Lost)), text(r.of(Broken)), r.Behaviour.text(), text(r.of(Concern, Other)), text(r.of(Deployment))}
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n")
+}
+
+// headline says first what does not start.
+func (r *Report) headline() []string {
+	var lines []string
+	if r.Behaviour != nil {
+		lines = append(lines, r.Behaviour.Failed...)
+	}
+	for _, s := range r.Summary {
+		lines = append(lines, s.where()+": "+s.Text)
+	}
+	return lines
+}
+
+// compared says what was looked at, so that nothing found is not read as no danger.
+func (r *Report) compared() []string {
+	lines := slices.Clone(r.Compared)
+	if b := r.Behaviour; b != nil {
+		lines = append(append(lines, fmt.Sprintf("%d requests answered alike", b.Alike)), b.NotReplayed...)
+	} else {
+		lines = append(lines, "no request was replayed")
+	}
+	return lines
+}
+
+const allTitle = "All changes, as cdk diff shows them"
 
 // Text returns the report for a terminal.
 func (r *Report) Text() string {
+	out := strings.Join(r.headline(), "\n") + "\n"
+	if grave := r.grave(); grave != "" {
+		out += "\n" + grave
+	}
+	out += "\nCompared:\n- " + strings.Join(r.compared(), "\n- ") + "\n"
+	if len(r.Changes) > 0 {
+		out += "\n" + allTitle + ":\n\n" + text(r.Changes)
+	}
+	return out
+}
+
+// JSON returns the report as data.
+func (r *Report) JSON() string {
 	var out strings.Builder
-	for _, h := range r.headline {
-		out.WriteString(h.stages + ": " + h.lines[0].text + "\n")
-	}
-	switch {
-	case len(r.concerns) > 0:
-		out.WriteString("\n" + text(r.concerns))
-	case len(r.all) > 0:
-		out.WriteString("\n" + harmlessText + "\n")
-	}
-	if len(r.all) > 0 {
-		out.WriteString("\n" + allTitle + ":\n\n" + text(r.all))
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(r); err != nil {
+		panic(err) // strings, and values that were read from JSON
 	}
 	return out.String()
 }
@@ -114,22 +223,21 @@ const commentLimit = 65_536
 // The first line is always the same, so that the comment can be found and replaced.
 func (r *Report) Markdown() string {
 	out := "<!-- visitplannr diff -->\n### What this changes in the deployed stacks\n\n"
-	for _, h := range r.headline {
-		out += "- **" + h.stages + "**: " + h.lines[0].text + "\n"
+	for _, line := range r.headline() {
+		where, what, _ := strings.Cut(line, ": ")
+		out += "- **" + where + "**: " + what + "\n"
 	}
-	switch {
-	case len(r.concerns) > 0:
-		out += "\n" + fence("", r.cut(text(r.concerns), commentLimit/2))
-	case len(r.all) > 0:
-		out += "\n" + harmlessText + "\n"
+	if grave := r.grave(); grave != "" {
+		out += "\n" + fence("", r.cut(grave, commentLimit/2))
 	}
-	if r.picture != "" {
-		out += "\n" + fence("mermaid", r.picture)
+	out += "\nCompared:\n- " + strings.Join(r.compared(), "\n- ") + "\n"
+	if r.Picture != "" {
+		out += "\n" + fence("mermaid", r.Picture)
 	}
-	if len(r.all) > 0 {
+	if len(r.Changes) > 0 {
 		out += "\n<details><summary>" + allTitle + "</summary>\n\n"
 		const spare = 1000 // for the text around it
-		out += fence("", r.cut(text(r.all), commentLimit-spare-utf8.RuneCountInString(out))) + "\n</details>\n"
+		out += fence("", r.cut(text(r.Changes), commentLimit-spare-utf8.RuneCountInString(out))) + "\n</details>\n"
 	}
 	return out
 }
@@ -141,7 +249,7 @@ func (r *Report) cut(text string, limit int) string {
 		return text
 	}
 	return string(runes[:limit]) +
-		"\n… (cut to fit a comment). For all of it, run: go run ./cmd/visitplannr diff " + r.base + "\n"
+		"\n… (cut to fit a comment). For all of it, run: go run ./cmd/visitplannr diff " + strings.TrimSpace(r.Base+" "+r.Head) + "\n"
 }
 
 // fence makes a code block of a text, which may itself contain code blocks.

@@ -70,6 +70,8 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 	case newErr != nil:
 		return nil, fmt.Errorf("%s: %w", head, newErr)
 	}
+	r := &Report{SchemaVersion: SchemaVersion, Base: o.Base, Head: o.Head,
+		Compared: []string{"the templates of " + strings.Join(o.Stages, " and ") + ", as they are deployed"}}
 	breaks, err := contractBreaks(ctx, base.dir, dir)
 	if err != nil {
 		return nil, err
@@ -81,13 +83,20 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 			return nil, err
 		}
 		stacks = append(stacks, d)
+		r.Summary = findings(r.Summary, []Finding{{Stages: []string{stage}, Text: d.headline()}})
+		r.Findings = findings(r.Findings, d.findings())
+		r.Changes = findings(r.Changes, d.all)
 	}
-	return newReport(stacks, breaks, strings.TrimSpace(o.Base+" "+o.Head)), nil
+	r.Findings = append(r.Findings, breaks...)
+	r.Picture = picture(stacks)
+	return r, nil
 }
+
+const breaksTitle = "!! What can break clients of the API"
 
 // contractBreaks lists what can break a client, by comparing the API's descriptions in
 // both states. A state without a description promises nothing.
-func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]line, error) {
+func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]Finding, error) {
 	const file = "docs/openapi.yaml"
 	var files, texts [2]string
 	for i, root := range []string{oldRoot, newRoot} {
@@ -108,9 +117,9 @@ func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]line, error
 	if err != nil {
 		return nil, fmt.Errorf("compare %s: %w", file, err)
 	}
-	var breaks []line
+	var breaks []Finding
 	for _, text := range strings.FieldsFunc(output, func(r rune) bool { return r == '\n' }) {
-		breaks = append(breaks, line{breaksTitle, "   ~ " + file + " " + text})
+		breaks = append(breaks, Finding{Kind: Broken, Title: breaksTitle, Text: "   ~ " + file + " " + text})
 	}
 	return breaks, nil
 }

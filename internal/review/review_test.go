@@ -206,7 +206,8 @@ func TestDiff(t *testing.T) {
 	t.Run("says that nothing changes", func(t *testing.T) {
 		dir, _ := repository(t)
 		got, err := diff(t, dir, "base")
-		if want := "dev and prod: no changes\n"; err != nil || got != want {
+		want := "dev and prod: no changes\n\nCompared:\n- the templates of dev and prod, as they are deployed\n- no request was replayed\n"
+		if err != nil || got != want {
 			t.Errorf("got %q, %v\nwant %q", got, err, want)
 		}
 	})

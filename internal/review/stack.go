@@ -32,7 +32,7 @@ type stackDiff struct {
 	stage         string
 	before, after Template
 	changes       []Change
-	all           []line            // what cdk diff shows; empty: no difference
+	all           []Finding         // what cdk diff shows; empty: no difference
 	status        map[string]status // by logical ID, of resources that change
 	because       map[string]string // by logical ID, the properties that make CloudFormation replace it
 }
@@ -91,24 +91,27 @@ var (
 // changed in place.
 func (d *stackDiff) readCDK(output string) {
 	title, fresh := "", true
+	add := func(text string) {
+		d.all = append(d.all, Finding{Stages: []string{d.stage}, Title: title, Text: text})
+	}
 	for text := range strings.SplitSeq(output, "\n") {
 		switch {
 		case text == "" || strings.HasPrefix(text, "Stack ") || strings.Contains(text, "Number of stacks with differences"):
 			fresh = true
 			continue
 		case strings.HasPrefix(text, "["):
-			d.all = append(d.all, line{title, text})
+			add(text)
 		case fresh && !strings.HasPrefix(text, " "):
 			title = text
-		case len(d.all) == 0 || d.all[len(d.all)-1].title != title:
-			d.all = append(d.all, line{title, text})
+		case len(d.all) == 0 || d.all[len(d.all)-1].Title != title:
+			add(text)
 		default:
-			d.all[len(d.all)-1].text += "\n" + text
+			d.all[len(d.all)-1].Text += "\n" + text
 		}
 		fresh = false
 	}
 	for _, resource := range d.all {
-		found := replacing.FindStringSubmatch(resource.text)
+		found := replacing.FindStringSubmatch(resource.Text)
 		if found == nil {
 			continue
 		}
@@ -118,7 +121,7 @@ func (d *stackDiff) readCDK(output string) {
 			d.status[id] = replaced
 		}
 		var properties []string
-		for _, property := range cause.FindAllStringSubmatch(resource.text, -1) {
+		for _, property := range cause.FindAllStringSubmatch(resource.Text, -1) {
 			properties = append(properties, property[1])
 		}
 		d.because[id] = strings.Join(properties, ", ")
@@ -202,26 +205,26 @@ func keeps(policy any) bool {
 	return policy == "Retain" || policy == "RetainExceptOnCreate" || policy == "Snapshot"
 }
 
-// lines returns what a reviewer must not miss, gravest first.
-func (d stackDiff) lines(breaks []line) []line {
-	var lines []line
+// findings returns what a reviewer must not miss, gravest first.
+func (d stackDiff) findings() []Finding {
+	var list []Finding
+	stages := []string{d.stage}
 	told := map[string]bool{}
 	for _, id := range slices.Sorted(maps.Keys(d.status)) {
 		if text := d.loss(id); text != "" {
 			told[id] = true
-			lines = append(lines, line{"", text})
+			list = append(list, Finding{Kind: Lost, Stages: stages, Text: text})
 		}
 	}
-	slices.SortStableFunc(lines, func(a, b line) int { // those that hold data first
-		return strings.Count(b.text, ": ") - strings.Count(a.text, ": ")
+	slices.SortStableFunc(list, func(a, b Finding) int { // those that hold data first
+		return strings.Count(b.Text, ": ") - strings.Count(a.Text, ": ")
 	})
-	lines = append(lines, breaks...)
 	for _, g := range Concerns(d.changes) {
 		for _, c := range g.Changes {
 			if !(c.isGone() && told[c.ID]) {
-				lines = append(lines, line{"!! " + g.Title, "   " + c.String()})
+				list = append(list, Finding{Kind: Concern, Stages: stages, Title: "!! " + g.Title, Text: "   " + c.String(), Change: &c})
 			}
 		}
 	}
-	return lines
+	return list
 }
