@@ -11,6 +11,7 @@ import (
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/review"
 	"visitplannr/internal/settings"
+	"visitplannr/internal/terminal"
 )
 
 func runDiff(ctx context.Context, c *cli, args []string) error {
@@ -59,7 +60,9 @@ account is needed. It can run in a git hook: it writes nothing into the reposito
 	if o.Root, err = gobuild.ModuleRoot("."); err != nil {
 		return err
 	}
+	done := terminal.Doing(c.stderr, "Synthesizing both states (some minutes the first time)")
 	report, err := review.Diff(ctx, o)
+	done()
 	if err != nil {
 		return err
 	}

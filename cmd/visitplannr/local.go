@@ -99,6 +99,8 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	if run.Addr == "" || run.EngineAddr == "" {
 		return c.misuse(set, "-addr and -dynamodb-addr must be a host:port such as %s", defaultAPI)
 	}
+	stderr := c.stderr
+	run.Doing = func(what string) func() { return terminal.Doing(stderr, what) }
 	switch {
 	case logs == "text", logs == "" && terminal.Is(c.stderr):
 		c.stderr = console.Text(c.stderr)
@@ -135,7 +137,10 @@ func (c *cli) local(ctx context.Context, config local.Config, given settingFlags
 	if ctx.Err() != nil {
 		fmt.Fprintln(people, "Stopping: finishing the requests under way.")
 	}
-	if err = errors.Join(err, run.Close()); err == nil {
+	done := config.Doing("Waiting for them")
+	err = errors.Join(err, run.Close())
+	done()
+	if err == nil {
 		fmt.Fprintln(people, "Stopped.")
 	}
 	return err

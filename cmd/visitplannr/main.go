@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"visitplannr/internal/terminal"
 )
 
 // command is one subcommand. Its run function gets the arguments after its name.
@@ -55,7 +57,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal ends the process at once.
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, cli{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, sleep: sleep}, os.Args[1:]))
+	os.Exit(run(ctx, cli{stdin: os.Stdin, stdout: os.Stdout, stderr: terminal.NewLine(os.Stderr), getenv: os.Getenv, sleep: sleep}, os.Args[1:]))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

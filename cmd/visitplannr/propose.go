@@ -107,7 +107,9 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	if file != "" {
 		return c.proposeFile(ctx, file, api)
 	}
+	done := terminal.Doing(c.stderr, "Proposing")
 	answer, err := c.send(ctx, api, key, body)
+	done()
 	if err == nil {
 		return printRaw(c.stdout, answer.Body)
 	}

@@ -36,9 +36,9 @@ func (c *cli) proposeFile(ctx context.Context, file string, api client.Client) e
 		} else {
 			first[key] = i
 		}
-		c.progress("%d of %d", i, len(bodies))
+		done := terminal.Doing(c.stderr, fmt.Sprintf("Proposing %d of %d", i+1, len(bodies)))
 		answer, err := c.send(ctx, api, key, body)
-		c.progress("")
+		done()
 		if ctx.Err() != nil {
 			return fmt.Errorf("%d of %d proposals were sent; send the file again: those already stored are not stored twice: %w", i, len(bodies), ctx.Err())
 		}
@@ -144,12 +144,4 @@ func printLine(w io.Writer, text []byte) error {
 	}
 	_, err := fmt.Fprintln(w, terminal.Escape(compact.String()))
 	return err
-}
-
-// progress shows a line on a terminal; the next one replaces it, and an empty one
-// clears it.
-func (c *cli) progress(format string, args ...any) {
-	if terminal.Is(c.stderr) {
-		fmt.Fprintf(c.stderr, "\r\x1b[K"+format, args...)
-	}
 }

@@ -31,6 +31,7 @@ type functions struct {
 	debug    bool
 	running  map[string]*function // by name
 	log      io.Writer
+	doing    func(string) func()
 	observer Observer
 }
 
@@ -53,7 +54,7 @@ func startFunctions(ctx context.Context, cfg Config, db Database, dir string) (_
 	if root, err = filepath.EvalSymlinks(root); err != nil { // as the watch names files
 		return nil, fmt.Errorf("module: %w", err)
 	}
-	f := &functions{root: root, dir: dir, debug: cfg.Debug, running: map[string]*function{}, log: cfg.Log, observer: cfg.Observer}
+	f := &functions{root: root, dir: dir, debug: cfg.Debug, running: map[string]*function{}, log: cfg.Log, doing: cfg.Doing, observer: cfg.Observer}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, f.Close())
@@ -112,7 +113,9 @@ func (f *functions) build(ctx context.Context, names []string) (map[string]built
 	all := map[string]built{}
 	for _, name := range names {
 		f.observer.Building(name)
+		done := f.doing("Compiling " + name + " (about a minute the first time)")
 		path, err := gobuild.Local(ctx, f.root, name, filepath.Join(f.dir, strconv.Itoa(f.builds), name), f.debug)
+		done()
 		f.observer.Built(name, err)
 		if err != nil {
 			return nil, err
@@ -135,7 +138,9 @@ func (f *functions) swap(ctx context.Context, builds map[string]built) error {
 		if bytes.Equal(running.code, build.code) {
 			continue
 		}
+		done := f.doing("Starting " + name)
 		err := running.Swap(ctx, build.path)
+		done()
 		f.observer.Serving(name, err)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))

@@ -60,6 +60,10 @@ type Config struct {
 	Concurrency int    // the most processes of a function at a time; 0: Lambda's default in package lambda
 	Debug       bool   // no timeouts, and builds for a debugger
 
+	// Doing is told of what takes long, and returns what to call at its end; nil: nobody
+	// is told.
+	Doing func(what string) (done func())
+
 	Log      io.Writer // lines of the functions and the gateway, and texts for people; nil: nobody reads it
 	Observer Observer  // nil: nobody watches
 }
@@ -90,6 +94,9 @@ func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
 	if cfg.Log == nil {
 		cfg.Log = io.Discard
 	}
+	if cfg.Doing == nil {
+		cfg.Doing = func(string) func() { return func() {} }
+	}
 	r := &Run{Table: cfg.Table, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
@@ -106,21 +113,8 @@ func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
 		}
 		r.later(func() error { _ = listener.Close(); return nil }) // no error when the server has closed it
 	}
-	endpoint := cfg.Engine
-	if endpoint == "" {
-		engine, err := startEngine(cfg, logger)
-		if err != nil {
-			return nil, err
-		}
-		r.later(func() error { return bounded(engine.Close) })
-		endpoint = engine.URL()
-	}
-	db, err := OpenDatabase(ctx, endpoint)
+	db, err := r.openTable(ctx, cfg, logger)
 	if err != nil {
-		return nil, err
-	}
-	r.DynamoDB, r.Store = db.Endpoint, db.Store(cfg.Table)
-	if err := db.prepare(ctx, r.Store, cfg.Table); err != nil {
 		return nil, err
 	}
 	cfg.Observer.Table(r.Store.All, r.Store.Stream)
@@ -149,6 +143,26 @@ func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
 		r.later(func() error { stop(); return nil })
 	}
 	return r, nil
+}
+
+// openTable opens the events table in an engine, and starts that where it is ours.
+func (r *Run) openTable(ctx context.Context, cfg Config, logger *slog.Logger) (Database, error) {
+	defer cfg.Doing("Opening the table " + cfg.Table)()
+	endpoint := cfg.Engine
+	if endpoint == "" {
+		engine, err := startEngine(cfg, logger)
+		if err != nil {
+			return Database{}, err
+		}
+		r.later(func() error { return bounded(engine.Close) })
+		endpoint = engine.URL()
+	}
+	db, err := OpenDatabase(ctx, endpoint)
+	if err != nil {
+		return Database{}, err
+	}
+	r.DynamoDB, r.Store = db.Endpoint, db.Store(cfg.Table)
+	return db, db.prepare(ctx, r.Store, cfg.Table)
 }
 
 // Invoke runs a function on an event, as Lambda's Invoke does. Its errors are those of

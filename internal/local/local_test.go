@@ -22,9 +22,18 @@ func TestRun(t *testing.T) {
 	if config.Settings, err = settings.LoadLocal(nil); err != nil {
 		t.Fatal(err)
 	}
+	var slow []string
+	config.Doing = func(what string) func() {
+		slow = append(slow, what)
+		return func() { slow = append(slow, "done") }
+	}
 	run, err := local.Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got, want := strings.Join(slow, ", "), "Opening the table events, done, Compiling propose-destination (about a minute the first time), done, "+
+		"Starting propose-destination, done"; got != want {
+		t.Errorf("said while it started: got %s, want %s", got, want)
 	}
 	t.Cleanup(func() {
 		if err := run.Close(); err != nil {

@@ -14,6 +14,9 @@ import (
 
 // Is reports whether w is a terminal.
 func Is(w io.Writer) bool {
+	if line, ok := w.(*Line); ok {
+		return line.is
+	}
 	file, ok := w.(*os.File)
 	if !ok {
 		return false
