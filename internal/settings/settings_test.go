@@ -209,12 +209,33 @@ func TestSettingsOfTheLocalRun(t *testing.T) {
 	})
 }
 
-// Whoever adds a setting says what it does on a developer's machine.
-func TestEachSettingSaysWhatItDoesLocally(t *testing.T) {
+// Whoever adds a setting says what it does on a developer's machine, and how a review sees
+// what is behind it.
+func TestEachSettingSaysWhatItDoesLocallyAndInAReview(t *testing.T) {
 	t.Parallel()
 	for _, s := range settings.All() {
 		if s.Local == "" || s.Meaning == "" || s.Allowed == "" {
 			t.Errorf("setting %s lacks a meaning, what is allowed, or what it does in the local run", s.Key)
+		}
+		seen := []string{s.Dev + " or " + s.Prod, s.Prod + " or " + s.Dev}
+		for _, value := range []string{s.Review, s.Apart} {
+			if value != "" && (value == s.Dev || value == s.Prod) {
+				t.Errorf("setting %s is reviewed with %s, the default of a stage, which shows nothing new", s.Key, value)
+			}
+		}
+		if s.Review+s.Apart == "" && s.Key != "stage" && (s.Dev == s.Prod || !slices.Contains(seen, s.Allowed)) {
+			t.Errorf("setting %s lacks a value that neither stage has by default: diff would not see what is behind it", s.Key)
+		}
+	}
+	for _, variant := range settings.Variants() {
+		for _, stage := range []string{"dev", "prod"} {
+			context := map[string]any{"stage": stage}
+			for key, value := range variant {
+				context[key] = value
+			}
+			if _, err := settings.Load(context); err != nil {
+				t.Errorf("the stage %s does not allow what it is reviewed with: %v", stage, err)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"net/mail"
 	"regexp"
@@ -18,7 +19,37 @@ type Setting struct {
 	Prod    string // the default in stage prod
 	Local   string // what it does in the local run, or why it does nothing there: "no: …", "not yet: …"
 
+	// Review is a value that neither stage has by default, with which a review sees what
+	// is behind the setting. Apart is one that hides what another setting's Review shows.
+	// Both are empty where the defaults of the two stages are all there is.
+	Review, Apart string
+
 	parse func(c *Config, text string, local bool) bool
+}
+
+// Variants are the settings with which a review looks at a stage besides its own: every
+// optional part switched on, and the same with the values that hide one.
+func Variants() []map[string]string {
+	on, apart := map[string]string{}, map[string]string{}
+	for _, s := range settings {
+		if s.Review != "" {
+			on[s.Key] = s.Review
+		}
+		if value := cmp.Or(s.Apart, s.Review); value != "" {
+			apart[s.Key] = value
+		}
+	}
+	return []map[string]string{on, apart}
+}
+
+func (s Setting) review(value string) Setting {
+	s.Review = value
+	return s
+}
+
+func (s Setting) apart(value string) Setting {
+	s.Apart = value
+	return s
 }
 
 // HasLocalEffect reports whether the setting changes the local run.
@@ -38,25 +69,25 @@ const (
 // settings lists every other setting, in the order of the documentation.
 var settings = []Setting{
 	choice("access", "Who may call the API: principals whose signed request IAM allows, or anybody.",
-		"iam", "iam", "the same, for the principals printed at the start", func(c *Config) *Access { return &c.Access }, IAM, Open),
+		"iam", "iam", "the same, for the principals printed at the start", func(c *Config) *Access { return &c.Access }, IAM, Open).apart("open"),
 	choice("validation", "Who checks a body first: the gateway (a malformed body never starts the function) or the function (its problem names every error).",
-		"function", "function", "the same", func(c *Config) *Validation { return &c.Validation }, ByGateway, ByFunction),
-	{"corsOrigins", "Web origins whose pages may call the API, separated by commas.",
-		"a list of origins, each as a browser sends it, such as https://example.org or http://[::1]:5173 (no path, no default port, in lower case, in Punycode), or empty for none", "", "", "the same", parseOrigins},
-	{"throttleRate", "Requests per second that the API accepts from all callers together.",
-		"a number from 0.1 to 10000", "10", "50", "the same; only here it can be `unlimited`", parseRate},
+		"function", "function", "the same", func(c *Config) *Validation { return &c.Validation }, ByGateway, ByFunction).review("gateway"),
+	row("corsOrigins", "Web origins whose pages may call the API, separated by commas.",
+		"a list of origins, each as a browser sends it, such as https://example.org or http://[::1]:5173 (no path, no default port, in lower case, in Punycode), or empty for none", "", "", "the same", parseOrigins).review("https://review.example").apart("https://review.example,http://localhost:5173"),
+	row("throttleRate", "Requests per second that the API accepts from all callers together.",
+		"a number from 0.1 to 10000", "10", "50", "the same; only here it can be `unlimited`", parseRate).review("200"),
 	whole("throttleBurst", "Requests that may arrive at once before the rate applies.",
-		"20", "100", "the same", func(c *Config) *int { return &c.ThrottleBurst }, 1, 5_000),
+		"20", "100", "the same", func(c *Config) *int { return &c.ThrottleBurst }, 1, 5_000).review("300"),
 	flag("accessLogs", "Whether the API logs each request. The account needs API Gateway's log role first: see docs/runbook.md.",
-		"true", "true", "no: the local gateway logs what it refuses", func(c *Config) *bool { return &c.AccessLogs }),
-	{"eventsTable", "Name of an existing table that holds the events, such as a restored one. The stack then creates no table and leaves this one's capacity and protection as they are.",
-		"a table's name, or empty", "", "", "no: `-table` names it", parseTable},
+		"true", "true", "no: the local gateway logs what it refuses", func(c *Config) *bool { return &c.AccessLogs }).apart("false"),
+	row("eventsTable", "Name of an existing table that holds the events, such as a restored one. The stack then creates no table and leaves this one's capacity and protection as they are.",
+		"a table's name, or empty", "", "", "no: `-table` names it", parseTable).apart("events-restored"),
 	choice("capacity", "How the table is billed: by provisioned capacity that scales itself, or by request.",
 		"provisioned", "on-demand", noTable, func(c *Config) *Capacity { return &c.Capacity }, Provisioned, OnDemand),
 	whole("capacityMin", "Provisioned read and write units at rest.",
-		"5", "5", noTable, func(c *Config) *int { return &c.CapacityMin }, 1, 40_000),
+		"5", "5", noTable, func(c *Config) *int { return &c.CapacityMin }, 1, 40_000).review("6"),
 	whole("capacityMax", "Provisioned read and write units at most.",
-		"20", "100", noTable, func(c *Config) *int { return &c.CapacityMax }, 1, 40_000),
+		"20", "100", noTable, func(c *Config) *int { return &c.CapacityMax }, 1, 40_000).review("60"),
 	flag("pointInTimeRecovery", "Whether the table can be restored to any second of the last 35 days.",
 		"false", "true", noTable, func(c *Config) *bool { return &c.PointInTimeRecovery }),
 	flag("deletionProtection", "Whether the table and the stack refuse to be deleted.",
@@ -64,15 +95,15 @@ var settings = []Setting{
 	choice("removal", "What happens to the table and the logs when the stack is deleted.",
 		"destroy", "retain", noCloud, func(c *Config) *Removal { return &c.Removal }, Destroy, Retain),
 	choice("architecture", "The processor of a function.",
-		"arm64", "arm64", "no: functions are built for this machine", func(c *Config) *Architecture { return &c.Architecture }, ARM64, X86),
+		"arm64", "arm64", "no: functions are built for this machine", func(c *Config) *Architecture { return &c.Architecture }, ARM64, X86).apart("x86_64"),
 	whole("memoryMiB", "Memory of a function, in MiB; its share of CPU grows with it.",
-		"256", "512", "no: a process here has this machine's memory and processors", func(c *Config) *int { return &c.MemoryMiB }, 128, 10_240),
+		"256", "512", "no: a process here has this machine's memory and processors", func(c *Config) *int { return &c.MemoryMiB }, 128, 10_240).review("1024"),
 	whole("reservedConcurrency", "Concurrent executions reserved for each function, which are also its maximum; 0 reserves none.",
-		"0", "100", "no: requests wait for one of `-concurrency` processes", func(c *Config) *int { return &c.ReservedConcurrency }, 0, 1_000),
+		"0", "100", "no: requests wait for one of `-concurrency` processes", func(c *Config) *int { return &c.ReservedConcurrency }, 0, 1_000).review("300"),
 	oneOfNumbers("logRetentionDays", "How long logs are kept, in days.",
-		"14", "365", noCloud, func(c *Config) *int { return &c.LogRetentionDays }, retentionDays...),
-	{"alarmEmail", "Address that alarms notify. Its owner must confirm it once.",
-		"an e-mail address, `nobody`, or empty for nobody and a warning", "", "", noCloud, parseEmail},
+		"14", "365", noCloud, func(c *Config) *int { return &c.LogRetentionDays }, retentionDays...).review("30"),
+	row("alarmEmail", "Address that alarms notify. Its owner must confirm it once.",
+		"an e-mail address, `nobody`, or empty for nobody and a warning", "", "", noCloud, parseEmail).review("review@example.org"),
 	choice("delivery", "How a new version of a function is released: at once, or as a canary that alarms roll back.",
 		"direct", "canary", "no: a new build serves as soon as it starts", func(c *Config) *Delivery { return &c.Delivery }, Direct, Canary),
 }
@@ -107,40 +138,44 @@ func (s Setting) set(c *Config, value any, local bool) error {
 	return nil
 }
 
+func row(key, meaning, allowed, dev, prod, local string, parse func(c *Config, text string, local bool) bool) Setting {
+	return Setting{Key: key, Meaning: meaning, Allowed: allowed, Dev: dev, Prod: prod, Local: local, parse: parse}
+}
+
 func choice[T ~string](key, meaning, dev, prod, local string, field func(*Config) *T, values ...T) Setting {
 	names := make([]string, len(values))
 	for i, v := range values {
 		names[i] = string(v)
 	}
-	return Setting{key, meaning, strings.Join(names, " or "), dev, prod, local, func(c *Config, t string, _ bool) bool {
+	return row(key, meaning, strings.Join(names, " or "), dev, prod, local, func(c *Config, t string, _ bool) bool {
 		*field(c) = T(t)
 		return slices.Contains(names, t)
-	}}
+	})
 }
 
 func flag(key, meaning, dev, prod, local string, field func(*Config) *bool) Setting {
-	return Setting{key, meaning, "true or false", dev, prod, local, func(c *Config, t string, _ bool) bool {
+	return row(key, meaning, "true or false", dev, prod, local, func(c *Config, t string, _ bool) bool {
 		*field(c) = t == "true"
 		return t == "true" || t == "false"
-	}}
+	})
 }
 
 func whole(key, meaning, dev, prod, local string, field func(*Config) *int, minimum, maximum int) Setting {
 	allowed := fmt.Sprintf("a whole number from %d to %d", minimum, maximum)
-	return Setting{key, meaning, allowed, dev, prod, local, func(c *Config, t string, _ bool) bool {
+	return row(key, meaning, allowed, dev, prod, local, func(c *Config, t string, _ bool) bool {
 		n, err := strconv.Atoi(t)
 		*field(c) = n
 		return err == nil && minimum <= n && n <= maximum
-	}}
+	})
 }
 
 func oneOfNumbers(key, meaning, dev, prod, local string, field func(*Config) *int, values ...int) Setting {
 	allowed := strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ", ")
-	return Setting{key, meaning, "one of " + allowed, dev, prod, local, func(c *Config, t string, _ bool) bool {
+	return row(key, meaning, "one of "+allowed, dev, prod, local, func(c *Config, t string, _ bool) bool {
 		n, err := strconv.Atoi(t)
 		*field(c) = n
 		return err == nil && slices.Contains(values, n)
-	}}
+	})
 }
 
 // unlimited is the throttleRate that only a local run accepts.
