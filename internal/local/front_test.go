@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/local/apigateway"
@@ -15,6 +17,32 @@ import (
 )
 
 var answersOK = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+
+func TestHandlersReachTheirConnectionThroughAllThatIsAround(t *testing.T) {
+	t.Parallel()
+	logger := apigateway.NewLogger(io.Discard)
+	cfg := Config{Endpoints: contract.Endpoints(), Observer: console.New(console.Config{Endpoints: contract.Endpoints()})}
+	sets := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		control, later := http.NewResponseController(w), time.Now().Add(time.Minute)
+		if err := errors.Join(control.SetReadDeadline(later), control.SetWriteDeadline(later), control.Flush()); err != nil {
+			t.Errorf("got %v, want a connection whose deadlines can be set", err)
+		}
+	})
+	for _, handler := range []http.Handler{front(cfg, logger, cfg.Observer.API(sets)), engineFront(cfg, logger, cfg.Observer.Engine(sets))} {
+		server := httptest.NewServer(handler)
+		t.Cleanup(server.Close)
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+contract.ProposeDestination.Path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("got %v, %v", response, err)
+		}
+		_ = response.Body.Close()
+	}
+}
 
 func TestWhatPagesOfOtherSitesCanSendIsRefused(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,7 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/internal/local/httpserver"
 	"visitplannr/internal/settings"
 )
 
@@ -32,11 +33,8 @@ type AddressError struct {
 // Unwrap returns what the system says about the address.
 func (e *AddressError) Unwrap() error { return e.error }
 
-// Bounds of a run.
-const (
-	readTimeout = 10 * time.Second // for a client to send a request, so that it cannot hold up the end
-	stopTimeout = apigateway.IntegrationTimeout + time.Second
-)
+// stopTimeout is what the requests under way have at the end of a run.
+const stopTimeout = apigateway.IntegrationTimeout + time.Second
 
 // Config says what to run.
 type Config struct {
@@ -243,11 +241,7 @@ func (r *Run) serve(cfg Config, listener net.Listener, logger *slog.Logger) erro
 	if err != nil {
 		return err
 	}
-	server := &http.Server{
-		Handler:     front(cfg, logger, cfg.Observer.API(api)),
-		ReadTimeout: readTimeout,
-		ErrorLog:    log.New(cfg.Log, "", 0),
-	}
+	server := httpserver.New(front(cfg, logger, cfg.Observer.API(api)), log.New(cfg.Log, "", 0))
 	server.RegisterOnShutdown(cfg.Observer.Close)
 	go func() { r.failed <- server.Serve(listener) }()
 	r.later(func() error {

@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -35,7 +36,10 @@ func TestRun(t *testing.T) {
 		"Starting propose-destination, done"; got != want {
 		t.Errorf("said while it started: got %s, want %s", got, want)
 	}
-	t.Cleanup(func() {
+	for _, url := range []string{run.URL, run.DynamoDB} {
+		heldUp(t, strings.TrimPrefix(url, "http://"))
+	}
+	t.Cleanup(func() { // before those clients end
 		if err := run.Close(); err != nil {
 			t.Error(err)
 		}
@@ -85,6 +89,35 @@ func TestRun(t *testing.T) {
 	}
 	if answer, err := run.Invoke(t.Context(), "none", nil); err == nil || !strings.Contains(err.Error(), `"none"`) {
 		t.Errorf("got %s, %v; want an error that names the function", answer, err)
+	}
+}
+
+// heldUp leaves a server with clients that send nothing more until the test's end. The
+// run must end without them, and without an error.
+func heldUp(t *testing.T, address string) {
+	t.Helper()
+	post := "POST /destination HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+		"X-Amz-Target: DynamoDB_20120810.PutItem\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/20261124/us-east-1/dynamodb/aws4_request\r\n"
+	for what, sent := range map[string]string{
+		"nothing":         "",
+		"half a header":   post,
+		"half a body":     post + "Content-Length: 100\r\n\r\n{",
+		"endless headers": post + "X: " + strings.Repeat("x", 100_000),
+	} {
+		client, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		if _, err := io.WriteString(client, sent); err != nil {
+			t.Fatal(err)
+		}
+		if what != "endless headers" {
+			continue
+		}
+		if response, err := http.ReadResponse(bufio.NewReader(client), nil); err != nil || response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+			t.Errorf("%s: got %v, %v, want 431", address, response, err)
+		}
 	}
 }
 

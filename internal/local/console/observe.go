@@ -94,6 +94,9 @@ type watched struct {
 	status int
 }
 
+// Unwrap lets handlers set the deadlines of the connection.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 func (w *watched) WriteHeader(status int) {
 	w.status = cmp.Or(w.status, status)
 	w.ResponseWriter.WriteHeader(status)

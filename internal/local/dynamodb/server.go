@@ -13,19 +13,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
-	"time"
+
+	"visitplannr/internal/local/httpserver"
 )
 
 // A Server is an engine that listens on an address.
 type Server struct {
 	engine   *Engine
 	listener net.Listener
-	server   *http.Server
-
-	mu     sync.Mutex
-	closed bool
-	unused map[net.Conn]bool // connections without a request yet
+	server   *httpserver.Server
 }
 
 // Start opens an engine that listens on the TCP address addr, such as 127.0.0.1:8000;
@@ -40,17 +36,12 @@ func Start(addr string, o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s := &Server{engine: engine, listener: listener, unused: map[net.Conn]bool{}}
+	s := &Server{engine: engine, listener: listener}
 	var handler http.Handler = engine
 	if o.Around != nil {
 		handler = o.Around(handler)
 	}
-	s.server = &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(engine.options.Logger.Handler(), slog.LevelError),
-		ConnState:         s.track,
-	}
+	s.server = httpserver.New(handler, slog.NewLogLogger(engine.options.Logger.Handler(), slog.LevelError))
 	go func() { _ = s.server.Serve(listener) }() // ends with Close
 	return s, nil
 }
@@ -58,29 +49,8 @@ func Start(addr string, o Options) (*Server, error) {
 // URL returns the engine's endpoint.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-func (s *Server) track(connection net.Conn, state http.ConnState) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case state != http.StateNew:
-		delete(s.unused, connection)
-	case s.closed:
-		_ = connection.Close()
-	default:
-		s.unused[connection] = true
-	}
-}
-
 // Close stops the engine when the requests under way are done, or when ctx ends.
 func (s *Server) Close(ctx context.Context) error {
-	// A busy client opens connections that it may never use, and Shutdown would wait 5
-	// seconds for them.
-	s.mu.Lock()
-	s.closed = true
-	for connection := range s.unused {
-		_ = connection.Close() // it carries no answer
-	}
-	s.mu.Unlock()
 	err := s.server.Shutdown(ctx)
 	if err != nil {
 		err = fmt.Errorf("stop embedded DynamoDB engine: %w", err)
