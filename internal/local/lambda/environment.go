@@ -2,16 +2,18 @@ package lambda
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log"
 	"net"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
+
+	"visitplannr/internal/local/httpserver"
 )
 
 // pipeGrace is how long a process's output may stay open after the process has ended.
@@ -19,11 +21,10 @@ import (
 const pipeGrace = time.Second
 
 // An environment is Lambda's execution environment: one process of the function,
-// and the Runtime API at an address of its own, because the path under that
-// address is fixed and so cannot say which process is calling.
+// and the Runtime API at an address that only this process is told.
 type environment struct {
 	session *session
-	server  *http.Server
+	server  *httpserver.Server
 	cmd     *exec.Cmd
 	stderr  *lineWriter
 	exited  chan struct{} // closed when the process has ended and all its output is passed on
@@ -33,24 +34,25 @@ type environment struct {
 // ready. onExit is called once, after the process has ended.
 // Its error is an *InitError.
 func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func(*environment)) (*environment, error) {
-	// Loopback only: whoever reaches this address can answer for the function.
 	listener, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, &InitError{Type: "Runtime.ListenError", Message: err.Error(), cause: err}
 	}
-	stdout, stderr := &lineWriter{log: logs}, &lineWriter{log: logs}
-	session := newSession()
+	session, secret := newSession(), rand.Text()
+	stdout, stderr := &lineWriter{log: logs, secret: secret}, &lineWriter{log: logs, secret: secret}
+	address := listener.Addr().String()
 	e := &environment{
 		session: session,
-		server:  &http.Server{Handler: session.handler(), ErrorLog: log.New(&lineWriter{log: logs}, "lambda: ", 0)},
+		server:  httpserver.New(onlyFor(secret, address, session.handler()), log.New(&lineWriter{log: logs}, "lambda: ", 0)),
 		cmd:     exec.Command(bootstrap), //nolint:forbidigo // processEnv is its whole environment
 		stderr:  stderr,
 		exited:  make(chan struct{}),
 	}
 	e.cmd.Dir = filepath.Dir(bootstrap)
-	e.cmd.Env = processEnv(cfg, bootstrap, listener.Addr().String(), time.Now())
+	e.cmd.Env = processEnv(cfg, bootstrap, address+"/"+secret, time.Now())
 	e.cmd.Stdout, e.cmd.Stderr = stdout, stderr
 	e.cmd.WaitDelay = pipeGrace
+	e.server.IdleTimeout = -1 // none: a debugger may stop the function for longer
 	ownGroup(e.cmd)
 	if err := e.cmd.Start(); err != nil {
 		_ = listener.Close()

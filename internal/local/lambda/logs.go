@@ -32,7 +32,8 @@ func (l *sharedLog) write(lines []byte) {
 // lineWriter passes on only whole lines of one output stream, so that lines of
 // different streams never mix.
 type lineWriter struct {
-	log *sharedLog
+	log    *sharedLog
+	secret string // of the process, which no line shows
 
 	mu      sync.Mutex
 	partial []byte
@@ -75,6 +76,9 @@ func (w *lineWriter) endLine() {
 }
 
 func (w *lineWriter) pass(lines []byte) {
+	if w.secret != "" {
+		lines = bytes.ReplaceAll(lines, []byte(w.secret), []byte("SECRET"))
+	}
 	w.log.write(lines)
 	for line := range strings.Lines(string(lines)) {
 		w.tail = append(w.tail, strings.TrimRight(line, "\r\n"))

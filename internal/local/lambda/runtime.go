@@ -22,35 +22,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
-
-// Config says how to run the function. Every field except Bootstrap has a default for
-// its zero value.
-type Config struct {
-	// Bootstrap is the path of the executable. Its directory is the function's
-	// working directory and LAMBDA_TASK_ROOT. Processes start from it at any time:
-	// give each build a path of its own and call Swap instead of overwriting it.
-	Bootstrap string
-
-	// Env is the function's environment ("KEY=value") in addition to what Lambda sets.
-	// This program's own environment is not passed on; region, endpoints and
-	// credentials must be listed here.
-	Env []string
-
-	Concurrency  int           // most processes at a time; default 4, enough to show effects of concurrency
-	Timeout      time.Duration // for one invocation; default 10 s
-	InitTimeout  time.Duration // for a process to become ready; default Lambda's 10 s
-	Grace        time.Duration // how long Close waits for running invocations; default 2 s
-	FunctionName string        // default "function"
-	MemoryMB     int           // what the function is told, not enforced; default Lambda's 128
-	Logs         io.Writer     // stdout and stderr of all processes, in whole lines; default: dropped
-}
 
 // A Runtime runs one function. Its methods may be called concurrently.
 type Runtime struct {
@@ -379,78 +354,4 @@ func (r *Runtime) Processes() []int {
 		}
 	}
 	return pids
-}
-
-// executable returns the absolute path of a bootstrap, because processes have another
-// working directory.
-func executable(path string) (string, error) {
-	if path == "" {
-		return "", errors.New("no bootstrap is given: name the function's built executable")
-	}
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return "", fmt.Errorf("bootstrap: %w", err)
-	}
-	info, err := os.Stat(absolute)
-	if err != nil {
-		return "", fmt.Errorf("bootstrap: %w: build the function first", err)
-	}
-	if info.IsDir() {
-		return "", fmt.Errorf("bootstrap: %s is a directory: name the executable in it", absolute)
-	}
-	return absolute, nil
-}
-
-// checkEnv reports invalid entries of the function's environment by name, never by
-// value.
-func checkEnv(env []string) error {
-	reserved := reservedEnv(Config{}, "", "", time.Time{})
-	var problems []error
-	for i, entry := range env {
-		name, _, ok := strings.Cut(entry, "=")
-		if _, isReserved := reserved[name]; isReserved {
-			problems = append(problems, fmt.Errorf("environment: %s is set by Lambda: leave it out", name))
-		}
-		if !ok || name == "" {
-			problems = append(problems, fmt.Errorf("environment: entry %d is not of the form KEY=value", i))
-		}
-	}
-	return errors.Join(problems...)
-}
-
-func checkNotNegative(cfg Config) error {
-	var problems []error
-	for _, field := range []struct {
-		name  string
-		value int64
-	}{
-		{"Concurrency", int64(cfg.Concurrency)},
-		{"Timeout", int64(cfg.Timeout)},
-		{"InitTimeout", int64(cfg.InitTimeout)},
-		{"Grace", int64(cfg.Grace)},
-		{"MemoryMB", int64(cfg.MemoryMB)},
-	} {
-		if field.value < 0 {
-			problems = append(problems, fmt.Errorf("%s is negative: leave it out for the default", field.name))
-		}
-	}
-	return errors.Join(problems...)
-}
-
-func withDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
-}
-
-// region is the function's region, or by default that of AWS's examples.
-func region(env []string) string {
-	for _, entry := range slices.Backward(env) { // the last one counts
-		if name, value, _ := strings.Cut(entry, "="); name == "AWS_REGION" {
-			return value
-		}
-	}
-	return "us-east-1"
 }

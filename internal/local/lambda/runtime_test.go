@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -233,7 +235,7 @@ func TestInvokeTellsTheFunctionWhatLambdaTellsIt(t *testing.T) {
 			"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
 			"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/propose-destination",
 			"AWS_LAMBDA_LOG_STREAM_NAME":      `\d{4}/\d\d/\d\d/\[\$LATEST\]` + hex + "{32}",
-			"AWS_LAMBDA_RUNTIME_API":          `127\.0\.0\.1:\d+`,
+			"AWS_LAMBDA_RUNTIME_API":          `127\.0\.0\.1:\d+/[A-Z2-7]{26}`,
 			"AWS_REGION":                      "eu-central-1",
 			"LAMBDA_TASK_ROOT":                regexp.QuoteMeta(filepath.Dir(bootstrap)),
 			"LANG":                            `en_US\.UTF-8`,
@@ -290,6 +292,80 @@ func TestInvokeTellsTheFunctionWhatLambdaTellsIt(t *testing.T) {
 			t.Errorf("got %q, want %q", got.Dir, want)
 		}
 	})
+}
+
+// runtimeAPI returns where a process of r finds its Runtime API: an address and a secret.
+func runtimeAPI(t *testing.T, r *lambda.Runtime) (address, secret string) {
+	t.Helper()
+	for _, entry := range mustInvoke(t, r, event{Do: "echo"}).Env {
+		if where, ok := strings.CutPrefix(entry, "AWS_LAMBDA_RUNTIME_API="); ok {
+			address, secret, _ = strings.Cut(where, "/")
+		}
+	}
+	return address, secret
+}
+
+func TestOnlyItsOwnProcessSpeaksForAFunction(t *testing.T) {
+	t.Parallel()
+	logs := &onlyOneAtATime{t: t}
+	r, another := start(t, lambda.Config{Logs: logs, Concurrency: 1, Grace: patience}), start(t, lambda.Config{})
+	address, secret := runtimeAPI(t, r)
+	_, others := runtimeAPI(t, another)
+
+	// The function is in an invocation, so a forged answer would be taken.
+	meeting := newPlace(t)
+	waiting := invokeLater(t.Context(), r, event{Do: "log", Size: 1, Text: secret, Meet: meeting.address()})
+	busy := meeting.await(t)
+	for name, c := range map[string]struct {
+		path    string
+		headers http.Header
+		status  int
+	}{
+		"its own process gets its event again": {"/" + secret, nil, http.StatusOK},
+		"nobody without a secret":              {"", nil, http.StatusForbidden},
+		"nobody who guesses":                   {"/" + strings.Repeat("A", len(secret)), nil, http.StatusForbidden},
+		"nobody who knows half of it":          {"/" + secret[:len(secret)/2], nil, http.StatusForbidden},
+		"not another function's process":       {"/" + others, nil, http.StatusForbidden},
+		"no page under a name that leads here": {"/" + secret, http.Header{"Host": {"evil.example"}}, http.StatusForbidden},
+		"no page of another site":              {"/" + secret, http.Header{"Origin": {"https://evil.example"}}, http.StatusForbidden},
+		"nobody with endless headers":          {"/" + secret, http.Header{"X": {strings.Repeat("x", 100_000)}}, http.StatusRequestHeaderFieldsTooLarge},
+	} {
+		for _, call := range []string{"GET next", "POST any/response", "POST any/error"} {
+			method, call, _ := strings.Cut(call, " ")
+			status := c.status
+			if status == http.StatusOK && method == http.MethodPost {
+				status = http.StatusBadRequest // the request's id is not that of the invocation
+			}
+			request, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+c.path+"/2018-06-01/runtime/invocation/"+call, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			maps.Copy(request.Header, c.headers)
+			request.Host = c.headers.Get("Host")
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(response.Body) // breaks off where the server does not read what is too long
+			response.Body.Close()
+			if response.StatusCode != status {
+				t.Errorf("%s, %s: got %s %.200s, want %d", name, call, response.Status, body, status)
+			}
+			if says := string(body); status == http.StatusForbidden && (!strings.Contains(says, `"errorMessage":"the `) || strings.Contains(says, secret)) {
+				t.Errorf("%s, %s: got %s, want why, without the event and the secret", name, call, says)
+			}
+		}
+	}
+	busy.letGo()
+	if got, err := waiting.wait(t); err != nil || got.Text != secret {
+		t.Errorf("got %+v, %v; want the function's own answer", got, err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if text := logs.text.String(); !strings.Contains(text, "out ") || strings.Contains(text, secret) {
+		t.Errorf("got the log %q, want a line without the secret that the function wrote", text)
+	}
 }
 
 func TestEnvironmentsAreReused(t *testing.T) {
@@ -649,7 +725,7 @@ func TestNewRefuses(t *testing.T) {
 		want []string // all of them in the error
 	}{
 		{"no executable", lambda.Config{}, []string{"name the function's built executable"}},
-		{"an executable that is not there", lambda.Config{Bootstrap: "nowhere/bootstrap"}, []string{"nowhere/bootstrap", "build the function first"}},
+		{"an executable that is not there", lambda.Config{Bootstrap: "missing/bootstrap"}, []string{"missing/bootstrap", "build the function first"}},
 		{"a directory", lambda.Config{Bootstrap: "../lambda"}, []string{"lambda is a directory"}},
 		{"a variable that Lambda sets", lambda.Config{Bootstrap: bootstrap, Env: []string{"A=1", "TZ=Europe/London"}}, []string{"TZ is set by Lambda"}},
 		{"an entry without a value", lambda.Config{Bootstrap: bootstrap, Env: []string{"A=1", "B"}}, []string{"entry 1 is not of the form"}},

@@ -2,15 +2,22 @@ package lambda
 
 import (
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
+
+	"visitplannr/internal/local/guard"
 )
 
 // Sizes of the bodies of an invocation, in bytes. Source:
@@ -33,12 +40,8 @@ type invocation struct {
 // newInvocation gives payload the ids that Lambda gives it: a random UUID, and a
 // trace header that is not sampled, since no X-Ray daemon listens here.
 func newInvocation(payload []byte, arn string, now time.Time) *invocation {
-	id := make([]byte, 16)
-	_, _ = rand.Read(id)      // never fails: it ends the program instead
-	id[6] = id[6]&0x0f | 0x40 // version 4
-	id[8] = id[8]&0x3f | 0x80 // variant of RFC 9562
 	return &invocation{
-		requestID: fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:]),
+		requestID: uuid.NewString(),
 		traceID:   fmt.Sprintf("Root=1-%08x-%s;Parent=%s;Sampled=0", now.Unix(), randomHex(12), randomHex(8)),
 		arn:       arn,
 		payload:   payload,
@@ -68,7 +71,7 @@ const (
 // A session is the Runtime API as one process of the function sees it: a
 // conversation about one invocation at a time. It knows nothing of the process.
 //
-// States and refusals are those of Amazon's own emulator,
+// States and error responses are those of Amazon's own emulator,
 // https://github.com/aws/aws-lambda-runtime-interface-emulator.
 type session struct {
 	ready chan struct{} // gets one token each time the function becomes ready for an invocation
@@ -125,6 +128,28 @@ func (s *session) handler() http.Handler {
 	return mux
 }
 
+// onlyFor is the door of the Runtime API of one process at an address: it lets only
+// requests in that have the process's secret as the first element of their path. Their
+// deadlines are those of the invocation, at whose end the process is ended.
+func onlyFor(secret, address string, api http.Handler) http.Handler {
+	ours := guard.New(address)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+		err := ours.Check(r)
+		if err == nil && subtle.ConstantTimeCompare([]byte(first), []byte(secret)) != 1 {
+			err = errors.New("the path does not begin with the secret of the function's process, which is in its AWS_LAMBDA_RUNTIME_API")
+		}
+		if err != nil {
+			w.Header().Set("Connection", "close")
+			(&errorResponse{http.StatusForbidden, "AccessDenied", err.Error()}).write(w)
+			return
+		}
+		control := http.NewResponseController(w)
+		_, _ = control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Time{}) // fail for a connection that is closed
+		http.StripPrefix("/"+secret, api).ServeHTTP(w, r)
+	})
+}
+
 // next waits for an invocation without a timeout. A function that asks again before it
 // has answered gets the same invocation again.
 func (s *session) next(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +177,7 @@ func (s *session) next(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(inv.payload) // the end of its process shows that the function has gone
 }
 
-func (s *session) ask() (begun <-chan struct{}, refused *refusal) {
+func (s *session) ask() (begun <-chan struct{}, refused *errorResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch s.phase {
@@ -199,7 +224,7 @@ func (s *session) response(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if tooLarge {
-		(&refusal{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+		(&errorResponse{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
 			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponseBytes)}).write(w)
 		return
 	}
@@ -221,11 +246,11 @@ func (s *session) invocationError(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer records the outcome of the current invocation, once.
-func (s *session) answer(id, call string, result outcome) *refusal {
+func (s *session) answer(id, call string, result outcome) *errorResponse {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == nil || s.current.requestID != id {
-		return &refusal{http.StatusBadRequest, "InvalidRequestID", "Invalid request ID"}
+		return &errorResponse{http.StatusBadRequest, "InvalidRequestID", "Invalid request ID"}
 	}
 	if s.phase != running {
 		return s.wrongPhase(call)
@@ -248,7 +273,7 @@ func (s *session) postInitError(w http.ResponseWriter, r *http.Request) {
 	accept(w)
 }
 
-func (s *session) failInit(reported *InitError) *refusal {
+func (s *session) failInit(reported *InitError) *errorResponse {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != starting {
@@ -288,22 +313,22 @@ func readBody(body io.Reader) (content []byte, tooLarge bool, err error) {
 	return content[:MaxResponseBytes], true, err
 }
 
-// A refusal is an answer of the Runtime API to a call that it does not accept.
-type refusal struct {
+// An errorResponse is the Runtime API's answer to a call that it does not accept.
+type errorResponse struct {
 	status      int
 	kind        string
 	description string
 }
 
-var truncated = &refusal{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"}
+var truncated = &errorResponse{http.StatusBadRequest, "TruncatedHTTPRequest", "HTTP request detected as truncated"}
 
-func (s *session) wrongPhase(call string) *refusal {
-	return &refusal{http.StatusForbidden, "InvalidStateTransition",
+func (s *session) wrongPhase(call string) *errorResponse {
+	return &errorResponse{http.StatusForbidden, "InvalidStateTransition",
 		fmt.Sprintf("%s is not allowed while the runtime is %s", call, s.phase)}
 }
 
-func (f *refusal) write(w http.ResponseWriter) {
-	writeJSON(w, f.status, map[string]string{"errorMessage": f.description, "errorType": f.kind})
+func (e *errorResponse) write(w http.ResponseWriter) {
+	writeJSON(w, e.status, map[string]string{"errorMessage": e.description, "errorType": e.kind})
 }
 
 func accept(w http.ResponseWriter) {
