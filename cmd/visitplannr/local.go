@@ -14,6 +14,7 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local"
 	"visitplannr/internal/local/console"
+	"visitplannr/internal/local/faults"
 	"visitplannr/internal/openapi"
 	"visitplannr/internal/settings"
 	"visitplannr/internal/terminal"
@@ -58,6 +59,21 @@ With -json, standard output is one line of JSON for programs, once the API serve
 URL (api), the engine's (dynamodb), the name of the table, the URL of the API's OpenAPI
 description, and who can sign, where requests must be signed (signers).`
 
+// aboutFaults lists the faults that can be injected.
+func aboutFaults() string {
+	var text strings.Builder
+	fmt.Fprint(&text, `
+
+-faults injects faults into the functions' requests to the table, each at a rate from 0
+to 1, as in -faults throttled=0.1,lost-reply=0.02,crash=0.01. It does so before any engine
+but AWS's. The log has a line for each fault, and the page can change them. The faults:
+`)
+	for _, c := range faults.Choices() {
+		fmt.Fprintf(&text, "\n  %-15s %s", c.Kind, c.Situation)
+	}
+	return text.String()
+}
+
 // settingFlags collects the values of a repeated -c.
 type settingFlags map[string]string
 
@@ -75,15 +91,19 @@ func (f settingFlags) Set(text string) error {
 func runLocal(ctx context.Context, c *cli, args []string) error {
 	var logs string
 	var asJSON bool
+	var spec string
+	var seed uint64
 	given := settingFlags{}
 	run := local.Config{Endpoints: contract.Endpoints(), Engine: c.getenv(dynamo.EnvEndpoint), Follow: true}
-	set := c.flags(aboutLocal)
+	set := c.flags(aboutLocal + aboutFaults())
 	set.StringVar(&run.Addr, "addr", defaultAPI, "`host:port` of the API; port 0 picks a free one")
 	set.StringVar(&run.Table, "table", defaultTable, "`name` of the events table; created if it does not exist")
 	set.StringVar(&run.EngineAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 picks a free one")
 	set.StringVar(&run.Data, "data", "", "`file` that keeps what the embedded engine stores, even if the process is killed; created if it does not exist (default: memory)")
 	set.StringVar(&logs, "logs", "", "`format` of the logs: json, or text for people (default: text where standard error is a terminal)")
 	set.BoolVar(&asJSON, "json", false, "print one line of JSON, for programs, where people get a text, once the API serves")
+	set.StringVar(&spec, "faults", "", "`kind=rate,...`: how often a request of a function to the table meets a fault (see above)")
+	set.Uint64Var(&seed, "fault-seed", 1, "a `number`: the same one injects the same faults in the same order again")
 	set.Var(given, "c", "a setting, `key=value`; may be repeated")
 	set.IntVar(&run.Concurrency, "concurrency", 4, "the most `processes` of a function at a time")
 	set.BoolVar(&run.Debug, "debug", false, "disable all timeouts, run one process of each function, built for a debugger, and print how to attach one")
@@ -111,6 +131,15 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	var err error
 	if run.Settings, err = settings.LoadLocal(given); err != nil {
 		return c.misuse(set, "%v", err)
+	}
+	injected, err := faults.Parse(spec)
+	switch {
+	case err != nil:
+		return c.misuse(set, "-faults: %v", err)
+	case !local.IsAWS(run.Engine):
+		run.Faults = faults.New(seed, injected)
+	case spec != "":
+		return fmt.Errorf("-faults: %w: unset %s to use the embedded one", local.ErrFaultsOnAWS, dynamo.EnvEndpoint)
 	}
 	if run.Observer, err = page(run); err != nil {
 		return err
@@ -190,6 +219,9 @@ func banner(run *local.Run, config local.Config, given settingFlags) string {
 	}
 	fmt.Fprintf(&text, "  DynamoDB  %s%s\n  Table     %s\n  Settings  stage %s, access %s, %s\n",
 		run.DynamoDB, kept, config.Table, config.Settings.Stage, config.Settings.Access, rate)
+	if config.Faults != nil && len(config.Faults.Spec()) > 0 {
+		fmt.Fprintf(&text, "  Faults    ON: %s\n", config.Faults.Spec())
+	}
 	fmt.Fprint(&text, signers(run.Signers))
 	if without := withoutEffect(given); len(without) > 0 {
 		fmt.Fprintf(&text, "            no effect on this machine (docs/configuration.md says why): %s\n", strings.Join(without, ", "))

@@ -108,6 +108,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"a function that does not exist is named":     {[]string{"event", "-function", "none"}, `"none"; it can be propose-destination`},
 		"a format of logs that is none is named":      {[]string{"local", "-logs", "xml"}, `-logs is "xml"`},
 		"an empty address is refused":                 {[]string{"local", "-dynamodb-addr", ""}, "-dynamodb-addr must be a host:port"},
+		"a fault that does not exist is named":        {[]string{"local", "-faults", "lost=1"}, `-faults: there is no fault "lost"`},
 		"no concurrency is refused":                   {[]string{"local", "-concurrency", "0"}, "-concurrency is 0"},
 		"what is no stream name is named":             {[]string{"stream", "brockholes"}, `"brockholes"`},
 		"a proposal without a name is refused":        {[]string{"propose", "-latitude", "1", "-longitude", "2"}, "-name is missing"},
@@ -157,6 +158,8 @@ func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 			"ftp://user:secret@127.0.0.1", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint, `"127.0.0.1", which is not a URL`}},
 		"an endpoint with a port that is none": {
 			"http://127.0.0.1:http", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint}},
+		"AWS, before which no faults are injected": {
+			"http://dynamodb.eu-west-1.amazonaws.com", []string{"-faults", "down=0.1"}, []string{"-faults", "not AWS", "unset " + dynamo.EnvEndpoint}},
 		"an engine that does not answer": {
 			"http://user:secret@127.0.0.1:1", []string{"-addr", "127.0.0.1:0"}, []string{"no DynamoDB engine answers", " at http://127.0.0.1:1:", "unset " + dynamo.EnvEndpoint}},
 	} {

@@ -41,7 +41,7 @@ func OpenDatabase(ctx context.Context, endpoint string) (Database, error) {
 		return Database{}, err
 	}
 	endpoint = parsed.String()
-	if !isAWS(parsed) {
+	if parsed.Scheme != "https" || !IsAWS(endpoint) {
 		return Database{Endpoint: endpoint, Region: Region, Credentials: aws.Credentials{
 			AccessKeyID: credential, SecretAccessKey: credential, Source: "local engine",
 		}}, nil
@@ -72,11 +72,15 @@ func ParseEngine(text string) (*url.URL, error) {
 	return parsed, nil
 }
 
-// isAWS reports whether a URL is AWS's own: https and a host below one of its domains
+// IsAWS reports whether a URL's host is AWS's own, below one of its domains
 // (https://docs.aws.amazon.com/general/latest/gr/ddb.html).
-func isAWS(endpoint *url.URL) bool {
-	host := strings.TrimSuffix(strings.ToLower(endpoint.Hostname()), ".")
-	return endpoint.Scheme == "https" && slices.ContainsFunc([]string{".amazonaws.com", ".api.aws", ".amazonaws.com.cn"},
+func IsAWS(endpoint string) bool {
+	parsed, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	host := strings.TrimSuffix(strings.ToLower(parsed.Hostname()), ".")
+	return slices.ContainsFunc([]string{".amazonaws.com", ".api.aws", ".amazonaws.com.cn"},
 		func(domain string) bool { return strings.HasSuffix(host, domain) })
 }
 

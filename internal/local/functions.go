@@ -88,6 +88,11 @@ func startFunctions(ctx context.Context, cfg Config, db Database, dir string) (_
 		}
 		f.running[e.Function] = &function{Runtime: runtime}
 	}
+	if cfg.Faults != nil {
+		cfg.Faults.Kills(func(trace string) bool {
+			return slices.ContainsFunc(slices.Collect(maps.Values(f.running)), func(r *function) bool { return r.Kill(trace) })
+		})
+	}
 	return f, f.swap(ctx, built)
 }
 

@@ -17,9 +17,11 @@ import (
 	"time"
 
 	"visitplannr/internal/contract"
+	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/internal/local/faults"
 	"visitplannr/internal/local/httpserver"
 	"visitplannr/internal/settings"
 )
@@ -62,6 +64,10 @@ type Config struct {
 	// is told.
 	Doing func(what string) (done func())
 
+	// Faults is put between the functions and their engine. It can be used in one run
+	// only. Nil: none.
+	Faults *faults.Proxy
+
 	Log      io.Writer // lines of the functions and the gateway, and texts for people; nil: nobody reads it
 	Observer Observer  // nil: nobody watches
 }
@@ -79,10 +85,13 @@ type Run struct {
 	closers   []func() error
 }
 
+// ErrFaultsOnAWS refuses to inject faults between the functions and AWS.
+var ErrFaultsOnAWS = errors.New("faults are only injected before an engine that is not AWS")
+
 // Start starts a run. It returns once everything serves; the caller must then call
 // Close. While ctx lasts, the run follows its sources, if it is told to.
 //
-// The error is an *AddressError, one of the store's errors about the table
+// The error is an *AddressError, ErrFaultsOnAWS, one of the store's errors about the table
 // (eventstore.ErrNoTable or a retryable one), a *gobuild.CompileError if a function does
 // not build, or a *lambda.InitError if one does not start.
 func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
@@ -143,24 +152,43 @@ func Start(ctx context.Context, cfg Config) (_ *Run, err error) {
 	return r, nil
 }
 
-// openTable opens the events table in an engine, and starts that where it is ours.
+// openTable opens the events table in an engine, and starts that where it is ours. The
+// functions reach it through cfg.Faults.
 func (r *Run) openTable(ctx context.Context, cfg Config, logger *slog.Logger) (Database, error) {
 	defer cfg.Doing("Opening the table " + cfg.Table)()
 	endpoint := cfg.Engine
+	if cfg.Faults != nil && IsAWS(endpoint) {
+		return Database{}, ErrFaultsOnAWS
+	}
+	var handler http.Handler // of the embedded engine
 	if endpoint == "" {
-		engine, err := startEngine(cfg, logger)
+		engine, watched, err := startEngine(cfg, logger)
 		if err != nil {
 			return Database{}, err
 		}
 		r.later(func() error { return bounded(engine.Close) })
-		endpoint = engine.URL()
+		endpoint, handler = engine.URL(), watched
 	}
 	db, err := OpenDatabase(ctx, endpoint)
 	if err != nil {
 		return Database{}, err
 	}
 	r.DynamoDB, r.Store = db.Endpoint, db.Store(cfg.Table)
-	return db, db.prepare(ctx, r.Store, cfg.Table)
+	if err := db.prepare(ctx, r.Store, cfg.Table); err != nil || cfg.Faults == nil {
+		return db, err
+	}
+	if handler == nil {
+		if handler, err = faults.To(db.Endpoint); err != nil {
+			return Database{}, err
+		}
+	}
+	injected := apigateway.NewLogger(io.MultiWriter(cfg.Log, cfg.Observer.Log("faults")))
+	if err := cfg.Faults.Serve(handler, faults.Hooks{RequestID: eventstore.AttrCausationID, Tried: cfg.Observer.Tried, Log: injected}); err != nil {
+		return Database{}, err
+	}
+	r.later(cfg.Faults.Close)
+	db.Endpoint = cfg.Faults.URL()
+	return db, nil
 }
 
 // Invoke runs a function on an event, as Lambda's Invoke does. Its errors are those of
@@ -203,9 +231,9 @@ func bounded(end func(context.Context) error) error {
 	return end(ctx)
 }
 
-// startEngine starts the embedded engine. Each function may do to the table only what
+// startEngine starts the embedded engine, and returns its handler too. Each function may do to the table only what
 // the contract grants it; other clients may do everything.
-func startEngine(cfg Config, logger *slog.Logger) (*dynamodb.Server, error) {
+func startEngine(cfg Config, logger *slog.Logger) (_ *dynamodb.Server, watched http.Handler, _ error) {
 	grants := map[string]dynamodb.Grant{}
 	for _, e := range cfg.Endpoints {
 		grants[functionKeyID(e.Function)] = dynamodb.Grant{
@@ -213,13 +241,14 @@ func startEngine(cfg Config, logger *slog.Logger) (*dynamodb.Server, error) {
 		}
 	}
 	engine, err := dynamodb.Start(cfg.EngineAddr, dynamodb.Options{Path: cfg.Data, Grants: grants, Around: func(handler http.Handler) http.Handler {
-		return engineFront(cfg, logger, cfg.Observer.Engine(handler))
+		watched = cfg.Observer.Engine(handler)
+		return engineFront(cfg, logger, watched)
 	}})
 	var network *net.OpError
 	if errors.As(err, &network) {
-		return nil, &AddressError{true, err}
+		return nil, nil, &AddressError{true, err}
 	}
-	return engine, err
+	return engine, watched, err
 }
 
 // serve serves the API until the run is closed.

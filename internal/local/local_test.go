@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/local"
+	"visitplannr/internal/local/faults"
 	"visitplannr/internal/settings"
 )
 
@@ -117,6 +120,72 @@ func heldUp(t *testing.T, address string) {
 		}
 		if response, err := http.ReadResponse(bufio.NewReader(client), nil); err != nil || response.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 			t.Errorf("%s: got %v, %v, want 431", address, response, err)
+		}
+	}
+}
+
+// The function's process is killed as it writes; the next one finds the item.
+func TestACrashIsInjectedIntoTheProcessThatServes(t *testing.T) {
+	t.Parallel()
+	config := local.Config{Endpoints: contract.Endpoints(), Table: "events", Addr: "127.0.0.1:0", EngineAddr: "127.0.0.1:0"}
+	var err error
+	if config.Settings, err = settings.LoadLocal(nil); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	config.Log = log
+	config.Faults = faults.New(1, nil)
+	config.Faults.Use(faults.Sequence(faults.CrashAfter))
+	run, err := local.Start(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	propose := func() *http.Response {
+		route := contract.ProposeDestination
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, run.URL+route.Path, strings.NewReader(route.SampleBody()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", contract.MediaTypeJSON)
+		request.Header.Set(contract.HeaderIdempotencyKey, "key-1")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response
+	}
+	crashed, again := propose(), propose()
+	if crashed.StatusCode != 503 || crashed.Header.Get("Retry-After") == "" {
+		t.Errorf("got %s, want 503 with Retry-After", crashed.Status)
+	}
+	if again.StatusCode != 200 || again.Header.Get(contract.HeaderIdempotencyReplayed) != "true" {
+		t.Errorf("then got %s, want a replay", again.Status)
+	}
+	if err := run.Close(); err != nil {
+		t.Error(err)
+	}
+	logged, err := os.ReadFile(log.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := crashed.Header.Get(contract.HeaderRequestID); !strings.Contains(string(logged), `"message":"fault injected","requestId":"`+id+`","fault":"crash after","operation":"PutItem","reachedTable":true`) {
+		t.Errorf("the log has no line for the crash of request %s: %s", id, string(logged))
+	}
+	if !strings.Contains(string(logged), "signal: killed") {
+		t.Errorf("the log does not say that a process was killed: %s", string(logged))
+	}
+}
+
+func TestNoFaultsAreInjectedBeforeAWS(t *testing.T) {
+	t.Parallel()
+	for _, engine := range []string{"https://dynamodb.eu-west-1.amazonaws.com", "http://DynamoDB.eu-west-1.api.aws.:80/"} {
+		if _, err := local.Start(t.Context(), local.Config{Engine: engine, Faults: faults.New(1, nil)}); !errors.Is(err, local.ErrFaultsOnAWS) {
+			t.Errorf("%s: got %v", engine, err)
 		}
 	}
 }

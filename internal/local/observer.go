@@ -36,6 +36,10 @@ type Observer interface {
 	Built(function string, err error)
 	Serving(function string, err error)
 
+	// Tried says that a function tried to put an item for a request. It is called where
+	// faults can be injected.
+	Tried(requestID string)
+
 	// Invoked says that a function was invoked.
 	Invoked(function string, took time.Duration, err error)
 
@@ -58,6 +62,7 @@ func (nobody) Building(string)                       {}
 func (nobody) Built(string, error)                   {}
 func (nobody) Serving(string, error)                 {}
 func (nobody) Invoked(string, time.Duration, error)  {}
+func (nobody) Tried(string)                          {}
 func (nobody) Close()                                {}
 
 // observed is a function that tells the observer of its invocations.

@@ -102,6 +102,9 @@ func (w *watched) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// Tried tells the page that a function tried the store for a request.
+func (c *Console) Tried(requestID string) { c.tell("tried", clip(requestID)) }
+
 // Invoked counts an invocation of a function.
 func (c *Console) Invoked(function string, took time.Duration, err error) {
 	status := http.StatusOK

@@ -83,6 +83,8 @@ func (t *text) show(line string) string {
 			shown += fmt.Sprintf("  %.1f ms", took)
 		}
 		delete(said, "correlationId") // the stream's name contains it
+	} else if id != "" {
+		shown += "  " + id
 	}
 	shown += "  " + safe(message)
 	for _, name := range slices.Sorted(maps.Keys(said)) {

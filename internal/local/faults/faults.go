@@ -5,18 +5,26 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"log"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"visitplannr/internal/local/guard"
+	"visitplannr/internal/local/httpserver"
 )
 
 // Kind is what happens to one request.
@@ -29,17 +37,18 @@ const (
 
 	// The engine does not get the request.
 	Throttled     Kind = "throttled"
-	InternalError Kind = "internal error"
-	DropBefore    Kind = "connection dropped before"
+	InternalError Kind = "internal-error"
+	DropBefore    Kind = "dropped"
 	Invalid       Kind = "called invalid"
-	NoTable       Kind = "no table"
-	Denied        Kind = "access denied"
+	NoTable       Kind = "no-table"
+	Denied        Kind = "denied"
+	Crash         Kind = "crash" // and the process that asks is killed
 
 	// Something on the way answers, and the engine does not get the request.
-	Unavailable Kind = "503 without a body"
+	Unavailable Kind = "down"
 	BadGateway  Kind = "502 with HTML"
 	EmptyOK     Kind = "200 without a body"
-	PageOK      Kind = "200 with HTML"
+	PageOK      Kind = "login-page"
 	ForeignOK   Kind = "200 with other JSON"
 	Created     Kind = "201"
 	Accepted    Kind = "202"
@@ -50,7 +59,8 @@ const (
 
 	// The engine gets the request and carries it out.
 	InternalErrorAfter Kind = "internal error after"
-	DropAfter          Kind = "connection dropped after"
+	DropAfter          Kind = "lost-reply"
+	CrashAfter         Kind = "crash after" // and the process that asks is killed
 	Cut                Kind = "answer cut"
 	Truncated          Kind = "answer cut, with a length that fits"
 	WrongSum           Kind = "answer that contradicts its checksum"
@@ -133,19 +143,17 @@ func On(operation string, plan Plan) Plan {
 	}
 }
 
-// Rate is how often a kind happens, from 0 to 1.
-type Rate struct {
-	Kind Kind
-	Rate float64
-}
-
-// Random injects each kind at its rate, in an order given by the seed.
+// Random injects each kind at its rate, in an order given by the seed. Half of the
+// crashes come after the engine's answer.
 func Random(seed uint64, rates ...Rate) Plan {
 	random := rand.New(rand.NewPCG(seed, 0))
 	return func(string) Kind {
 		at := random.Float64()
 		for _, r := range rates {
 			if at < r.Rate {
+				if r.Kind == Crash && at < r.Rate/2 {
+					return CrashAfter
+				}
 				return r.Kind
 			}
 			at -= r.Rate
@@ -154,51 +162,87 @@ func Random(seed uint64, rates ...Rate) Plan {
 	}
 }
 
-// Proxy is a running proxy.
+// A Proxy injects faults. It has no address until it is served.
 type Proxy struct {
-	target   string
-	listener net.Listener
-	server   *http.Server
-	client   *http.Client
-	hanging  chan struct{}
+	seed    uint64
+	hanging chan struct{}
+	engine  http.Handler
+	guard   guard.Guard
+	hooks   Hooks
+	url     string
+	server  *httpserver.Server
 
 	mu     sync.Mutex
+	spec   Spec
 	plan   Plan
+	kill   func(trace string) bool
 	counts map[string]map[Kind]int // by operation
 	random *rand.Rand
+}
+
+// Hooks tell a run what a proxy does. Each may be missing.
+type Hooks struct {
+	RequestID string                 // attribute of an item: id of the request that puts it
+	Tried     func(requestID string) // called for each attempt to put an item
+	Log       *slog.Logger           // one line a fault
+}
+
+// New returns a proxy that injects what spec says, in an order given by the seed.
+func New(seed uint64, spec Spec) *Proxy {
+	p := &Proxy{seed: seed, hanging: make(chan struct{}, 1), counts: map[string]map[Kind]int{}, random: rand.New(rand.NewPCG(seed, 1))}
+	p.Set(spec)
+	return p
 }
 
 // Start starts a proxy on a free loopback port, in front of the engine at the URL
 // target.
 func Start(target string, plan Plan) (*Proxy, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	engine, err := To(target)
+	if err != nil {
+		return nil, err
+	}
+	p := New(1, nil)
+	p.Use(plan)
+	return p, p.Serve(engine, Hooks{})
+}
+
+// To returns a handler that forwards to the engine at a URL.
+func To(target string) (http.Handler, error) {
+	parsed, err := url.Parse(target)
 	if err != nil {
 		return nil, fmt.Errorf("fault proxy: %w", err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns
-	p := &Proxy{
-		target:   target,
-		listener: listener,
-		client:   &http.Client{Transport: transport},
-		hanging:  make(chan struct{}, 1),
-		plan:     plan,
-		counts:   map[string]map[Kind]int{},
-		random:   rand.New(rand.NewPCG(1, 0)),
+	return &httputil.ReverseProxy{
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(parsed) },
+		Transport:    transport,
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ErrorLog:     log.New(io.Discard, "", 0),
+	}, nil
+}
+
+// Serve serves the proxy on a free loopback port, in front of an engine.
+func (p *Proxy) Serve(engine http.Handler, hooks Hooks) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("fault proxy: %w", err)
 	}
-	p.server = &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
+	p.engine, p.url, p.guard = engine, "http://"+listener.Addr().String(), guard.New("127.0.0.1:0")
+	p.mu.Lock()
+	p.hooks = hooks
+	p.announce()
+	p.mu.Unlock()
+	p.server = httpserver.New(p, log.New(io.Discard, "", 0))
 	go func() { _ = p.server.Serve(listener) }() // ends with Close
-	return p, nil
+	return nil
 }
 
 // URL returns the proxy's own endpoint.
-func (p *Proxy) URL() string { return "http://" + p.listener.Addr().String() }
+func (p *Proxy) URL() string { return p.url }
 
 // Close stops the proxy at once and aborts requests under way.
-func (p *Proxy) Close() error {
-	defer p.client.CloseIdleConnections()
-	return p.server.Close()
-}
+func (p *Proxy) Close() error { return p.server.Close() }
 
 // Hanging receives a value when the engine has carried out a request that now hangs. It
 // holds one value; more are dropped.
@@ -209,6 +253,44 @@ func (p *Proxy) Use(plan Plan) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.plan = plan
+}
+
+// Set replaces the plan by what a spec says, from the beginning of the seed's order.
+func (p *Proxy) Set(spec Spec) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := len(p.spec)
+	p.spec, p.plan = spec, Random(p.seed, spec...)
+	if before+len(spec) > 0 {
+		p.announce()
+	}
+}
+
+// announce logs whether faults are on. The caller holds mu.
+func (p *Proxy) announce() {
+	if p.hooks.Log == nil {
+		return
+	}
+	if len(p.spec) > 0 {
+		p.hooks.Log.Warn("faults are on", "faults", p.spec.String(), "seed", p.seed)
+	} else {
+		p.hooks.Log.Info("faults are off")
+	}
+}
+
+// Spec returns what was set.
+func (p *Proxy) Spec() Spec {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spec
+}
+
+// Kills sets what kills the process that runs the invocation with a trace id. It
+// reports whether there was one.
+func (p *Proxy) Kills(kill func(trace string) bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.kill = kill
 }
 
 // Counts returns how often each kind was injected into requests for an operation.
@@ -231,34 +313,49 @@ func (p *Proxy) next(operation string) (Kind, time.Duration) {
 
 // ServeHTTP treats one request as the plan says.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := p.guard.Check(r); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client has gone
 	}
+	// A request goes on when its client has gone, as one on its way still arrives.
+	request := r.Clone(context.WithoutCancel(r.Context()))
+	request.Body = io.NopCloser(bytes.NewReader(body))
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 	kind, pause := None, time.Duration(0)
 	if operation != "" { // otherwise it is a health check, not a request to the store
 		kind, pause = p.next(operation)
 	}
-	if kind == DropBefore {
-		panic(http.ErrAbortHandler) // net/http's way to close the connection
+	id := p.requestID(body)
+	if id != "" && p.hooks.Tried != nil {
+		p.hooks.Tried(id)
+	}
+	if kind == None {
+		p.engine.ServeHTTP(w, request)
+		return
 	}
 	answered, fails := failures[kind]
-	if fails && kind != InternalErrorAfter {
+	answer := &recorder{header: http.Header{}}
+	done := kind != DropBefore && kind != Crash && (!fails || kind == InternalErrorAfter)
+	if done {
+		p.engine.ServeHTTP(answer, request)
+	}
+	if (kind == Crash || kind == CrashAfter) && !p.crash(r) {
+		kind = map[Kind]Kind{Crash: DropBefore, CrashAfter: DropAfter}[kind] // no process of ours asked
+	}
+	if p.hooks.Log != nil {
+		p.hooks.Log.Warn("fault injected", "requestId", cmp.Or(id, "unknown"), "fault", kind, "operation", operation, "reachedTable", done)
+	}
+	if fails {
 		answered.write(w)
 		return
-	}
-
-	status, header, answer, err := p.forward(r, body)
-	if err != nil {
-		panic(http.ErrAbortHandler)
 	}
 	switch kind {
-	case DropAfter:
-		panic(http.ErrAbortHandler)
-	case InternalErrorAfter:
-		answered.write(w)
-		return
+	case DropBefore, DropAfter, Crash, CrashAfter:
+		panic(http.ErrAbortHandler) // net/http's way to close the connection
 	case Hang:
 		select {
 		case p.hanging <- struct{}{}:
@@ -272,22 +369,55 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(pause):
 		}
 	}
+	content := answer.body.Bytes()
 	if kind == Truncated {
-		answer = answer[:len(answer)/2]
+		content = content[:len(content)/2]
 	}
-	maps.Copy(w.Header(), header)
+	maps.Copy(w.Header(), answer.header)
 	if kind == WrongSum {
-		w.Header().Set("X-Amz-Crc32", fmt.Sprint(^crc32.ChecksumIEEE(answer)))
+		w.Header().Set("X-Amz-Crc32", fmt.Sprint(^crc32.ChecksumIEEE(content)))
 	}
-	w.Header().Set("Content-Length", fmt.Sprint(len(answer)))
-	w.WriteHeader(status)
+	w.Header().Set("Content-Length", fmt.Sprint(len(content)))
+	w.WriteHeader(cmp.Or(answer.status, http.StatusOK))
 	if kind == Cut {
-		_, _ = w.Write(answer[:len(answer)/2])
+		_, _ = w.Write(content[:len(content)/2])
 		_ = http.NewResponseController(w).Flush() // else nothing of it is sent
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = w.Write(answer) // a client that has gone gets nothing
+	_, _ = w.Write(content) // a client that has gone gets nothing
 }
+
+// requestID returns the id of the request that puts the item in a body; "" if there is
+// none.
+func (p *Proxy) requestID(body []byte) string {
+	var put struct{ Item map[string]struct{ S string } }
+	if p.hooks.RequestID == "" || !bytes.Contains(body, []byte(p.hooks.RequestID)) {
+		return ""
+	}
+	_ = json.Unmarshal(body, &put) // what else is wrong with it, the engine says
+	return put.Item[p.hooks.RequestID].S
+}
+
+// crash kills the process that sent a request. The SDK names its invocation in a header:
+// https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+func (p *Proxy) crash(r *http.Request) bool {
+	p.mu.Lock()
+	kill := p.kill
+	p.mu.Unlock()
+	trace, err := url.PathUnescape(r.Header.Get("X-Amzn-Trace-Id"))
+	return err == nil && kill != nil && kill(trace)
+}
+
+// recorder keeps an answer.
+type recorder struct {
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (r *recorder) Header() http.Header            { return r.header }
+func (r *recorder) WriteHeader(status int)         { r.status = cmp.Or(r.status, status) }
+func (r *recorder) Write(part []byte) (int, error) { return r.body.Write(part) }
 
 func (f failure) write(w http.ResponseWriter) {
 	if f.contentType != "" {
@@ -295,21 +425,4 @@ func (f failure) write(w http.ResponseWriter) {
 	}
 	w.WriteHeader(f.status)
 	_, _ = io.WriteString(w, f.body)
-}
-
-// forward sends the request to the engine. It goes on when the client has gone, as a
-// request on its way still arrives.
-func (p *Proxy) forward(r *http.Request, body []byte) (status int, header http.Header, answer []byte, err error) {
-	request, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, p.target+r.URL.RequestURI(), bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	request.Header = r.Header.Clone()
-	response, err := p.client.Do(request)
-	if err != nil {
-		return 0, nil, nil, err
-	}
-	defer response.Body.Close()
-	answer, err = io.ReadAll(response.Body)
-	return response.StatusCode, response.Header, answer, err
 }

@@ -90,6 +90,8 @@ func TestKinds(t *testing.T) {
 		{faults.Denied, 400, "AccessDeniedException", false},
 		{faults.DropBefore, 0, "", false},
 		{faults.DropAfter, 0, "", true},
+		{faults.Crash, 0, "", false},
+		{faults.CrashAfter, 0, "", true},
 	} {
 		t.Run(string(c.kind), func(t *testing.T) {
 			t.Parallel()
@@ -183,6 +185,14 @@ func TestPlans(t *testing.T) {
 		}
 		if again := take(faults.Random(7, rates...), 10000); !maps.Equal(again, counts) {
 			t.Errorf("got %v, then %v", counts, again)
+		}
+	})
+
+	t.Run("half of the crashes come after the engine's answer", func(t *testing.T) {
+		t.Parallel()
+		counts := take(faults.Random(7, faults.Rate{Kind: faults.Crash, Rate: 0.4}), 10000)
+		if before, after := counts[faults.Crash], counts[faults.CrashAfter]; before < 1850 || before > 2150 || after < 1850 || after > 2150 {
+			t.Errorf("%d before, %d after; want about 2000 each", before, after)
 		}
 	})
 

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -354,4 +355,17 @@ func (r *Runtime) Processes() []int {
 		}
 	}
 	return pids
+}
+
+// Kill ends the process that runs the invocation with a trace id, as if it had crashed.
+// It reports whether there was one.
+func (r *Runtime) Kill(trace string) bool {
+	r.mu.Lock()
+	live := slices.Collect(maps.Keys(r.live))
+	r.mu.Unlock()
+	i := slices.IndexFunc(live, func(e *environment) bool { return e.session.runs(trace) })
+	if i >= 0 {
+		live[i].kill()
+	}
+	return i >= 0
 }

@@ -118,6 +118,13 @@ func (s *session) postedInitError() *InitError {
 	return s.initError
 }
 
+// runs reports whether the function is running the invocation with a trace id.
+func (s *session) runs(trace string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.phase == running && s.current.traceID == trace
+}
+
 // handler serves https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html.
 func (s *session) handler() http.Handler {
 	mux := http.NewServeMux()
