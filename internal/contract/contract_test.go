@@ -2,6 +2,8 @@ package contract
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -68,6 +70,29 @@ func TestProblemTypes(t *testing.T) {
 	for _, response := range GatewayResponses() {
 		if _, found := byURI[response.Problem.Type]; !found {
 			t.Errorf("%s has the problem %q, which is not listed", response.Type, response.Problem.Type)
+		}
+	}
+}
+
+func TestThePageForEditorsListsEveryEndpointAndProblem(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range Endpoints() {
+		if !strings.Contains(string(page), "\n| `"+e.Route()+"` | ") {
+			t.Errorf("docs/api.md has no row for %s", e.Route())
+		}
+	}
+	for _, problem := range ProblemTypes() {
+		row := fmt.Sprintf("\n| %d | `%s` | ", problem.Status, strings.TrimPrefix(problem.Type, problemPrefix))
+		_, cells, found := strings.Cut(string(page), row)
+		cells, _, _ = strings.Cut(cells, "\n")
+		if !found {
+			t.Errorf("docs/api.md has no row for the problem %s, with its status: %s…", problem.Type, row[1:])
+		} else if strings.Contains(cells, "| yes, after `Retry-After`") != (problem.RetryAfter > 0) {
+			t.Errorf("docs/api.md says of %s: %s, and Retry-After is %d", problem.Type, cells, problem.RetryAfter)
 		}
 	}
 }

@@ -38,7 +38,7 @@ type ProblemType struct {
 // enough for a throttled partition's burst to refill, short enough for a person.
 const retryAfter = 2
 
-// The kinds of failure. README.md explains each status.
+// The kinds of failure. docs/api.md has a row for each.
 var (
 	ProblemInvalidBody = problemType("invalid-body", "Invalid body", http.StatusBadRequest,
 		"The body breaks a rule. "+bodyRules(Endpoints()))
@@ -94,8 +94,10 @@ func byStatus(types []ProblemType) []ProblemType {
 	return types
 }
 
+const problemPrefix = "urn:visitplannr:problem:"
+
 func problemType(slug, title string, status int, detail string) ProblemType {
-	return ProblemType{Type: "urn:visitplannr:problem:" + slug, Title: title, Status: status, Detail: detail}
+	return ProblemType{Type: problemPrefix + slug, Title: title, Status: status, Detail: detail}
 }
 
 func (t ProblemType) retry() ProblemType {

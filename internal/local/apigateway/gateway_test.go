@@ -529,17 +529,17 @@ func dial(t *testing.T, server *httptest.Server) net.Conn {
 }
 
 // What an HTTP server refuses before it has a request is no problem, here as at AWS's
-// edge, and README says so.
+// edge, and docs/api.md says so.
 func TestWhatIsNoHTTPIsRefusedBeforeTheGateway(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile("../../../README.md")
+	page, err := os.ReadFile("../../../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, excepted, found := strings.Cut(string(readme), "The exception is what an HTTP server refuses")
+	_, excepted, found := strings.Cut(string(page), "The exception is what an HTTP server refuses")
 	excepted, _, ended := strings.Cut(excepted, "\n\n")
 	if !found || !ended {
-		t.Fatal("README does not say what is excepted from 'every failure is a problem'")
+		t.Fatal("docs/api.md does not say what is excepted from 'every failure is a problem'")
 	}
 	server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(newFunction().invoker())})
 	for raw, want := range map[string]int{
@@ -562,7 +562,7 @@ func TestWhatIsNoHTTPIsRefusedBeforeTheGateway(t *testing.T) {
 			t.Errorf("%.80q: got %d %s, want %d, and no problem", raw, response.StatusCode, response.Header.Get("Content-Type"), want)
 		}
 		if !strings.Contains(excepted, strconv.Itoa(want)) {
-			t.Errorf("README does not name %d among what is excepted: %s", want, excepted)
+			t.Errorf("docs/api.md does not name %d among what is excepted: %s", want, excepted)
 		}
 		conn.Close()
 	}

@@ -323,26 +323,33 @@ func TestCurlLinesOfTheDocumentationWorkWithEveryKindOfKey(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil && os.Getenv("CI") == "" {
 		t.Skip("curl is not installed")
 	}
-	server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(newFunction().invoker()), Principals: []Principal{editor}})
-	for page, url := range map[string]string{
-		"README.md":       "https://ID.execute-api.REGION.amazonaws.com/dev/destination",
-		"docs/runbook.md": `$(output ApiUrl)destination`,
-	} {
+	const local, deployed = "http://127.0.0.1:3000/destination", "https://ID.execute-api.REGION.amazonaws.com/dev/destination"
+	served := map[bool]string{}
+	for signed, principals := range map[bool][]Principal{false: nil, true: {editor}} {
+		served[signed] = serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(newFunction().invoker()), Principals: principals}).URL + "/destination"
+	}
+	for page, urls := range map[string][]string{"README.md": {local}, "docs/api.md": {local, deployed}, "docs/runbook.md": {"$(output ApiUrl)destination"}} {
 		text, err := os.ReadFile("../../../" + page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := regexp.MustCompile(`curl (.*\\\n)*.*--aws-sigv4(.*\\\n)*.*`).FindString(string(text))
-		if !strings.Contains(line, url) {
-			t.Fatalf("%s: the line is %q, want one to %s", page, line, url)
+		lines := regexp.MustCompile(`(?m)^(?:\$ )?(curl (?:.*\\\n)*.*)`).FindAllStringSubmatch(string(text), -1)
+		if len(lines) != len(urls) {
+			t.Fatalf("%s has the lines %q, want one to each of %q", page, lines, urls)
 		}
-		line = strings.NewReplacer(url, server.URL+"/destination", ":REGION:", ":eu-west-1:").Replace(line)
-		for _, token := range []string{"", "a token"} {
-			command := program.Command(t.Context(), "", "sh", "-uc", line)
-			command.Env = append(command.Env, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+editor.AccessKeyID,
-				"AWS_SECRET_ACCESS_KEY="+editor.SecretAccessKey, "AWS_SESSION_TOKEN="+token)
-			if output, err := command.Output(); err != nil || !strings.HasSuffix(string(output), "OK") {
-				t.Errorf("%s, with the token %q: got %s (%v), want OK", page, token, output, err)
+		for i, url := range urls {
+			line := lines[i][1]
+			if !strings.Contains(line, url) {
+				t.Fatalf("%s: the line is %q, want one to %s", page, line, url)
+			}
+			line = strings.NewReplacer(url, served[url != local], ":REGION:", ":eu-west-1:").Replace(line)
+			for _, token := range []string{"", "a token"} {
+				command := program.Command(t.Context(), "", "sh", "-uc", line)
+				command.Env = append(command.Env, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID="+editor.AccessKeyID,
+					"AWS_SECRET_ACCESS_KEY="+editor.SecretAccessKey, "AWS_SESSION_TOKEN="+token)
+				if output, err := command.Output(); err != nil || !strings.HasSuffix(string(output), "OK") {
+					t.Errorf("%s, with the token %q: got %s (%v), want OK", page, token, output, err)
+				}
 			}
 		}
 	}
