@@ -1,6 +1,8 @@
 package test
 
 import (
+	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/tidwall/pretty"
 
+	"visitplannr/internal/settings"
 	"visitplannr/test/generated"
 )
 
@@ -32,12 +35,21 @@ func masked(tpl template) string {
 }
 
 // reviewed are the templates that are kept as snapshots: what is deployed by default, and
-// one with every optional part.
+// what diff looks at besides, with every optional part and with what hides one.
 var reviewed = map[string]given{
 	"dev":      {"stage": "dev"},
 	"prod":     {"stage": "prod"},
-	"optional": {"stage": "prod", "alarmEmail": "ops@example.org", "corsOrigins": "https://a.example", "validation": "gateway", "reservedConcurrency": "100"},
+	"optional": switched(0),
+	"apart":    switched(1),
 }
+
+func switched(variant int) given {
+	s := given{"stage": "prod"}
+	maps.Copy(s, settings.Variants()[variant])
+	return s
+}
+
+var templates = flag.String("templates", "", "write the templates into this folder, for cfn-lint")
 
 const snapshotDir = "snapshots"
 
@@ -46,7 +58,13 @@ func TestTemplatesAreUpToDate(t *testing.T) {
 	t.Parallel()
 	for name, s := range reviewed {
 		t.Run(name, func(t *testing.T) {
-			text := pretty.PrettyOptions([]byte(masked(deployed(t, s))), &pretty.Options{Width: 100, Indent: "  ", SortKeys: true})
+			tpl := deployed(t, s)
+			if *templates != "" {
+				if err := os.WriteFile(filepath.Join(*templates, name+".template.json"), tpl.text, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			text := pretty.PrettyOptions([]byte(masked(tpl)), &pretty.Options{Width: 100, Indent: "  ", SortKeys: true})
 			generated.Check(t, filepath.Join(snapshotDir, name+".json"), string(text))
 		})
 	}

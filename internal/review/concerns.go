@@ -225,21 +225,26 @@ type Group struct {
 	Changes []Change
 }
 
+// gravest returns the index of the change's concern, or -1. A new resource is placed by
+// the gravest of its values.
+func (c Change) gravest() int {
+	gravest := c.concern(false)
+	if c.isNew() {
+		for _, v := range c.values() {
+			if i := v.concern(true); i >= 0 && (gravest < 0 || i < gravest) {
+				gravest = i
+			}
+		}
+	}
+	return gravest
+}
+
 // Concerns returns the changes that affect security or safety, gravest first. The
-// ordinary diff shows the others. A new resource is placed by the gravest of its
-// values.
+// ordinary diff shows the others.
 func Concerns(changes []Change) []Group {
 	of := map[string][]Change{}
 	for _, c := range changes {
-		gravest := c.concern(false)
-		if c.isNew() {
-			for _, v := range c.values() {
-				if i := v.concern(true); i >= 0 && (gravest < 0 || i < gravest) {
-					gravest = i
-				}
-			}
-		}
-		if gravest >= 0 {
+		if gravest := c.gravest(); gravest >= 0 {
 			title := concerns[gravest].title
 			of[title] = append(of[title], c)
 		}

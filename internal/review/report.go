@@ -65,21 +65,18 @@ type Difference struct {
 	More    int    `json:"more,omitempty"` // other requests whose answers differ alike
 }
 
-// findings merges those of all stages: what several share is said once.
-func findings(lists ...[]Finding) []Finding {
+// merged says once what several stages share.
+func merged(list []Finding) []Finding {
 	merged := []Finding{}
-	for _, f := range slices.Concat(lists...) {
+	for _, f := range list {
 		i := slices.IndexFunc(merged, func(m Finding) bool {
 			return m.Kind == f.Kind && m.With == f.With && m.Title == f.Title && m.Text == f.Text
 		})
-		if i < 0 {
+		switch {
+		case i < 0:
 			merged = append(merged, f)
-			continue
-		}
-		for _, stage := range f.Stages {
-			if !slices.Contains(merged[i].Stages, stage) {
-				merged[i].Stages = append(slices.Clone(merged[i].Stages), stage)
-			}
+		case f.Stages != nil && !slices.Contains(merged[i].Stages, f.Stages[0]):
+			merged[i].Stages = append(slices.Clone(merged[i].Stages), f.Stages...)
 		}
 	}
 	return merged

@@ -5,17 +5,22 @@ package review
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 
 	"visitplannr/internal/program"
+	"visitplannr/internal/settings"
 )
 
 // Options say what to compare.
@@ -43,53 +48,126 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer base.release()
-	head, dir := "the work tree", o.Root
+	old := states{cdk: cdk, name: o.Base, dir: base.dir, out: filepath.Join(base.scratch, "old"), kept: base.kept(), options: o}
+	work := states{cdk: cdk, name: "the work tree", dir: o.Root, out: filepath.Join(base.scratch, "new"), options: o}
 	if o.Head != "" {
 		tree, err := repo.checkOut(ctx, o.Head)
 		if err != nil {
 			return nil, err
 		}
 		defer tree.release()
-		head, dir = o.Head, tree.dir
+		work.name, work.dir, work.kept = o.Head, tree.dir, tree.kept()
 	}
 
-	// The two states are independent and are synthesized in parallel. The stages of one
-	// state are synthesized in turn, since older commits build into one folder.
-	old := states{cdk, base.dir, filepath.Join(base.scratch, "old"), o}
-	work := states{cdk, dir, filepath.Join(base.scratch, "new"), o}
+	// The two states are independent and are synthesized in parallel. What is of one state
+	// is synthesized in turn, since older commits build into one folder.
+	views := views(o)
 	var synthesis sync.WaitGroup
-	var oldErr, newErr error
-	synthesis.Go(func() { oldErr = old.synth(ctx) })
-	synthesis.Go(func() { newErr = work.synth(ctx) })
+	var failed [2][]error
+	for i, s := range []states{old, work} {
+		synthesis.Go(func() {
+			for _, v := range views {
+				failed[i] = append(failed[i], s.synth(ctx, v))
+			}
+		})
+	}
 	synthesis.Wait()
-	switch {
-	case oldErr != nil && newErr != nil && oldErr.Error() == newErr.Error():
-		return nil, fmt.Errorf("%s and %s: %w", o.Base, head, newErr)
-	case oldErr != nil:
-		return nil, fmt.Errorf("%s: %w", o.Base, oldErr)
-	case newErr != nil:
-		return nil, fmt.Errorf("%s: %w", head, newErr)
-	}
-	r := &Report{SchemaVersion: SchemaVersion, Base: o.Base, Head: o.Head,
-		Compared: []string{"the templates of " + strings.Join(o.Stages, " and ") + ", as they are deployed"}}
-	breaks, err := contractBreaks(ctx, base.dir, dir)
-	if err != nil {
-		return nil, err
-	}
+
+	r := &Report{SchemaVersion: SchemaVersion, Base: o.Base, Head: o.Head}
 	var stacks []stackDiff
-	for _, stage := range o.Stages {
-		d, err := compareStacks(ctx, old, work, stage)
+	var compared []Finding
+	seen := map[string]map[string]bool{} // by stage, the changes that were shown
+	for i, v := range views {
+		err := failure(old, work, failed[0][i], failed[1][i])
+		switch {
+		case err != nil && v.set == nil:
+			return nil, fmt.Errorf("%w\nThis is of stage %s.", err, v.stage)
+		case err != nil:
+			reason := fmt.Sprintf("%.400s", strings.Join(strings.Fields(err.Error()), " "))
+			if failed[0][i] == nil {
+				r.Findings = append(r.Findings, Finding{Kind: Concern, Stages: []string{v.stage}, With: v.with, Title: "!! Is not synthesized any more", Text: "   " + reason})
+			}
+			compared = append(compared, Finding{Stages: []string{v.stage}, Text: v.setting() + ": NOT compared, " + reason})
+			continue
+		}
+		compared = append(compared, Finding{Stages: []string{v.stage}, Text: v.setting() + old.leftOut(v) + work.leftOut(v)})
+		if seen[v.stage] == nil {
+			seen[v.stage] = map[string]bool{}
+		}
+		d, err := compareStacks(ctx, old, work, v, seen[v.stage])
 		if err != nil {
 			return nil, err
 		}
-		stacks = append(stacks, d)
-		r.Summary = findings(r.Summary, []Finding{{Stages: []string{stage}, Text: d.headline()}})
-		r.Findings = findings(r.Findings, d.findings())
-		r.Changes = findings(r.Changes, d.all)
+		r.Findings = append(r.Findings, d.findings()...)
+		if v.set == nil {
+			stacks = append(stacks, d)
+			r.Summary = append(r.Summary, Finding{Stages: []string{v.stage}, Text: d.headline()})
+			r.Changes = append(r.Changes, d.all...)
+		}
 	}
-	r.Findings = append(r.Findings, breaks...)
+	breaks, err := contractBreaks(ctx, old.dir, work.dir)
+	if err != nil {
+		return nil, err
+	}
+	r.Summary, r.Findings, r.Changes = merged(r.Summary), merged(append(r.Findings, breaks...)), merged(r.Changes)
+	for _, c := range merged(compared) {
+		r.Compared = append(r.Compared, "the templates of "+c.where()+c.Text)
+	}
 	r.Picture = picture(stacks)
 	return r, nil
+}
+
+// failure says which of the two states is not synthesized, and an error of both once.
+func failure(old, work states, oldErr, newErr error) error {
+	switch {
+	case oldErr != nil && newErr != nil && oldErr.Error() == newErr.Error():
+		return fmt.Errorf("%s and %s: %w", old.name, work.name, newErr)
+	case oldErr != nil:
+		return fmt.Errorf("%s: %w", old.name, oldErr)
+	case newErr != nil:
+		return fmt.Errorf("%s: %w", work.name, newErr)
+	}
+	return nil
+}
+
+// A view is a stage as it is deployed, or with settings of a variant.
+type view struct {
+	stage string
+	with  string            // the settings by which it differs from the view before; "" as it is deployed
+	set   map[string]string // all settings of the variant
+}
+
+func (v view) setting() string {
+	if v.with == "" {
+		return ", as they are deployed"
+	}
+	return ", with " + v.with + " set"
+}
+
+// views are the stages, and then each with what no stage turns on, except what the caller
+// has set.
+func views(o Options) []view {
+	var list []view
+	for _, stage := range o.Stages {
+		list = append(list, view{stage: stage})
+	}
+	before := map[string]string{}
+	for _, variant := range settings.Variants() {
+		var with []string
+		for _, key := range slices.Sorted(maps.Keys(variant)) {
+			switch {
+			case slices.ContainsFunc(o.Context, func(c string) bool { return strings.HasPrefix(c, key+"=") }):
+				delete(variant, key)
+			case variant[key] != before[key]:
+				with = append(with, key)
+			}
+		}
+		for _, stage := range o.Stages {
+			list = append(list, view{stage, strings.Join(with, ", "), variant})
+		}
+		before = variant
+	}
+	return list
 }
 
 const breaksTitle = "!! What can break clients of the API"
@@ -127,27 +205,75 @@ func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]Finding, er
 // ErrNoApp says that a state has nothing to synthesize.
 var ErrNoApp = errors.New("nothing to compare with")
 
-// states is one state of the repository, and where its stages are synthesized.
+// states is one state of the repository, and where it is synthesized.
 type states struct {
 	cdk     string
+	name    string // for the reader
 	dir     string
 	out     string
+	kept    string // for syntheses that the next run takes again; "" for a work tree
 	options Options
 }
 
-func (s states) assembly(stage string) string { return filepath.Join(s.out, stage) }
+// assembly is where a view is synthesized: of a commit, at a place that is named by all
+// that it is made from besides the commit.
+func (s states) assembly(v view) string {
+	if s.kept == "" {
+		return filepath.Join(s.out, v.stage+" "+v.with)
+	}
+	installed, _ := os.ReadFile(filepath.Join(filepath.Dir(s.cdk), "..", ".package-lock.json"))
+	return filepath.Join(s.kept, fmt.Sprintf("%.16x", sha256.Sum256(fmt.Append(nil, v.stage, v.set, s.options.Context, runtime.Version(), string(installed)))))
+}
 
-func (s states) synth(ctx context.Context) error {
-	for _, stage := range s.options.Stages {
-		args := []string{"synth", "--quiet", "--output", s.assembly(stage), "--context", "stage=" + stage}
+// refused matches the settings that a state does not have, or not with this value.
+var refused = regexp.MustCompile(`setting "(\w+)" is `)
+
+// leftOutFile holds the names of such settings in an assembly.
+const leftOutFile = "left-out"
+
+// synth synthesizes a view, unless that was done. A variant's settings that the state
+// refuses are left out: it may be older than they are.
+func (s states) synth(ctx context.Context, v view) error {
+	if _, err := os.Stat(s.assembly(v)); err == nil {
+		return nil
+	}
+	out, set, left := filepath.Join(s.out, "synthesis"), maps.Clone(v.set), []string{}
+	for {
+		args := []string{"synth", "--quiet", "--output", out, "--context", "stage=" + v.stage}
+		for _, key := range slices.Sorted(maps.Keys(set)) {
+			args = append(args, "--context", key+"="+set[key])
+		}
 		for _, c := range s.options.Context {
 			args = append(args, "--context", c)
 		}
-		if output, err := s.run(ctx, args...); err != nil {
-			return fmt.Errorf("synthesize stage %s: %w\n%s", stage, err, output)
+		if err := os.RemoveAll(out); err != nil {
+			return err
+		}
+		output, err := s.run(ctx, args...)
+		if err == nil {
+			break
+		}
+		before := len(left)
+		for _, m := range refused.FindAllStringSubmatch(output, -1) {
+			if _, ours := set[m[1]]; ours {
+				delete(set, m[1])
+				left = append(left, m[1])
+			}
+		}
+		if len(left) == before {
+			return fmt.Errorf("synthesize: %w\n%s", err, output)
 		}
 	}
-	return nil
+	return errors.Join(os.WriteFile(filepath.Join(out, leftOutFile), []byte(strings.Join(left, ", ")), 0o600),
+		os.MkdirAll(filepath.Dir(s.assembly(v)), 0o700), os.Rename(out, s.assembly(v)))
+}
+
+// leftOut names the settings of a view that a synthesized state does not have.
+func (s states) leftOut(v view) string {
+	if text, err := os.ReadFile(filepath.Join(s.assembly(v), leftOutFile)); err == nil && len(text) > 0 {
+		return fmt.Sprintf(" (%s refuses %s)", s.name, text)
+	}
+	return ""
 }
 
 // run runs the CDK's command line in the state's directory. It hides credentials, with
@@ -162,7 +288,7 @@ func (s states) run(ctx context.Context, args ...string) (string, error) {
 	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
 		return strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "AWS_CA_BUNDLE=") || strings.HasPrefix(v, "CDK_")
 	})
-	cmd.Env = append(cmd.Env, "AWS_EC2_METADATA_DISABLED=true",
+	cmd.Env = append(cmd.Env, "AWS_EC2_METADATA_DISABLED=true", "CDK_VALIDATION=false",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
 		"TMPDIR="+s.out, "TMP="+s.out, "TEMP="+s.out, "GOTMPDIR="+s.out)
 	output, err := cmd.CombinedOutput()

@@ -29,7 +29,7 @@ func (s status) String() string {
 
 // stackDiff is what changes in the stack of one stage.
 type stackDiff struct {
-	stage         string
+	view
 	before, after Template
 	changes       []Change
 	all           []Finding         // what cdk diff shows; empty: no difference
@@ -37,22 +37,33 @@ type stackDiff struct {
 	because       map[string]string // by logical ID, the properties that make CloudFormation replace it
 }
 
-// compareStacks compares a stage in two synthesized states.
-func compareStacks(ctx context.Context, old, work states, stage string) (d stackDiff, err error) {
-	stack := "visitplannr-" + stage
-	before, err := read(old.assembly(stage), stack)
+// compareStacks compares a view of two states. It leaves out changes that were seen in the
+// same stage, and adds those that it shows.
+func compareStacks(ctx context.Context, old, work states, v view, seen map[string]bool) (d stackDiff, err error) {
+	stack := "visitplannr-" + v.stage
+	before, err := read(old.assembly(v), stack)
 	if err != nil {
 		return d, err
 	}
-	after, err := read(work.assembly(stage), stack)
+	after, err := read(work.assembly(v), stack)
 	if err != nil {
 		return d, err
 	}
-	d = stackDiff{stage: stage, before: before.template, after: after.template,
+	d = stackDiff{view: v, before: before.template, after: after.template,
 		changes: Changes(before.template, after.template), status: map[string]status{}, because: map[string]string{}}
+	if before.protected != after.protected {
+		d.changes = append(d.changes, Change{ID: stack, Type: "AWS::CloudFormation::Stack", Path: "DeletionProtection",
+			Before: before.protected, After: after.protected})
+	}
+	d.changes = slices.DeleteFunc(d.changes, func(c Change) bool {
+		key, again := c.key()
+		again = v.set != nil && (again || seen[key])
+		seen[key] = true
+		return again
+	})
 	for _, c := range d.changes {
 		switch {
-		case reissued.MatchString(c.Type):
+		case reissued.MatchString(c.Type) || c.ID == stack:
 		case c.isGone():
 			d.status[c.ID] = gone
 		case c.isNew():
@@ -61,20 +72,29 @@ func compareStacks(ctx context.Context, old, work states, stage string) (d stack
 			d.status[c.ID] = changed
 		}
 	}
-	if before.protected != after.protected {
-		d.changes = append(d.changes, Change{ID: stack, Type: "AWS::CloudFormation::Stack", Path: "DeletionProtection",
-			Before: before.protected, After: after.protected})
-	}
-	if bytes.Equal(before.text, after.text) {
+	if bytes.Equal(before.text, after.text) || v.set != nil && len(d.status) == 0 {
 		return d, nil
 	}
-	output, err := work.run(ctx, "diff", "--no-color", "--app", work.assembly(stage),
-		"--template", filepath.Join(old.assembly(stage), stack+".template.json"), stack)
+	output, err := work.run(ctx, "diff", "--no-color", "--app", work.assembly(v),
+		"--template", filepath.Join(old.assembly(v), stack+".template.json"), stack)
 	if err != nil {
 		return d, fmt.Errorf("cdk diff of %s: %w\n%s", stack, err, output)
 	}
 	d.readCDK(output)
 	return d, nil
+}
+
+// contents matches what the CDK derives from the contents of something else, which is
+// compared itself.
+var contents = regexp.MustCompile(`[0-9A-F]{8}[0-9a-f]{32}|[0-9a-f]{32,}`)
+
+// key is equal for the same change in another view. It also says whether the change is
+// one of derived names alone.
+func (c Change) key() (key string, derived bool) {
+	value := func(v any) string { return contents.ReplaceAllString(words(v, true), "*") }
+	before, after := value(c.Before), value(c.After)
+	return strings.Join([]string{contents.ReplaceAllString(c.ID, "*"), c.Path, before, after}, "\n"),
+		before == after || reissued.MatchString(c.Type)
 }
 
 // reissued are the types that the CDK replaces whenever their content changes. That is
@@ -116,6 +136,9 @@ func (d *stackDiff) readCDK(output string) {
 			continue
 		}
 		id := found[1]
+		if d.set != nil && d.status[id] == same {
+			continue // seen without the variant
+		}
 		d.status[id] = mayBeReplaced
 		if found[2] == "replace" {
 			d.status[id] = replaced
@@ -213,17 +236,25 @@ func (d stackDiff) findings() []Finding {
 	for _, id := range slices.Sorted(maps.Keys(d.status)) {
 		if text := d.loss(id); text != "" {
 			told[id] = true
-			list = append(list, Finding{Kind: Lost, Stages: stages, Text: text})
+			list = append(list, Finding{Kind: Lost, Stages: stages, With: d.with, Text: text})
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Finding) int { // those that hold data first
 		return strings.Count(b.Text, ": ") - strings.Count(a.Text, ": ")
 	})
+	add := func(kind Kind, title string, c Change) {
+		if !(c.isGone() && told[c.ID]) {
+			list = append(list, Finding{Kind: kind, Stages: stages, With: d.with, Title: title, Text: "   " + c.String(), Change: &c})
+		}
+	}
 	for _, g := range Concerns(d.changes) {
 		for _, c := range g.Changes {
-			if !(c.isGone() && told[c.ID]) {
-				list = append(list, Finding{Kind: Concern, Stages: stages, Title: "!! " + g.Title, Text: "   " + c.String(), Change: &c})
-			}
+			add(Concern, "!! "+g.Title, c)
+		}
+	}
+	for _, c := range d.changes {
+		if d.set != nil && c.gravest() < 0 { // nothing else shows it
+			add(Other, "Other changes", c)
 		}
 	}
 	return list

@@ -119,6 +119,9 @@ func (r repository) fill(ctx context.Context, slot, commit string) error {
 	return nil
 }
 
+// kept is where the next run finds what was made from the commit alone.
+func (t *tree) kept() string { return filepath.Join(filepath.Dir(t.scratch), "kept") }
+
 func (t *tree) release() {
 	_ = os.RemoveAll(t.scratch) // or the next run does
 	_ = t.lock.Unlock()
