@@ -189,6 +189,7 @@ func TestPage(t *testing.T) {
 		p.says("#outcome", "200 OK")
 		p.says("#events li", "Clicked "+strings.TrimSuffix(latitude, "0"))
 		p.says("#events li", "destinationProposed · destination-")
+		p.says("#events li", "keyed") // unless one asks for none
 		p.says("#logs", "accepted · 200")
 		p.says("#pieces", "1 event put")
 		p.says("#pieces", "1 request, last 200")
@@ -231,9 +232,9 @@ func TestPage(t *testing.T) {
 
 	t.Run("repeats a proposal under the last key", func(t *testing.T) {
 		p := of(t)
-		p.do(chromedp.Click(chromedp.CSS("input[value=fresh]")))
 		p.propose("Once", "51.5", "-0.12")
-		p.says("#events li", "keyed")
+		p.says("#events li", "Once")
+		p.says("#outcome", "200 OK")
 		p.do(chromedp.Click(chromedp.CSS("input[value=again]")), chromedp.Click(chromedp.ID("send")))
 		p.says("#outcome", "a replay")
 		p.do(chromedp.Click(chromedp.CSS("#outcome button")))
@@ -319,21 +320,29 @@ func TestPage(t *testing.T) {
 
 	t.Run("shows items and lines that are like no others, and goes on", func(t *testing.T) {
 		p := of(t)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(
-			`{"TableName":"visitplannr-events","Item":{"StreamName":{"S":"by hand"},"EventId":{"S":"1"},"Data":{"SS":["a"]}}}`))
-		if err != nil {
-			t.Fatal(err)
+		for _, item := range []string{
+			`{"StreamName":{"S":"by hand"},"EventId":{"S":"1"},"Data":{"SS":["a"]}}`,
+			`{"StreamName":{"S":"long ago"},"EventId":{"S":"2"},"Timestamp":{"S":"2020-01-01T00:00:00.000Z"}}`,
+		} {
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(`{"TableName":"visitplannr-events","Item":`+item+`}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
+			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
+			response, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
 		}
-		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
-		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
 		p.says("#events li", "by hand")
+		p.says("#events li:last-child", "long ago") // the newest comes first, whichever is put last
 		p.propose("After it", "54", "-3")
 		p.says("#events li", "After it")
+		p.load()
+		p.says("#events-problem", "Items that are not events are left out: 2")
+		p.says("#events", "After it")
 	})
 
 	t.Run("stays small and alive under many requests", func(t *testing.T) {
@@ -398,7 +407,7 @@ func TestPageOffersEveryEndpoint(t *testing.T) {
 	look := contract.Endpoint{Function: "look-up", Method: http.MethodGet, Path: "/streams/{name}"}
 	page := console.New(console.Config{Endpoints: append(contract.Endpoints(), look)})
 	page.Table(func(context.Context) iter.Seq2[eventstore.Event, error] {
-		return func(func(eventstore.Event, error) bool) {}
+		return func(yield func(eventstore.Event, error) bool) { yield(eventstore.Event{}, eventstore.ErrUnavailable) }
 	}, nil)
 	api := page.API(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked for "+r.URL.Path) }))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -418,6 +427,10 @@ func TestPageOffersEveryEndpoint(t *testing.T) {
 	p.do(chromedp.SendKeys(nameField, "a/b\r"))
 	p.says("#shown", "asked for /streams/a")
 	p.says("#pieces", "look-up")
+	p.says("#events-problem", "The table cannot be read: "+eventstore.ErrUnavailable.Error())
+	if events := p.text("#events"); events != "" {
+		t.Errorf("got the events %q of a table that cannot be read", events)
+	}
 }
 
 func TestPageSignsAsThePrincipalThatIsChosen(t *testing.T) {

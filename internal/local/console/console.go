@@ -10,12 +10,12 @@ import (
 	"embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -161,7 +161,8 @@ func (c *Console) serveRun(w http.ResponseWriter, _ *http.Request) {
 }
 
 // serveItems sends the items of the stream named in the query or, without one, the
-// newest of the table, oldest first, in DynamoDB's JSON.
+// newest of the table, oldest first, in DynamoDB's JSON, and the problem if some are
+// missing.
 func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), historyTime)
 	defer cancel()
@@ -175,12 +176,19 @@ func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 		events = c.stream(ctx, stream)
 	}
 	var found []eventstore.Event
+	malformed, problem := 0, ""
 	for event, err := range events {
+		if errors.Is(err, eventstore.ErrInvalid) {
+			malformed++
+			problem = fmt.Sprintf("Items that are not events are left out: %d, such as: %v", malformed, err)
+			continue
+		}
 		if errors.Is(err, eventstore.ErrTimeout) || ctx.Err() != nil {
+			problem = fmt.Sprintf("Events are missing: the table was not read to its end within %v.", historyTime)
 			break // if the table is too large to read, show part of it
 		}
 		if err != nil {
-			http.Error(w, "the table cannot be read: "+err.Error(), http.StatusServiceUnavailable)
+			http.Error(w, "The table cannot be read: "+err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		if found = append(found, event); len(found) >= 2*historyLength {
@@ -191,14 +199,12 @@ func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 	for _, event := range newest(found) {
 		items = append(items, item(event))
 	}
-	answerJSON(w, items)
+	answerJSON(w, map[string]any{"items": items, "problem": problem})
 }
 
 // newest returns the newest events, oldest first.
 func newest(events []eventstore.Event) []eventstore.Event {
-	slices.SortStableFunc(events, func(a, b eventstore.Event) int {
-		return strings.Compare(a.Timestamp.String(), b.Timestamp.String())
-	})
+	slices.SortFunc(events, eventstore.Compare)
 	return events[max(0, len(events)-historyLength):]
 }
 

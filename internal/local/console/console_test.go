@@ -66,7 +66,7 @@ func TestPaths(t *testing.T) {
 		"the description is beside it":          {usual, "GET", Prefix + "openapi.yaml", "openapi: 3.1.0"},
 		"every route is the API's":              {usual, "POST", "/destination", "API"},
 		"and other methods of the page's paths": {usual, "POST", "/", "API"},
-		"and what is nowhere":                   {usual, "GET", "/favicon.ico", "API"},
+		"and unknown paths":                     {usual, "GET", "/favicon.ico", "API"},
 		"the map is small and names its source": {usual, "GET", Prefix + "coastline.json", `{"source":"Natural Earth`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -187,12 +187,14 @@ func TestStream(t *testing.T) {
 
 	t.Run("is resumed where it was, in the same run", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			for after, want := range map[string]string{"RUN/2": "RUN/3 2", "": "RUN/1 0", "another/2": "RUN/1 0", "RUN/nonsense": "RUN/1 0"} {
+			for after, want := range map[string]string{"RUN/2": "RUN/3 2", "": "RUN/1 0", "another/2": "RUN/1 0", "RUN/nonsense": "RUN/1 0",
+				"RUN/-5": "RUN/1 0", "RUN/-9223372036854775808": "RUN/1 0", "RUN/4": "RUN/4 3", "RUN/99999999999999999999": "RUN/4 3"} {
 				c := New(Config{})
 				for i := range 3 {
 					c.tell("log", i)
 				}
 				next, end := open(t, c, strings.Replace(after, "RUN", c.run, 1))
+				c.tell("log", 3) // after the first batch
 				id, data := next("log")
 				if got := strings.Replace(id, c.run, "RUN", 1) + " " + data; got != want {
 					t.Errorf("after %q got message %s, want %s", after, got, want)
@@ -219,9 +221,9 @@ func TestStream(t *testing.T) {
 func TestPiecesAreCountedAndTimed(t *testing.T) {
 	t.Parallel()
 	c := New(Config{Endpoints: contract.Endpoints(), Table: "events"})
-	statuses := map[string]int{"/destination": http.StatusOK, "/nowhere": http.StatusNotFound, "/broken": http.StatusInternalServerError}
+	statuses := map[string]int{"/destination": http.StatusOK, "/missing": http.StatusNotFound, "/broken": http.StatusInternalServerError}
 	api := c.API(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(statuses[r.URL.Path]) }))
-	for _, path := range []string{"/nowhere", "/broken", "/destination"} {
+	for _, path := range []string{"/missing", "/broken", "/destination"} {
 		answer(api, "POST", "http://localhost"+path)
 	}
 	c.Invoked(contract.ProposeDestination.Function, time.Millisecond, errors.New("it crashed"))
@@ -323,10 +325,12 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 	failure := error(nil)
 	yields := func(events []eventstore.Event) iter.Seq2[eventstore.Event, error] {
 		return func(yield func(eventstore.Event, error) bool) {
+			var err error
 			for _, e := range slices.Backward(events) { // a table has no order of time
-				if !yield(e, failure) {
+				if !yield(e, err) {
 					return
 				}
+				err = failure
 			}
 		}
 	}
@@ -336,37 +340,47 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 			return yields(all[:1])
 		})
 	page := serving(console)
-	items := func(query string) (int, []struct {
-		EventId struct{ S string }
-		Data    json.RawMessage
-	}) {
-		got := answer(page, "GET", "http://localhost"+Prefix+"items"+query)
-		var items []struct {
+	type answered struct {
+		Items []struct {
 			EventId struct{ S string }
 			Data    json.RawMessage
 		}
-		if got.Code == http.StatusOK {
-			if err := json.Unmarshal(got.Body.Bytes(), &items); err != nil {
+		Problem string
+	}
+	read := func(query string) (code int, got answered) {
+		response := answer(page, "GET", "http://localhost"+Prefix+"items"+query)
+		if response.Code == http.StatusOK {
+			if err := json.Unmarshal(response.Body.Bytes(), &got); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return got.Code, items
+		return response.Code, got
 	}
-	_, got := items("")
+	_, whole := read("")
+	got := whole.Items
 	if len(got) != historyLength || got[0].EventId.S != all[2*historyLength].ID.String() || got[historyLength-1].EventId.S != all[len(all)-1].ID.String() {
 		t.Errorf("got %d items, want the newest %d, oldest first", len(got), historyLength)
 	}
 	if want := `{"M":{"n":{"L":[{"N":"0.12345678901234567890"},{"BOOL":true},{"NULL":true}]}}}`; string(got[0].Data) != want {
 		t.Errorf("got data %s, want %s", got[0].Data, want)
 	}
-	if _, got := items("?stream=" + all[0].StreamName.String()); len(got) != 1 {
-		t.Errorf("got %d items of one stream, want its one", len(got))
+	if _, got := read("?stream=" + all[0].StreamName.String()); len(got.Items) != 1 || got.Problem != "" {
+		t.Errorf("got %d items of one stream and the problem %q, want its one", len(got.Items), got.Problem)
 	}
-	if code, _ := items("?stream=nonsense"); code != http.StatusBadRequest {
+	if code, _ := read("?stream=nonsense"); code != http.StatusBadRequest {
 		t.Errorf("got %d for a name that is none, want 400", code)
 	}
+	for err, problem := range map[error]string{
+		eventstore.ErrInvalid: "Items that are not events are left out: 1499, such as: " + eventstore.ErrInvalid.Error(),
+		eventstore.ErrTimeout: "Events are missing: the table was not read to its end within 5s.",
+	} {
+		failure = err
+		if code, got := read(""); code != http.StatusOK || len(got.Items) != 1 || got.Problem != problem {
+			t.Errorf("%v: got %d, %d items and %q, want the one that can be read and %q", err, code, len(got.Items), got.Problem, problem)
+		}
+	}
 	failure = eventstore.ErrUnavailable
-	if code, _ := items(""); code != http.StatusServiceUnavailable {
+	if code, _ := read(""); code != http.StatusServiceUnavailable {
 		t.Errorf("got %d without a store, want 503", code)
 	}
 }

@@ -42,12 +42,12 @@ func (c *Console) wake() {
 	}
 }
 
-// since returns the kept messages after a number, the number of the last one, and a
-// channel that is closed when there are more.
+// since returns the kept messages after a number, which any client may have made up, the
+// number of the last one, and a channel that is closed when there are more.
 func (c *Console) since(number int) (messages []message, last int, more <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for n := max(number, c.last-kept) + 1; n <= c.last; n++ {
+	for n := min(max(number, c.last-kept, 0), c.last) + 1; n <= c.last; n++ {
 		messages = append(messages, c.ring[n%kept])
 	}
 	if c.changed == nil {

@@ -357,6 +357,7 @@ const marks = new Map(); // by event id
 function eventRow(item) {
   const { StreamName, EventId, EventType, Timestamp, CausationId, Data } = Object.fromEntries(Object.entries(item).map(([name, value]) => [name, plain(value)]));
   if (marks.has(EventId)) return undefined;
+  const time = /^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/.test(Timestamp) ? Timestamp : new Date().toISOString(); // other clients may write anything
   const at = placeIn(Data), name = typeof Data?.name === "string" ? Data.name : JSON.stringify(Data ?? {});
   let dotOnMap;
   if (at) {
@@ -376,8 +377,8 @@ function eventRow(item) {
   ofRequest(CausationId).items.push({ StreamName, EventType });
   const keyed = EventId[14] === "8"; // a UUIDv8 is derived from a key
   const lit = (on) => () => dotOnMap?.classList.toggle("lit", on);
-  return make("li", { "data-request": CausationId, onpointerenter: lit(true), onpointerleave: lit(false), onfocusin: lit(true), onfocusout: lit(false) },
-    make("time", { datetime: Timestamp }, clock(Timestamp)),
+  return make("li", { "data-request": CausationId, "data-order": `${time} ${EventId}`, onpointerenter: lit(true), onpointerleave: lit(false), onfocusin: lit(true), onfocusout: lit(false) },
+    make("time", { datetime: time }, clock(time)),
     make("span", { class: "text", title: name }, make("bdi", {}, name), " ", make("span", {}, at ? `${at.latitude}, ${at.longitude}` : ""), make("span", { class: "below" }, `${EventType} · ${StreamName}`)),
     keyed ? make("span", { class: "badge", title: "It was sent with an idempotency key" }, "keyed") : make("span"),
     requestButton(CausationId),
@@ -405,6 +406,16 @@ function logRow({ Source, Line, At }) {
   }
 }
 
+// read reads the items of the table, or of a stream, and says why some are missing.
+async function read(query = "") {
+  try {
+    const response = await fetch(`${base}items${query}`);
+    return response.ok ? await response.json() : { items: [], problem: await response.text() };
+  } catch (error) {
+    return { items: [], problem: `The table cannot be read: ${error.message}` };
+  }
+}
+
 // expect fetches what a function says it stored if the engine does not report writes,
 // as one in another process or in AWS.
 const expected = new Set();
@@ -414,8 +425,7 @@ function expect(stream) {
   setTimeout(async () => {
     expected.delete(stream);
     if (marks.has(stream.slice(stream.indexOf("-") + 1))) return;
-    const response = await fetch(`${base}items?${new URLSearchParams({ stream })}`);
-    if (response.ok) for (const item of await response.json()) enqueue("stored", item);
+    for (const item of (await read(`?${new URLSearchParams({ stream })}`)).items) enqueue("stored", item);
   }, 1000);
 }
 
@@ -470,16 +480,23 @@ function draw() {
       console.error("cannot be shown:", kind, data, error); // and the others are
     }
   }
-  for (const [list, added] of Object.entries(fresh)) {
-    const found = added.filter(Boolean).slice(-rows).reverse();
-    if (!found.length) continue;
-    $(list).querySelector(".empty")?.remove();
-    for (const row of found) row.hidden = Boolean(followed) && row.dataset.request !== followed;
-    $(list).prepend(...found);
-    while ($(list).childElementCount > rows) $(list).lastElementChild.remove();
-  }
+  insert($("events"), fresh.events.filter(Boolean));
+  insert($("logs"), fresh.logs.slice(-rows));
   if (state) drawPieces(state);
   if (followed) drawTrace();
+}
+
+// insert puts rows where they belong: the newest event first, whenever it became known,
+// and the line that came last first.
+function insert(list, added) {
+  if (added.length) list.querySelector(".empty")?.remove();
+  for (const row of added) {
+    row.hidden = Boolean(followed) && row.dataset.request !== followed;
+    let next = list.firstElementChild;
+    while (next?.dataset.order > row.dataset.order) next = next.nextElementSibling;
+    list.insertBefore(row, next);
+  }
+  while (list.childElementCount > rows) list.lastElementChild.remove();
 }
 
 $("pause").addEventListener("click", () => {
@@ -531,10 +548,8 @@ const coastline = await (await fetch(base + "coastline.json")).json();
 $("land").setAttribute("d", coastline.path);
 $("map-source").textContent = `Coastlines: ${coastline.source}.`;
 listen();
-const stored = await fetch(base + "items");
-if (stored.ok) {
-  const older = (await stored.json()).map(eventRow).filter(Boolean).reverse();
-  $("events").append(...older.slice(0, Math.max(0, rows - $("events").childElementCount)));
-}
-for (const list of ["events", "logs"]) if (!$(list).childElementCount) $(list).append(make("li", { class: "empty" }, "Nothing yet."));
+const { items, problem } = await read();
+for (const item of items) enqueue("stored", item);
+$("events-problem").textContent = problem;
+for (const list of ["events", "logs"]) if (!$(list).childElementCount && !(list === "events" && problem)) $(list).append(make("li", { class: "empty" }, "Nothing yet."));
 document.documentElement.dataset.ready = "yes";
