@@ -34,11 +34,12 @@ func TestAPI(t *testing.T) {
 	})
 
 	t.Run("takes a bounded rate of requests", func(t *testing.T) {
-		_, stage := synth(t, given{"stage": "prod"}).only(t, "AWS::ApiGateway::Stage")
+		prod := given{"stage": "prod"}
+		_, stage := synth(t, prod).only(t, "AWS::ApiGateway::Stage")
 		want(t, "all methods", at(stage.Properties, "MethodSettings.0.HttpMethod"), `"*"`)
 		want(t, "all paths", at(stage.Properties, "MethodSettings.0.ResourcePath"), `"/*"`)
-		want(t, "rate", at(stage.Properties, "MethodSettings.0.ThrottlingRateLimit"), "50")
-		want(t, "burst", at(stage.Properties, "MethodSettings.0.ThrottlingBurstLimit"), "100")
+		want(t, "rate", at(stage.Properties, "MethodSettings.0.ThrottlingRateLimit"), fmt.Sprint(prod.config(t).ThrottleRate))
+		want(t, "burst", at(stage.Properties, "MethodSettings.0.ThrottlingBurstLimit"), strconv.Itoa(prod.config(t).ThrottleBurst))
 	})
 
 	t.Run("leaves the account's log role alone", func(t *testing.T) {

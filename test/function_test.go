@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"visitplannr/internal/contract"
@@ -29,7 +30,7 @@ func TestFunction(t *testing.T) {
 		_, f := tpl.only(t, "AWS::Lambda::Function")
 		want(t, "environment", at(f.Properties, "Environment.Variables"), fmt.Sprintf(
 			`{"%s":{"Ref":"%s"},"GOMAXPROCS":"1"}`, contract.EnvEventsTable, table))
-		want(t, "MemorySize", f.Properties["MemorySize"], "512")
+		want(t, "MemorySize", f.Properties["MemorySize"], strconv.Itoa(given{"stage": "prod"}.config(t).MemoryMiB))
 	})
 
 	t.Run("knows the web origins when there are any", func(t *testing.T) {
@@ -44,7 +45,7 @@ func TestFunction(t *testing.T) {
 		group, _ := at(f.Properties, "LoggingConfig.LogGroup.Ref").(string)
 		want(t, "type of "+group, tpl.Resources[group].Type, `"AWS::Logs::LogGroup"`)
 		for _, id := range tpl.ids("AWS::Logs::LogGroup") {
-			want(t, id+" RetentionInDays", tpl.Resources[id].Properties["RetentionInDays"], "14")
+			want(t, id+" RetentionInDays", tpl.Resources[id].Properties["RetentionInDays"], strconv.Itoa(given{"stage": "dev"}.config(t).LogRetentionDays))
 			want(t, id+" DeletionPolicy", tpl.Resources[id].DeletionPolicy, `"Delete"`)
 		}
 	})
@@ -52,7 +53,7 @@ func TestFunction(t *testing.T) {
 	t.Run("prod keeps its logs", func(t *testing.T) {
 		tpl := synth(t, given{"stage": "prod"})
 		for _, id := range tpl.ids("AWS::Logs::LogGroup") {
-			want(t, id+" RetentionInDays", tpl.Resources[id].Properties["RetentionInDays"], "365")
+			want(t, id+" RetentionInDays", tpl.Resources[id].Properties["RetentionInDays"], strconv.Itoa(given{"stage": "prod"}.config(t).LogRetentionDays))
 			want(t, id+" DeletionPolicy", tpl.Resources[id].DeletionPolicy, `"Retain"`)
 		}
 	})
@@ -63,6 +64,6 @@ func TestFunction(t *testing.T) {
 		_, f = synth(t, contrary).only(t, "AWS::Lambda::Function")
 		want(t, "reservedConcurrency=27", f.Properties["ReservedConcurrentExecutions"], "27")
 		_, f = synth(t, given{"stage": "prod"}).only(t, "AWS::Lambda::Function")
-		want(t, "in prod", f.Properties["ReservedConcurrentExecutions"], "100")
+		want(t, "in prod", f.Properties["ReservedConcurrentExecutions"], strconv.Itoa(given{"stage": "prod"}.config(t).ReservedConcurrency))
 	})
 }

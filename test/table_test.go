@@ -2,6 +2,8 @@ package test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -21,15 +23,15 @@ func TestEventsTable(t *testing.T) {
 	})
 
 	t.Run("scales reads and writes at 70 % between its bounds", func(t *testing.T) {
-		tpl := synth(t, given{"stage": "dev"})
+		tpl, c := synth(t, given{"stage": "dev"}), given{"stage": "dev"}.config(t)
 		_, table := tpl.only(t, "AWS::DynamoDB::Table")
-		want(t, "ProvisionedThroughput", table.Properties["ProvisionedThroughput"], `{"ReadCapacityUnits":5,"WriteCapacityUnits":5}`)
+		want(t, "ProvisionedThroughput", table.Properties["ProvisionedThroughput"], fmt.Sprintf(`{"ReadCapacityUnits":%d,"WriteCapacityUnits":%[1]d}`, c.CapacityMin))
 		targets := map[any]bool{}
 		for _, id := range tpl.ids("AWS::ApplicationAutoScaling::ScalableTarget") {
 			p := tpl.Resources[id].Properties
 			targets[p["ScalableDimension"]] = true
-			want(t, id+" MinCapacity", p["MinCapacity"], "5")
-			want(t, id+" MaxCapacity", p["MaxCapacity"], "20")
+			want(t, id+" MinCapacity", p["MinCapacity"], strconv.Itoa(c.CapacityMin))
+			want(t, id+" MaxCapacity", p["MaxCapacity"], strconv.Itoa(c.CapacityMax))
 		}
 		want(t, "dimensions read and write", len(targets), "2")
 		policies := tpl.ids("AWS::ApplicationAutoScaling::ScalingPolicy")

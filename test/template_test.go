@@ -124,6 +124,16 @@ func (s given) context() map[string]any {
 	return context
 }
 
+// config returns the settings with the stage's defaults.
+func (s given) config(t *testing.T) settings.Config {
+	t.Helper()
+	c, err := settings.Load(s.context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // contextOf returns the context of cdk.json, feature flags and all, and the setting
 // that takes the warning away.
 func contextOf(t *testing.T) map[string]any {
