@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"visitplannr/test/check"
 )
 
 func TestQuantileIsARealSample(t *testing.T) {
@@ -45,9 +47,7 @@ func TestTableIsMarkdownInColumns(t *testing.T) {
 func TestOwnProcessHasUsedTheMachine(t *testing.T) {
 	t.Parallel()
 	used, err := usageOf(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells")
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"visitplannr/test/check"
 )
 
 func TestTheIndexOfTheLibraryInUseIsAwaited(t *testing.T) {
@@ -24,24 +26,17 @@ func TestTheIndexOfTheLibraryInUseIsAwaited(t *testing.T) {
 		{"not at all if another program used the library", start.Add(-time.Second), false, true},
 	} {
 		t.Run(c.outcome, func(t *testing.T) {
-			t.Parallel()
 			cache := t.TempDir()
 			library := filepath.Join(cache, "aws-cdk-lib", "2.275.0", "40155f46")
-			if err := os.MkdirAll(library, 0o700); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.MkdirAll(library, 0o700))
 			files := []string{".jsii-runtime-package-cache"}
 			if c.indexed {
 				files = append(files, ".jsii.runtime.v1.json")
 			}
 			for _, file := range files {
-				if err := os.WriteFile(filepath.Join(library, file), nil, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				check.OK(t, os.WriteFile(filepath.Join(library, file), nil, 0o600))
 			}
-			if err := os.Chtimes(filepath.Join(library, files[0]), c.used, c.used); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.Chtimes(filepath.Join(library, files[0]), c.used, c.used))
 			if got := awaitIndex(ended, cache, start); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/check"
 )
 
 // method returns the API's one method with that verb.
@@ -77,9 +78,7 @@ func TestValidationAtTheGateway(t *testing.T) {
 			want(t, "draft", schema["$schema"], `"http://json-schema.org/draft-04/schema#"`)
 			delete(schema, "$schema")
 			var contracted any
-			if err := json.Unmarshal([]byte(compact(t, contract.ProposeDestination.Body)), &contracted); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, json.Unmarshal([]byte(compact(t, contract.ProposeDestination.Body)), &contracted))
 			want(t, "schema in "+variant(s), schema, compact(t, contracted))
 			want(t, "model of the method", method(t, tpl, "POST").Properties["RequestModels"],
 				fmt.Sprintf(`{"%s":{"Ref":"%s"}}`, contract.MediaTypeJSON, id))

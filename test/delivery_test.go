@@ -9,6 +9,7 @@ import (
 
 	"visitplannr/internal/gobuild"
 	"visitplannr/stacks"
+	"visitplannr/test/check"
 )
 
 func TestDelivery(t *testing.T) {
@@ -74,9 +75,7 @@ func synthWithCode(t *testing.T, s given, code string) template {
 	assets := stacks.Assets{}
 	for _, e := range exemplar {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, gobuild.Executable), []byte(code), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.WriteFile(filepath.Join(dir, gobuild.Executable), []byte(code), 0o755))
 		assets[e.Function] = dir
 	}
 	synthesis.Lock()

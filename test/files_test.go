@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 // What is not text, and what can be run, is in the repository on purpose.
@@ -19,9 +20,7 @@ func TestOnlyProgramsHaveTheExecutableBit(t *testing.T) {
 		t.Skip("this is no checkout of git")
 	}
 	output, err := program.Output(program.Git(t.Context(), "..", "ls-files", "--stage"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	programs := []string{".ci/run"}
 	for line := range strings.Lines(output) {
 		mode, _, _ := strings.Cut(line, " ")
@@ -36,9 +35,7 @@ func TestOnlyProgramsHaveTheExecutableBit(t *testing.T) {
 func TestEachDecisionHasANumberOfItsOwn(t *testing.T) {
 	t.Parallel()
 	decisions, err := filepath.Glob("../docs/adr/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for i, file := range decisions {
 		text, err := os.ReadFile(file)
 		name := filepath.Base(file)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"visitplannr/test/check"
 )
 
 // A CDK that brings a new recommendation fails this test, until cdk.json says it.
@@ -14,9 +16,7 @@ func TestEveryFeatureFlagIsAsTheCDKRecommends(t *testing.T) {
 	defer synthesis.Unlock()
 	app, _ := newApp(t, nil)
 	text, err := os.ReadFile(filepath.Join(*app.Synth(nil).Directory(), "manifest.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var manifest struct {
 		Artifacts map[string]struct {
 			Properties struct {
@@ -27,9 +27,7 @@ func TestEveryFeatureFlagIsAsTheCDKRecommends(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(text, &manifest); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(text, &manifest))
 	flags := manifest.Artifacts["aws-cdk-lib/feature-flag-report"].Properties.Flags
 	if len(flags) == 0 {
 		t.Fatal("got no flags in the CDK's report")

@@ -15,6 +15,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/settings"
 	"visitplannr/stacks"
+	"visitplannr/test/check"
 )
 
 func TestAlarms(t *testing.T) {
@@ -53,9 +54,7 @@ func TestAlarms(t *testing.T) {
 
 	t.Run("say what to do, and lead to a heading of the runbook", func(t *testing.T) {
 		runbook, err := os.ReadFile("../docs/runbook.md")
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		tpl := synth(t, given{"stage": "prod"})
 		link := regexp.MustCompile(`^[A-Z].{30,}\. See docs/runbook\.md#([a-z0-9-]+)\.$`)
 		for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {
@@ -151,9 +150,7 @@ func TestNoGraphOfTheDashboardMixesUnits(t *testing.T) {
 				}
 			}
 		}
-		if err := json.Unmarshal([]byte(text.String()), &body); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, json.Unmarshal([]byte(text.String()), &body))
 		graphs := 0
 		for _, w := range body.Widgets {
 			var unit string

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 var askAWS = flag.Bool("runbook", false, "let the AWS command line check the commands of the runbook; needs `aws`, of pip install awscli")
@@ -38,13 +39,9 @@ func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
 		t.Skip("run it with -runbook")
 	}
 	aws, err := exec.LookPath("aws")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	text, err := os.ReadFile("../docs/runbook.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var script strings.Builder
 	script.WriteString("set -u\n")
 	for _, block := range regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
@@ -54,9 +51,7 @@ func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
 	for name, shim := range map[string]string{
 		"aws": awsShim, "npx": "#!/bin/bash\n", "go": "#!/bin/bash\n", "curl": "#!/bin/bash\n", "jq": "#!/bin/bash\necho '{\"StreamName\":{\"S\":\"x\"}}'\n",
 	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(shim), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.WriteFile(filepath.Join(dir, name), []byte(shim), 0o755))
 	}
 	checked := filepath.Join(dir, "checked")
 	bash := program.Command(t.Context(), "", "bash", "-c", script.String())
@@ -70,9 +65,7 @@ func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
 		t.Errorf("the AWS command line refuses:\n%s", refused)
 	}
 	commands, err := os.ReadFile(checked)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for _, want := range []string{"dynamodb restore-table-from-backup", "dynamodb export-table-to-point-in-time", "cloudformation continue-update-rollback",
 		"deploy stop-deployment", "iam put-user-policy", "sns list-subscriptions-by-topic"} {
 		if !strings.Contains(string(commands), want) {
@@ -86,9 +79,7 @@ func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
 func TestCopyingEventsBackTellsWhatIsThereFromWhatIsRefused(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/runbook.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	block := regexp.MustCompile("(?s)```sh\n(aws dynamodb scan [^`]*)```").FindSubmatch(text)
 	if block == nil {
 		t.Fatal("the runbook has no loop that scans a table")
@@ -103,9 +94,7 @@ case "$*" in
 *big*) echo 'An error occurred (AccessDeniedException) when calling the PutItem operation: no' >&2; exit 254 ;;
 esac
 `} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(shim), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.WriteFile(filepath.Join(dir, name), []byte(shim), 0o755))
 	}
 	bash := program.Command(t.Context(), "", "bash", "-uc", "table=events\n"+string(block[1]))
 	bash.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
@@ -120,13 +109,9 @@ esac
 func TestHeadingsThatProgramsName(t *testing.T) {
 	t.Parallel()
 	runbook, err := os.ReadFile("../docs/runbook.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	program, err := os.ReadFile("../cmd/visitplannr/check.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	named := regexp.MustCompile(`see '([^']+)' in docs/runbook\.md`).FindAllStringSubmatch(string(program), -1)
 	if len(named) < 2 {
 		t.Fatalf("got %q", named)

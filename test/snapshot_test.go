@@ -13,6 +13,7 @@ import (
 	"github.com/tidwall/pretty"
 
 	"visitplannr/internal/settings"
+	"visitplannr/test/check"
 	"visitplannr/test/generated"
 )
 
@@ -60,9 +61,7 @@ func TestTemplatesAreUpToDate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tpl := deployed(t, s)
 			if *templates != "" {
-				if err := os.WriteFile(filepath.Join(*templates, name+".template.json"), tpl.text, 0o600); err != nil {
-					t.Fatal(err)
-				}
+				check.OK(t, os.WriteFile(filepath.Join(*templates, name+".template.json"), tpl.text, 0o600))
 			}
 			text := pretty.PrettyOptions([]byte(masked(tpl)), &pretty.Options{Width: 100, Indent: "  ", SortKeys: true})
 			generated.Check(t, filepath.Join(snapshotDir, name+".json"), string(text))
@@ -71,9 +70,7 @@ func TestTemplatesAreUpToDate(t *testing.T) {
 
 	t.Run("no snapshot is left over", func(t *testing.T) {
 		files, err := os.ReadDir(snapshotDir)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		for _, f := range files {
 			if _, wanted := reviewed[strings.TrimSuffix(f.Name(), ".json")]; !wanted {
 				t.Errorf("%s is the snapshot of no template: delete it", f.Name())

@@ -11,6 +11,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/settings"
 	"visitplannr/stacks"
+	"visitplannr/test/check"
 )
 
 func TestStack(t *testing.T) {
@@ -35,9 +36,7 @@ func TestStack(t *testing.T) {
 		var tpl struct {
 			Rules map[string]struct{ Assertions []any }
 		}
-		if err := json.Unmarshal(synth(t, given{"stage": "prod"}).text, &tpl); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, json.Unmarshal(synth(t, given{"stage": "prod"}).text, &tpl))
 		refused := at(tpl.Rules["CheckBootstrapVersion"].Assertions, "0.Assert.Fn::Not.0.Fn::Contains.0").([]any)
 		want(t, "versions that are too old", len(refused)+1, fmt.Sprint(settings.CDKBootstrapVersion))
 	})

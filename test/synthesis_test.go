@@ -14,6 +14,7 @@ import (
 	"visitplannr/internal/program"
 	"visitplannr/internal/settings"
 	"visitplannr/stacks"
+	"visitplannr/test/check"
 )
 
 // synthesisRun is a run of the CDK app as the CDK's command line starts it.
@@ -29,9 +30,7 @@ func newRun(t *testing.T, app string, s given) *synthesisRun {
 	maps.Copy(context, given{"stage": "dev"}.context())
 	maps.Copy(context, s.context())
 	text, err := json.Marshal(context)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	r := &synthesisRun{Cmd: program.Command(t.Context(), "..", app), out: t.TempDir(), temp: t.TempDir()}
 	r.Env = append(r.Env, "CDK_OUTDIR="+r.out, "CDK_CONTEXT_JSON="+string(text), "CDK_VALIDATION=false", "TMPDIR="+r.temp, "TMP="+r.temp)
 	r.Stdout, r.Stderr = &r.printed, &r.printed
@@ -52,9 +51,7 @@ func (r *synthesisRun) wantNothingLeft(t *testing.T) {
 func TestSynthesis(t *testing.T) {
 	t.Parallel()
 	app := filepath.Join(t.TempDir(), "app.exe")
-	if err := gobuild.Here(t.Context(), "..", ".", app); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, gobuild.Here(t.Context(), "..", ".", app))
 
 	t.Run("two at the same time each deploy what their template says, and nothing of an earlier one", func(t *testing.T) {
 		t.Parallel()
@@ -63,12 +60,8 @@ func TestSynthesis(t *testing.T) {
 		for architecture := range machines {
 			// --no-staging would leave the template with the path of a removed folder.
 			r := newRun(t, app, given{"architecture": string(architecture), "aws:cdk:disable-asset-staging": "true"})
-			if err := os.WriteFile(filepath.Join(r.out, "validation-report.json"), []byte("{}"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := r.Start(); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.WriteFile(filepath.Join(r.out, "validation-report.json"), []byte("{}"), 0o600))
+			check.OK(t, r.Start())
 			runs[architecture] = r
 		}
 		for architecture, r := range runs {
@@ -87,9 +80,7 @@ func TestSynthesis(t *testing.T) {
 	})
 
 	interrupting := t.TempDir() // holds a go command that interrupts the app that runs it
-	if err := os.WriteFile(filepath.Join(interrupting, "go"), []byte("#!/bin/sh\nkill -TERM $PPID\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.WriteFile(filepath.Join(interrupting, "go"), []byte("#!/bin/sh\nkill -TERM $PPID\n"), 0o755))
 	for _, c := range []struct {
 		outcome, stage, env, want string
 	}{
@@ -114,23 +105,17 @@ func TestSynthesis(t *testing.T) {
 func wantFunction(t *testing.T, asset string, want elf.Machine) {
 	t.Helper()
 	entries, err := os.ReadDir(asset)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if len(entries) != 1 || entries[0].Name() != gobuild.Executable {
 		t.Fatalf("got %v, want only %s", entries, gobuild.Executable)
 	}
 	info, err := entries[0].Info()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if got := info.Mode().Perm(); got != 0o755 {
 		t.Errorf("the binary has mode %o, want 755: Lambda's user is not its owner", got)
 	}
 	binary, err := elf.Open(filepath.Join(asset, gobuild.Executable))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	defer binary.Close()
 	if binary.Machine != want {
 		t.Errorf("the binary runs on %v, want %v", binary.Machine, want)

@@ -18,6 +18,7 @@ import (
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/settings"
 	"visitplannr/stacks"
+	"visitplannr/test/check"
 )
 
 // template is a synthesized CloudFormation template.
@@ -128,9 +129,7 @@ func (s given) context() map[string]any {
 func (s given) config(t *testing.T) settings.Config {
 	t.Helper()
 	c, err := settings.Load(s.context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return c
 }
 
@@ -142,12 +141,8 @@ func contextOf(t *testing.T) map[string]any {
 		Context map[string]any `json:"context"`
 	}
 	text, err := os.ReadFile("../cdk.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(text, &cdk); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
+	check.OK(t, json.Unmarshal(text, &cdk))
 	cdk.Context["alarmEmail"] = settings.Nobody // the same template, without the warning
 	return cdk.Context
 }
@@ -160,21 +155,15 @@ func newApp(t *testing.T, s given) (awscdk.App, settings.Config) {
 	context := contextOf(t)
 	maps.Copy(context, s.context())
 	dir, err := os.MkdirTemp(scratch, "cdk.out-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	app, err := stacks.NewApp(awscdk.AppProps{
 		Context:            &context,
 		Outdir:             jsii.String(dir),
 		AnalyticsReporting: jsii.Bool(false), // as cdk.json's versionReporting
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	c, err := settings.Load(stacks.Context(app))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return app, c
 }
 
@@ -184,12 +173,8 @@ func standIns(t *testing.T, endpoints []contract.Endpoint) stacks.Assets {
 	assets := stacks.Assets{}
 	for _, e := range endpoints {
 		dir := filepath.Join(scratch, "assets", e.Function)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, gobuild.Executable), []byte(e.Function), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.MkdirAll(dir, 0o755))
+		check.OK(t, os.WriteFile(filepath.Join(dir, gobuild.Executable), []byte(e.Function), 0o755))
 		assets[e.Function] = dir
 	}
 	return assets
@@ -204,13 +189,9 @@ func write(t *testing.T, app awscdk.App, stack string) template {
 func readTemplate(t *testing.T, dir, stack string) template {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var tpl template
-	if err := json.Unmarshal(text, &tpl); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(text, &tpl))
 	tpl.text = text
 	return tpl
 }
@@ -262,9 +243,7 @@ func at(value any, path string) any {
 func compact(t *testing.T, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return string(text)
 }
 

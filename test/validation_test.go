@@ -13,6 +13,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/stacks"
+	"visitplannr/test/check"
 )
 
 func TestTemplatesAreValidated(t *testing.T) {
@@ -90,17 +91,13 @@ func firstOf(t *testing.T, stack awscdk.Stack, resourceType string) awscdk.CfnRe
 func report(t *testing.T, dir string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "validation-report.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var all struct {
 		PluginReports []struct {
 			Violations []struct{ Severity, Description string }
 		}
 	}
-	if err := json.Unmarshal(text, &all); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(text, &all))
 	var lines []string
 	for _, r := range all.PluginReports {
 		for _, v := range r.Violations {

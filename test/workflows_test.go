@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"visitplannr/test/check"
 )
 
 // workflow is what these tests read of one of .github/workflows.
@@ -27,9 +29,7 @@ func workflows(t *testing.T) map[string]workflow {
 	found := map[string]workflow{}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		var w workflow
 		if err := yaml.Unmarshal(text, &w); err != nil {
 			t.Fatalf("%s: %v", file, err)

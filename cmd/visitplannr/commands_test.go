@@ -23,6 +23,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/test/check"
 )
 
 // pipe runs one command line with input on its standard input.
@@ -250,9 +251,7 @@ func TestEventsOfABurstAreInOrder(t *testing.T) {
 	items, ids := []string{}, []string{}
 	for range 3000 {
 		id, err := eventstore.NewID()
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		ids, items = append(ids, id.String()), append(items, itemOf(id.String(), `"x"`, `"A"`))
 	}
 	rand.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
@@ -355,16 +354,10 @@ func TestDeployedAPIsGetSignedRequests(t *testing.T) {
 	} {
 		endpoint := &url.URL{Scheme: "https", Host: host, Path: "/dev/destination"}
 		sign, err := signer(t.Context(), endpoint, true)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint.String(), strings.NewReader(sampleBody))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := sign(t.Context(), request, []byte(sampleBody)); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
+		check.OK(t, sign(t.Context(), request, []byte(sampleBody)))
 		authorization := request.Header.Get("Authorization")
 		if want := "/" + region + "/execute-api/aws4_request"; !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") ||
 			!strings.Contains(authorization, want) || !strings.Contains(authorization, "x-amz-security-token") {

@@ -18,6 +18,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local"
+	"visitplannr/test/check"
 )
 
 // awsEnvironment is the process's AWS configuration for one test.
@@ -105,9 +106,7 @@ func TestFileOfProposals(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "places.json")
 	text := `[{"name": "A", "geolocation": {}}, {"name": "B"}, {"name": "C"}, {"name":"C"}]`
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.WriteFile(file, []byte(text), 0o600))
 	api := &fileAPI{sent: map[string][]string{}, statuses: map[string]int{"B": http.StatusBadRequest}}
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)

@@ -17,6 +17,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/local"
 	"visitplannr/internal/settings"
+	"visitplannr/test/check"
 )
 
 // destinationsFile holds real places, one request body each.
@@ -38,14 +39,10 @@ func TestRealDestinationsAreStoredByteForByte(t *testing.T) {
 	}
 
 	db, err := local.OpenDatabase(t.Context(), dynamoDB)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	got := map[string]string{}
 	for event, err := range db.Store(defaultTable).All(t.Context()) {
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		if _, ours := want[event.StreamName.String()]; !ours {
 			continue // another test's
 		}
@@ -72,9 +69,7 @@ func TestDestinationsFileCoversWhatItShould(t *testing.T) {
 	all := ""
 	for _, body := range bodies {
 		var place struct{ Name string }
-		if err := json.Unmarshal(body, &place); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, json.Unmarshal(body, &place))
 		longest = max(longest, utf8.RuneCountInString(place.Name))
 		all += place.Name
 	}
@@ -136,9 +131,7 @@ func startRun(t *testing.T, given settingFlags, dir string) (*local.Run, *locked
 		t.Fatal(err)
 	}
 	run, err := local.Start(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() {
 		if err := run.Close(); err != nil {
 			t.Errorf("the run ended with %v", err)
@@ -191,22 +184,16 @@ func readUntil(t *testing.T, r io.Reader, end string) string {
 func readDestinations(t *testing.T) []json.RawMessage {
 	t.Helper()
 	data, err := os.ReadFile(destinationsFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var bodies []json.RawMessage
-	if err := json.Unmarshal(data, &bodies); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(data, &bodies))
 	return bodies
 }
 
 func post(t *testing.T, api string, body []byte) contract.Receipt {
 	t.Helper()
 	answer, err := client.Client{Endpoint: api}.Propose(t.Context(), "", body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	receipt, err := answer.Receipt()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", body, err, answer.Body)
@@ -224,8 +211,6 @@ func canonical(t *testing.T, body []byte) string {
 		Name        string
 		Geolocation struct{ Latitude, Longitude float64 }
 	}
-	if err := json.Unmarshal(body, &place); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(body, &place))
 	return fmt.Sprintf("%x %q %v", place.Name, place.Name, place.Geolocation)
 }

@@ -9,6 +9,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/local"
+	"visitplannr/test/check"
 )
 
 // The local run serves every endpoint of the contract. An endpoint that writes to the
@@ -18,19 +19,13 @@ func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 	api, dynamoDB := sharedSlice(t)
 	base := strings.TrimSuffix(api, contract.ProposeDestination.Path)
 	db, err := local.OpenDatabase(t.Context(), dynamoDB)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for _, e := range contract.Endpoints() {
 		request, err := http.NewRequestWithContext(t.Context(), e.Method, base+e.SamplePath(), strings.NewReader(e.SampleBody()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		request.Header.Set("Accept", contract.MediaTypeJSON)
 		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		answer, err := io.ReadAll(response.Body)
 		response.Body.Close()
 		// What a parameter's sample names need not exist.
@@ -43,13 +38,9 @@ func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 		}
 		stored := map[any]bool{}
 		for event, err := range db.Store(defaultTable).All(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			var data any
-			if err := json.Unmarshal(event.Data, &data); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, json.Unmarshal(event.Data, &data))
 			collectLeaves(data, stored)
 		}
 		for pointer, leaf := range e.Body.Leaves() {

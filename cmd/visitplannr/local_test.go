@@ -21,6 +21,7 @@ import (
 	"visitplannr/internal/local/console"
 	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 // gate stands in front of an engine and holds back every write.
@@ -33,13 +34,9 @@ type gate struct {
 func newGate(t *testing.T) gate {
 	t.Helper()
 	e, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	target, err := url.Parse(e.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	open := make(chan struct{})
 	g := gate{held: make(chan struct{}, 16), release: sync.OnceFunc(func() { close(open) })}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
@@ -73,12 +70,8 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 	var stderr lockedBuffer
 	command.Stderr = &stderr
 	stdout, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
+	check.OK(t, command.Start())
 	t.Cleanup(func() { // no error when it has ended as it should
 		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
 		_ = command.Wait()
@@ -113,9 +106,7 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 	case got := <-answers:
 		t.Fatalf("answered %+v before the store was asked; logs:\n%s", got, stderr.String())
 	}
-	if err := syscall.Kill(-command.Process.Pid, syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, syscall.Kill(-command.Process.Pid, syscall.SIGINT))
 	stderr.await(t, "Stopping")
 	g.release()
 	if got := <-answers; got.err != nil || got.status != 200 || got.body != "OK" {

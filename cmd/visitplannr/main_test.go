@@ -13,6 +13,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/test/check"
 )
 
 // asCommand makes this test binary run the command, so that a test can start it as a
@@ -136,9 +137,7 @@ func TestWrongCommandLines(t *testing.T) {
 func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 
 	for outcome, c := range map[string]struct {

@@ -23,6 +23,7 @@ import (
 	"visitplannr/internal/local"
 	"visitplannr/internal/local/console"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 // tab is the page of a local run, open in a browser.
@@ -306,14 +307,10 @@ func TestPage(t *testing.T) {
 	t.Run("tells of a request that was kept away", func(t *testing.T) {
 		p := of(t)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.api, strings.NewReader(sampleBody))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		request.Header.Set("Origin", "http://localhost:5173")
 		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		response.Body.Close()
 		p.says("#logs", "kept away · 403 · the request comes from a page of http://localhost:5173, which corsOrigins does not name")
 	})
@@ -325,15 +322,11 @@ func TestPage(t *testing.T) {
 			`{"StreamName":{"S":"long ago"},"EventId":{"S":"2"},"Timestamp":{"S":"2020-01-01T00:00:00.000Z"}}`,
 		} {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(`{"TableName":"visitplannr-events","Item":`+item+`}`))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
 			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
 			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			response.Body.Close()
 		}
 		p.says("#events li", "by hand")
@@ -349,9 +342,7 @@ func TestPage(t *testing.T) {
 		p := of(t)
 		for i := range 300 {
 			response, err := http.Post(p.api, contract.MediaTypeJSON, strings.NewReader(fmt.Sprintf(`{"name":"%d","geolocation":{"latitude":54,"longitude":-3}}`, i)))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			response.Body.Close()
 		}
 		p.says("#events li", "299 54, -3")
@@ -502,9 +493,7 @@ func TestPageIsAccessible(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d pixels wide", scheme, width), func(t *testing.T) {
 				p.T = t
 				_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-				if err != nil {
-					t.Fatal(err)
-				}
+				check.OK(t, err)
 				p.do(chromedp.EmulateViewport(width, 900))
 				if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
 					t.Errorf("the page is %d pixels wide", wide)
@@ -518,9 +507,7 @@ func TestPageIsAccessible(t *testing.T) {
 						Nodes            []string
 					}
 				}
-				if err := json.Unmarshal([]byte(found), &got); err != nil {
-					t.Fatal(err)
-				}
+				check.OK(t, json.Unmarshal([]byte(found), &got))
 				if got.Passed < 20 {
 					t.Errorf("only %d rules applied: the page was not looked at", got.Passed)
 				}
@@ -536,13 +523,9 @@ func TestPageIsAccessible(t *testing.T) {
 func pageSays(t *testing.T, api, want string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(api, contract.ProposeDestination.Path)+console.Prefix+"stream", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	defer response.Body.Close()
 	readUntil(t, response.Body, want)
 }

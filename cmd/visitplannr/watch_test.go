@@ -15,6 +15,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
+	"visitplannr/test/check"
 )
 
 // A developer edits the function while it serves: a change takes effect, a broken
@@ -66,14 +67,10 @@ func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 func copyModule(t *testing.T) string {
 	t.Helper()
 	root, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	module := t.TempDir()
 	for _, part := range []string{"cmd", "functions", "internal"} {
-		if err := os.CopyFS(filepath.Join(module, part), os.DirFS(filepath.Join(root, part))); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.CopyFS(filepath.Join(module, part), os.DirFS(filepath.Join(root, part))))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
 		writeFile(t, filepath.Join(module, file), readFile(t, filepath.Join(root, file)))
@@ -120,14 +117,10 @@ func hammer(t *testing.T, api string) (stop func() int64) {
 func problemDetail(t *testing.T, api string) string {
 	t.Helper()
 	response, err := http.Post(api, contract.MediaTypeJSON, strings.NewReader("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	defer response.Body.Close()
 	var problem contract.Problem
-	if err := json.NewDecoder(response.Body).Decode(&problem); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.NewDecoder(response.Body).Decode(&problem))
 	return problem.Detail
 }
 
@@ -159,15 +152,11 @@ func (b *lockedBuffer) await(t *testing.T, text string) {
 func readFile(t *testing.T, name string) string {
 	t.Helper()
 	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return string(data)
 }
 
 func writeFile(t *testing.T, name, text string) {
 	t.Helper()
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.WriteFile(name, []byte(text), 0o600))
 }

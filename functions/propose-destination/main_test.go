@@ -11,15 +11,14 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/test/check"
 )
 
 // complete is an environment as Lambda and the stack make it, on an engine.
 func complete(t *testing.T) map[string]string {
 	t.Helper()
 	e, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() {
 		if err := e.Close(context.Background()); err != nil {
 			t.Error(err)
@@ -43,20 +42,15 @@ func TestBuild(t *testing.T) {
 	t.Parallel()
 
 	t.Run("makes a function that stores proposals", func(t *testing.T) {
-		t.Parallel()
 		environment := complete(t)
 		client, err := dynamo.NewClient(getenv(environment))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		store := dynamo.New(client, environment[contract.EnvEventsTable])
 		if _, err := store.CreateTable(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		handler, err := build(getenv(environment))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		for event, err := range store.All(t.Context()) {
 			t.Errorf("before any proposal: stored %v, %v; want nothing", event, err)
 		}
@@ -68,9 +62,7 @@ func TestBuild(t *testing.T) {
 		}
 		stored := 0
 		for _, err := range store.All(t.Context()) {
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			stored++
 		}
 		if stored != 1 {
@@ -80,7 +72,6 @@ func TestBuild(t *testing.T) {
 
 	for _, missing := range []string{contract.EnvEventsTable, "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		t.Run("names "+missing+" when it is not set, and who sets it", func(t *testing.T) {
-			t.Parallel()
 			environment := complete(t)
 			delete(environment, missing)
 			handler, err := build(getenv(environment))
@@ -91,7 +82,6 @@ func TestBuild(t *testing.T) {
 	}
 
 	t.Run("tells no secret when another variable is missing", func(t *testing.T) {
-		t.Parallel()
 		environment := complete(t)
 		environment["AWS_SECRET_ACCESS_KEY"] = "S3CRET"
 		delete(environment, "AWS_ACCESS_KEY_ID")
@@ -102,7 +92,6 @@ func TestBuild(t *testing.T) {
 
 	// An engine that is down when the function starts may be up for the first request.
 	t.Run("does not need the store to answer yet", func(t *testing.T) {
-		t.Parallel()
 		environment := complete(t)
 		for _, endpoint := range []string{"http://127.0.0.1:1", "http://[::1]:namedport"} {
 			unreachable := maps.Clone(environment)
@@ -114,13 +103,10 @@ func TestBuild(t *testing.T) {
 	})
 
 	t.Run("lets the configured origins read answers", func(t *testing.T) {
-		t.Parallel()
 		environment := complete(t)
 		environment[contract.EnvCORSOrigins] = "https://editors.example,https://admin.example"
 		handler, err := build(getenv(environment))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		for origin, want := range map[string]string{
 			"https://editors.example": "https://editors.example",
 			"https://admin.example":   "https://admin.example",

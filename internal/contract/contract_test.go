@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"visitplannr/test/check"
 )
 
 func TestGatewayResponseTemplates(t *testing.T) {
@@ -14,7 +16,6 @@ func TestGatewayResponseTemplates(t *testing.T) {
 	seen := map[string]bool{}
 	for _, response := range GatewayResponses() {
 		t.Run(response.Type, func(t *testing.T) {
-			t.Parallel()
 			template := response.Template()
 			var problem Problem
 			if err := json.Unmarshal([]byte(template), &problem); err != nil {
@@ -77,9 +78,7 @@ func TestProblemTypes(t *testing.T) {
 func TestThePageForEditorsListsEveryEndpointAndProblem(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/api.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for _, e := range Endpoints() {
 		if !strings.Contains(string(page), "\n| `"+e.Route()+"` | ") {
 			t.Errorf("docs/api.md has no row for %s", e.Route())

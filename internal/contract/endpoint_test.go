@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"visitplannr/test/check"
 )
 
 func TestEndpointsAreConsistent(t *testing.T) {
@@ -50,9 +52,7 @@ func TestEndpointsAreConsistent(t *testing.T) {
 	// A folder that is not listed is deployed by nobody, and a name without a folder
 	// cannot be built.
 	entries, err := os.ReadDir("../../functions")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for _, entry := range entries {
 		if entry.IsDir() && !functions[entry.Name()] {
 			t.Errorf("functions/%s is no endpoint's function: add it to Endpoints in internal/contract/endpoint.go", entry.Name())

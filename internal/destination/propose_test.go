@@ -11,6 +11,7 @@ import (
 
 	"visitplannr/internal/destination"
 	"visitplannr/internal/eventstore"
+	"visitplannr/test/check"
 )
 
 // memory is a store that keeps openings in a map.
@@ -112,11 +113,8 @@ func TestPropose(t *testing.T) {
 	t.Parallel()
 
 	t.Run("stores the event that says what was proposed", func(t *testing.T) {
-		t.Parallel()
 		id, err := eventstore.ParseID("01920000-0000-7000-8000-00000000000a")
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		store := &memory{}
 		p := &destination.Proposer{
 			Store: store,
@@ -142,7 +140,6 @@ func TestPropose(t *testing.T) {
 	})
 
 	t.Run("makes every command without a key a proposal of its own", func(t *testing.T) {
-		t.Parallel()
 		store := &memory{}
 		p := proposer(store)
 		cmd := destination.Command{Proposal: brockholes(t), RequestID: "request-1"}
@@ -154,7 +151,6 @@ func TestPropose(t *testing.T) {
 	})
 
 	t.Run("answers a key's second command with the first one's event", func(t *testing.T) {
-		t.Parallel()
 		store := &memory{}
 		p := proposer(store)
 		first := propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")})
@@ -171,7 +167,6 @@ func TestPropose(t *testing.T) {
 	})
 
 	t.Run("takes two spellings of one proposal for the same", func(t *testing.T) {
-		t.Parallel()
 		p := proposer(&memory{})
 		propose(t, p, destination.Command{Proposal: proposal(t, "Null Island", "0", "10"), RequestID: "request-1", Key: key("k")})
 		again := propose(t, p, destination.Command{Proposal: proposal(t, " Null Island\n", "-0.0", "1.0E1"), RequestID: "request-2", Key: key("k")})
@@ -192,7 +187,6 @@ func TestPropose(t *testing.T) {
 		},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			store := &memory{}
 			p := proposer(store)
 			propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")})
@@ -216,7 +210,6 @@ func TestPropose(t *testing.T) {
 		},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			store := &memory{}
 			p := proposer(store)
 			first := propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")})
@@ -236,7 +229,6 @@ func TestPropose(t *testing.T) {
 		},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			store := &memory{}
 			p := proposer(store)
 			stored := propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")}).Event
@@ -254,7 +246,6 @@ func TestPropose(t *testing.T) {
 		"takes its own write for success, not a replay, with a key likewise": key("k"),
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			store := &memory{loseReply: true}
 			got := propose(t, proposer(store), destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: k})
 			if got.Replayed || store.count() != 1 || got.Event.CausationID != "request-1" {
@@ -264,7 +255,6 @@ func TestPropose(t *testing.T) {
 	}
 
 	t.Run("takes a repeated request with a key for a replay, even under the same request id", func(t *testing.T) {
-		t.Parallel()
 		p := proposer(&memory{})
 		cmd := destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")}
 		propose(t, p, cmd)
@@ -274,7 +264,6 @@ func TestPropose(t *testing.T) {
 	})
 
 	t.Run("gives one of many concurrent commands with a key the event and all others its replay, even under one request id", func(t *testing.T) {
-		t.Parallel()
 		const commands = 50
 		store := &memory{}
 		p := proposer(store)
@@ -306,7 +295,6 @@ func TestPropose(t *testing.T) {
 	})
 
 	t.Run("keeps equal keys of two callers, and for two routes, apart", func(t *testing.T) {
-		t.Parallel()
 		store := &memory{}
 		p := proposer(store)
 		for i, k := range []eventstore.IdempotencyKey{
@@ -329,7 +317,6 @@ func TestPropose(t *testing.T) {
 		eventstore.ErrRefused, eventstore.ErrNoTable, eventstore.ErrForbidden, context.Canceled,
 	} {
 		t.Run(fmt.Sprintf("passes on %v as it is", cause), func(t *testing.T) {
-			t.Parallel()
 			store := &memory{fail: fmt.Errorf("put in table t: %w", cause)}
 			got, err := proposer(store).Propose(t.Context(), destination.Command{Proposal: brockholes(t), RequestID: "request-1"})
 			if !errors.Is(err, cause) || eventstore.Retryable(err) != eventstore.Retryable(cause) {
@@ -339,11 +326,8 @@ func TestPropose(t *testing.T) {
 	}
 
 	t.Run("fails for good when a fresh id is taken by another's event", func(t *testing.T) {
-		t.Parallel()
 		id, err := eventstore.NewID()
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		p := proposer(&memory{})
 		p.NewID = func() (eventstore.ID, error) { return id, nil }
 		propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1"})
@@ -354,7 +338,6 @@ func TestPropose(t *testing.T) {
 	})
 
 	t.Run("fails without asking the store when there is no id to be had", func(t *testing.T) {
-		t.Parallel()
 		noRandomness := errors.New("no randomness")
 		store := &memory{}
 		p := proposer(store)
@@ -365,7 +348,6 @@ func TestPropose(t *testing.T) {
 	})
 
 	t.Run("refuses a command without a request id", func(t *testing.T) {
-		t.Parallel()
 		store := &memory{}
 		got, err := proposer(store).Propose(t.Context(), destination.Command{Proposal: brockholes(t)})
 		if !errors.Is(err, eventstore.ErrInvalid) || store.count() != 0 {

@@ -31,7 +31,6 @@ func TestOpening(t *testing.T) {
 	t.Parallel()
 
 	t.Run("shares its id with its stream and its correlation", func(t *testing.T) {
-		t.Parallel()
 		event := opening(t)
 		if event.StreamName.ID() != event.ID || event.CorrelationID != event.ID.String() {
 			t.Errorf("stream %s, event %s, correlation %s; want one id", event.StreamName, event.ID, event.CorrelationID)
@@ -39,7 +38,6 @@ func TestOpening(t *testing.T) {
 	})
 
 	t.Run("is written as JSON with its attributes' names", func(t *testing.T) {
-		t.Parallel()
 		got, err := json.Marshal(opening(t))
 		const want = `{"StreamName":"destination-01920000-0000-7000-8000-00000000000a",` +
 			`"EventId":"01920000-0000-7000-8000-00000000000a","EventType":"destinationProposed","SchemaVersion":1,` +
@@ -59,7 +57,6 @@ func TestOpening(t *testing.T) {
 		},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			if event, err := open(); !errors.Is(err, eventstore.ErrInvalid) {
 				t.Errorf("got %+v, %v; want an error that is ErrInvalid", event, err)
 			}
@@ -77,7 +74,6 @@ func TestEventValidate(t *testing.T) {
 		"any non-empty correlation may be kept": func(e *eventstore.Event) { e.CorrelationID = "elsewhere" },
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			event := opening(t)
 			change(&event)
 			if err := event.Validate(); err != nil {
@@ -104,7 +100,6 @@ func TestEventValidate(t *testing.T) {
 		"the zero event is not a event": func(e *eventstore.Event) { *e = eventstore.Event{} },
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			event := opening(t)
 			change(&event)
 			if err := event.Validate(); !errors.Is(err, eventstore.ErrInvalid) {
@@ -118,7 +113,6 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 
 	t.Run("a stream that exists is matched with errors.Is and brings its opening", func(t *testing.T) {
-		t.Parallel()
 		event := opening(t)
 		err := fmt.Errorf("record proposal: %w", &eventstore.StreamExistsError{Opening: event})
 		if !errors.Is(err, eventstore.ErrStreamExists) {
@@ -150,7 +144,6 @@ func TestErrors(t *testing.T) {
 			outcome = "cannot be mended by a retry"
 		}
 		t.Run(fmt.Sprintf("%v %s", c.err, outcome), func(t *testing.T) {
-			t.Parallel()
 			err := c.err
 			if err != nil {
 				err = fmt.Errorf("put in table t: %w", err)

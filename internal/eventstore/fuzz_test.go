@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"visitplannr/test/check"
 )
 
 // A name has one spelling: what parses is written as it was read.
@@ -73,9 +75,7 @@ func FuzzDeriveID(f *testing.F) {
 			t.Errorf("parts %q, %q, %q share their id with others", a, b, c)
 		}
 		fresh, err := NewID()
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		if id.String() >= fresh.String() {
 			t.Errorf("the derived id %s does not sort before the fresh one %s", id, fresh)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/eventstore"
+	"visitplannr/test/check"
 )
 
 func mustParseID(t *testing.T, s string) eventstore.ID {
@@ -32,7 +33,6 @@ func TestNewID(t *testing.T) {
 	t.Parallel()
 
 	t.Run("gives lower-case UUIDs of version 7", func(t *testing.T) {
-		t.Parallel()
 		text := newID(t).String()
 		if len(text) != 36 || text[14] != '7' || text != strings.ToLower(text) {
 			t.Errorf("NewID() = %q, want a lower-case UUIDv7", text)
@@ -40,7 +40,6 @@ func TestNewID(t *testing.T) {
 	})
 
 	t.Run("gives ids that sort as text in the order they were made", func(t *testing.T) {
-		t.Parallel()
 		var ids []string
 		for range 5000 { // many within one millisecond
 			ids = append(ids, newID(t).String())
@@ -60,7 +59,6 @@ func TestDeriveID(t *testing.T) {
 	// Idempotency keys do not expire, so the derivation may never change. These
 	// values were computed by another implementation.
 	t.Run("gives the id it has always given", func(t *testing.T) {
-		t.Parallel()
 		for _, c := range []struct {
 			parts []string
 			want  string
@@ -77,7 +75,6 @@ func TestDeriveID(t *testing.T) {
 	})
 
 	t.Run("keeps different parts apart", func(t *testing.T) {
-		t.Parallel()
 		seen := map[eventstore.ID][]string{}
 		for _, parts := range [][]string{
 			{}, {""}, {"", ""}, {"a", "b", "c"}, {"ab", "c", ""}, {"", "ab", "c"}, {"abc"}, {"a", "bc"},
@@ -92,7 +89,6 @@ func TestDeriveID(t *testing.T) {
 	})
 
 	t.Run("sorts before every id that is made, since it opens its stream", func(t *testing.T) {
-		t.Parallel()
 		fresh := newID(t).String()
 		for i := range 100 {
 			derived := eventstore.DeriveID("caller", "route", fmt.Sprint(i)).String()
@@ -106,7 +102,6 @@ func TestDeriveID(t *testing.T) {
 	})
 
 	t.Run("gives an id that can be read back", func(t *testing.T) {
-		t.Parallel()
 		id := eventstore.DeriveID("caller", "route", "key")
 		if got := mustParseID(t, id.String()); got != id {
 			t.Errorf("ParseID(String()) = %s, want %s", got, id)
@@ -118,7 +113,6 @@ func TestParseID(t *testing.T) {
 	t.Parallel()
 
 	t.Run("reads back what String writes", func(t *testing.T) {
-		t.Parallel()
 		id := newID(t)
 		if got := mustParseID(t, id.String()); got != id {
 			t.Errorf("ParseID(String()) = %s, want %s", got, id)
@@ -138,7 +132,6 @@ func TestParseID(t *testing.T) {
 		"refuses other kinds of text": "brockholes",
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			if id, err := eventstore.ParseID(s); !errors.Is(err, eventstore.ErrInvalid) {
 				t.Errorf("ParseID(%q) = %s, %v; want an error that is ErrInvalid", s, id, err)
 			}
@@ -151,11 +144,8 @@ func TestStreamName(t *testing.T) {
 	const uuid = "01920000-0000-7000-8000-00000000000a"
 
 	t.Run("is the category, a hyphen and the id", func(t *testing.T) {
-		t.Parallel()
 		name, err := eventstore.NewStreamName("destination", mustParseID(t, uuid))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		if got, want := name.String(), "destination-"+uuid; got != want {
 			t.Errorf("String() = %q, want %q", got, want)
 		}
@@ -172,11 +162,8 @@ func TestStreamName(t *testing.T) {
 		"takes destination itself": "destination",
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			name, err := eventstore.NewStreamName(category, mustParseID(t, uuid))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			if got, err := eventstore.ParseStreamName(name.String()); got != name || err != nil {
 				t.Errorf("ParseStreamName(%q) = %v, %v; want the name back", name, got, err)
 			}
@@ -194,7 +181,6 @@ func TestStreamName(t *testing.T) {
 		"refuses what breaks logs and URLs": "a\n",
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			if name, err := eventstore.NewStreamName(category, mustParseID(t, uuid)); !errors.Is(err, eventstore.ErrInvalid) {
 				t.Errorf("NewStreamName(%q) = %v, %v; want an error that is ErrInvalid", category, name, err)
 			}
@@ -205,7 +191,6 @@ func TestStreamName(t *testing.T) {
 	}
 
 	t.Run("needs an id", func(t *testing.T) {
-		t.Parallel()
 		if name, err := eventstore.NewStreamName("destination", eventstore.ID{}); !errors.Is(err, eventstore.ErrInvalid) {
 			t.Errorf("NewStreamName without an id = %v, %v; want an error that is ErrInvalid", name, err)
 		}

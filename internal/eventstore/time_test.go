@@ -25,7 +25,6 @@ func TestTime(t *testing.T) {
 			time.Date(1969, 12, 31, 23, 59, 59, 999_500_000, time.UTC), "1969-12-31T23:59:59.999Z"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			if got := eventstore.NewTime(c.moment).String(); got != c.want {
 				t.Errorf("NewTime(%v).String() = %q, want %q", c.moment, got, c.want)
 			}
@@ -33,7 +32,6 @@ func TestTime(t *testing.T) {
 	}
 
 	t.Run("equals itself when it is read back", func(t *testing.T) {
-		t.Parallel()
 		now := eventstore.NewTime(time.Now()) // with a monotonic reading, in the local zone
 		got, err := eventstore.ParseTime(now.String())
 		if err != nil || got != now {
@@ -42,7 +40,6 @@ func TestTime(t *testing.T) {
 	})
 
 	t.Run("is zero only when it was never set", func(t *testing.T) {
-		t.Parallel()
 		if !(eventstore.Time{}).IsZero() {
 			t.Error("Time{} is not zero")
 		}
@@ -64,7 +61,6 @@ func TestTime(t *testing.T) {
 		"is not read from nothing":            "",
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			if got, err := eventstore.ParseTime(s); !errors.Is(err, eventstore.ErrInvalid) {
 				t.Errorf("ParseTime(%q) = %v, %v; want an error that is ErrInvalid", s, got, err)
 			}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/gobuild"
+	"visitplannr/test/check"
 )
 
 const function = "propose-destination"
@@ -17,20 +18,14 @@ const function = "propose-destination"
 func sources(t *testing.T) string {
 	t.Helper()
 	root, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	dir := t.TempDir()
 	for _, folder := range []string{"functions", "internal"} {
-		if err := os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join(root, folder))); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join(root, folder))))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
 		text, err := os.ReadFile(filepath.Join(root, file))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		write(t, filepath.Join(dir, file), text)
 	}
 	return dir
@@ -38,21 +33,15 @@ func sources(t *testing.T) string {
 
 func write(t *testing.T, name string, text []byte) {
 	t.Helper()
-	if err := os.WriteFile(name, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.WriteFile(name, text, 0o600))
 }
 
 func build(t *testing.T, root string) []byte {
 	t.Helper()
 	binary, err := gobuild.Function(t.Context(), root, function, t.TempDir(), gobuild.Lambda)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	code, err := os.ReadFile(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return code
 }
 
@@ -88,9 +77,7 @@ func TestModuleRootIsFoundFromBelow(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	below := filepath.Join(root, "a", "b")
-	if err := os.MkdirAll(below, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.MkdirAll(below, 0o700))
 	if _, err := gobuild.ModuleRoot(below); err == nil || !strings.Contains(err.Error(), "go.mod") {
 		t.Errorf("without a go.mod got %v, want an error that names it", err)
 	}

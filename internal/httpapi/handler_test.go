@@ -68,7 +68,6 @@ func TestAnEndpointWithoutABody(t *testing.T) {
 		},
 	}
 	t.Run("ignores content type, body and key, and answers JSON", func(t *testing.T) {
-		t.Parallel()
 		response, logs := handle(t, showVersion, version, events.APIGatewayProxyRequest{Body: "{", Headers: map[string]string{
 			"Content-Type": "text/csv", "Accept": "text/plain", contract.HeaderIdempotencyKey: "not a key"}})
 		if response.StatusCode != 200 || response.Body != `{"version":"1"}` || response.Headers["Content-Type"] != contract.MediaTypeJSON {
@@ -79,7 +78,6 @@ func TestAnEndpointWithoutABody(t *testing.T) {
 		}
 	})
 	t.Run("reads the parameters of its path, and gives its errors their problems", func(t *testing.T) {
-		t.Parallel()
 		stream := httpapi.Operation[string]{
 			Decode: func(r *httpapi.Request) string { return r.Parameters["name"] },
 			Do: func(_ context.Context, name string) (httpapi.Answer, error) {

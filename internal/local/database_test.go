@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"visitplannr/test/check"
 )
 
 // Not parallel: the AWS configuration is the process's environment.
@@ -43,9 +45,7 @@ func TestOnlyAWSGetsTheDevelopersCredentials(t *testing.T) {
 	} {
 		t.Run(endpoint, func(t *testing.T) {
 			db, err := OpenDatabase(t.Context(), endpoint)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			env := db.environment("propose-destination", nil)
 			if got := strings.Contains(strings.Join(env, "\n"), "real-"); got != real {
 				t.Errorf("the function gets the developer's own credentials: %t, want %t", got, real)

@@ -14,6 +14,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/local/console"
+	"visitplannr/test/check"
 )
 
 var answersOK = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
@@ -32,9 +33,7 @@ func TestHandlersReachTheirConnectionThroughAllThatIsAround(t *testing.T) {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+contract.ProposeDestination.Path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
 		response, err := http.DefaultClient.Do(request)
 		if err != nil || response.StatusCode != http.StatusOK {
@@ -103,7 +102,6 @@ func TestWhatPagesOfOtherSitesCanSendIsRefused(t *testing.T) {
 		"a name on every interface":       {everywhere, "POST", "http://evil.example:3000/", nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			request := httptest.NewRequest(c.method, c.url, nil)
 			for i := 0; i < len(c.headers); i += 2 {
 				request.Header.Set(c.headers[i], c.headers[i+1])

@@ -16,6 +16,7 @@ import (
 	"visitplannr/internal/local"
 	"visitplannr/internal/local/faults"
 	"visitplannr/internal/settings"
+	"visitplannr/test/check"
 )
 
 // A run that nobody watches, as its clients see it.
@@ -32,9 +33,7 @@ func TestRun(t *testing.T) {
 		return func() { slow = append(slow, "done") }
 	}
 	run, err := local.Start(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if got, want := strings.Join(slow, ", "), "Opening the table events, done, Compiling propose-destination (about a minute the first time), done, "+
 		"Starting propose-destination, done"; got != want {
 		t.Errorf("said while it started: got %s, want %s", got, want)
@@ -67,9 +66,7 @@ func TestRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, strings.NewReader(c.body))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			request.Host = c.host
 			request.Header.Set("Content-Type", contract.MediaTypeJSON)
 			if c.keyID != "" {
@@ -80,9 +77,7 @@ func TestRun(t *testing.T) {
 				request.Header.Set(header, value)
 			}
 			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			defer response.Body.Close()
 			body, err := io.ReadAll(response.Body)
 			if err != nil || response.StatusCode != c.status || !strings.Contains(string(body), c.says) {
@@ -108,9 +103,7 @@ func heldUp(t *testing.T, address string) {
 		"endless headers": post + "X: " + strings.Repeat("x", 100_000),
 	} {
 		client, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		t.Cleanup(func() { _ = client.Close() })
 		if _, err := io.WriteString(client, sent); err != nil {
 			t.Fatal(err)
@@ -133,29 +126,21 @@ func TestACrashIsInjectedIntoTheProcessThatServes(t *testing.T) {
 		t.Fatal(err)
 	}
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	defer log.Close()
 	config.Log = log
 	config.Faults = faults.New(1, nil)
 	config.Faults.Use(faults.Sequence(faults.CrashAfter))
 	run, err := local.Start(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	propose := func() *http.Response {
 		route := contract.ProposeDestination
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, run.URL+route.Path, strings.NewReader(route.SampleBody()))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		request.Header.Set("Content-Type", contract.MediaTypeJSON)
 		request.Header.Set(contract.HeaderIdempotencyKey, "key-1")
 		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		_ = response.Body.Close()
 		return response
 	}
@@ -170,9 +155,7 @@ func TestACrashIsInjectedIntoTheProcessThatServes(t *testing.T) {
 		t.Error(err)
 	}
 	logged, err := os.ReadFile(log.Name())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if id := crashed.Header.Get(contract.HeaderRequestID); !strings.Contains(string(logged), `"message":"fault injected","requestId":"`+id+`","fault":"crash after","operation":"PutItem","reachedTable":true`) {
 		t.Errorf("the log has no line for the crash of request %s: %s", id, string(logged))
 	}
@@ -193,14 +176,10 @@ func TestNoFaultsAreInjectedBeforeAWS(t *testing.T) {
 func TestStartLeavesNothingBehindWhenItFails(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() { _ = taken.Close() })
 	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	_ = free.Close()
 	_, err = local.Start(context.WithoutCancel(t.Context()), local.Config{Addr: free.Addr().String(), EngineAddr: taken.Addr().String()})
 	var address *local.AddressError

@@ -25,6 +25,7 @@ import (
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 	"visitplannr/test/corpus"
 	"visitplannr/test/generated"
 )
@@ -34,9 +35,7 @@ const committed = "../../docs/openapi.yaml"
 // Not parallel: the other tests read what this one may write.
 func TestDescriptionIsUpToDate(t *testing.T) {
 	want, err := YAML(contract.Endpoints())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	generated.Check(t, committed, string(want))
 }
 
@@ -44,18 +43,12 @@ func TestDescriptionIsUpToDate(t *testing.T) {
 func official(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(datamodel.OpenAPI31SchemaData))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	const url = "https://spec.openapis.org/oas/3.1/schema/2022-10-07"
 	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource(url, schema); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, compiler.AddResource(url, schema))
 	compiled, err := compiler.Compile(url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return compiled
 }
 
@@ -80,21 +73,13 @@ func TestDescriptionIsValidOpenAPI31(t *testing.T) {
 func readCommitted(t *testing.T) map[string]any {
 	t.Helper()
 	text, err := os.ReadFile(committed)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var document map[string]any
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, yaml.Unmarshal(text, &document))
 	encoded, err := json.Marshal(document)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return decoded.(map[string]any)
 }
 
@@ -118,9 +103,7 @@ func TestEveryExampleFitsItsSchema(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020) // the dialect of OpenAPI 3.1
 	compiler.AssertFormat()
-	if err := compiler.AddResource(url, document); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, compiler.AddResource(url, document))
 	examples, references := 0, 0
 	var walk func(value any, pointer string)
 	walk = func(value any, pointer string) {
@@ -170,17 +153,11 @@ func TestEndpointsOfOtherKindsAreDescribed(t *testing.T) {
 		Function: "read-stream", Method: http.MethodGet, Path: "/streams/{name}/events/{id}", Summary: "Reads an event.",
 		Problems: []contract.ProblemType{own}, Answer: contract.Object("An event.", map[string]contract.Schema{"id": {Type: contract.TypeString, Example: "x"}}),
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var read map[string]any
-	if err := yaml.Unmarshal(text, &read); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, yaml.Unmarshal(text, &read))
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(jsonOf(read)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if err := official(t).Validate(document); err != nil {
 		t.Error(err)
 	}
@@ -238,15 +215,11 @@ func TestFunctionKeepsToTheDescription(t *testing.T) {
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.AssertFormat()
 	const url = "urn:visitplannr:openapi"
-	if err := compiler.AddResource(url, document); err != nil {
-		t.Fatal(err)
-	}
-	check := func(t *testing.T, schema, body string) {
+	check.OK(t, compiler.AddResource(url, document))
+	fits := func(t *testing.T, schema, body string) {
 		t.Helper()
 		compiled, err := compiler.Compile(url + "#/components/schemas/" + schema)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
 		if err != nil {
 			t.Fatalf("%s: %v", body, err)
@@ -263,7 +236,7 @@ func TestFunctionKeepsToTheDescription(t *testing.T) {
 			t.Errorf("request example %s is answered %d: %s", name, response.StatusCode, response.Body)
 			continue
 		}
-		check(t, "ProposeDestinationAnswer", response.Body)
+		fits(t, "ProposeDestinationAnswer", response.Body)
 		if response := call(t, body, "", ""); response.Body != contract.StatusOK {
 			t.Errorf("request example %s is answered %q in text", name, response.Body)
 		}
@@ -271,9 +244,9 @@ func TestFunctionKeepsToTheDescription(t *testing.T) {
 
 	for _, body := range corpus.Bodies() {
 		if body.Verdict == corpus.Accepted {
-			check(t, "ProposeDestinationAnswer", call(t, body.Bytes, "application/json", "").Body)
+			fits(t, "ProposeDestinationAnswer", call(t, body.Bytes, "application/json", "").Body)
 		} else {
-			check(t, schemaProblem, call(t, body.Bytes, "", "").Body)
+			fits(t, schemaProblem, call(t, body.Bytes, "", "").Body)
 		}
 	}
 
@@ -282,9 +255,7 @@ func TestFunctionKeepsToTheDescription(t *testing.T) {
 		want := at(t, operation, "responses", "400", "content", contract.MediaTypeProblem, "examples", "invalid-body-errors", "value")
 		response := call(t, `{"nmae":"x","name":"Brockholes","geolocation":{"latitude":91,"longitude":-2.63}}`, "", "")
 		var got map[string]any
-		if err := json.Unmarshal([]byte(response.Body), &got); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, json.Unmarshal([]byte(response.Body), &got))
 		if jsonOf(got) != jsonOf(want) {
 			t.Errorf("got %s, want %s", jsonOf(got), jsonOf(want))
 		}
@@ -319,9 +290,7 @@ func call(t *testing.T, body, accept, key string) events.APIGatewayProxyResponse
 	}
 	proposer := destination.NewProposer(accepting{})
 	response, err := propose.New(proposer, httpapi.Config{Output: io.Discard}).Handle(t.Context(), event)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return response
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/tidwall/sjson"
 
 	"visitplannr/internal/review"
+	"visitplannr/test/check"
 	"visitplannr/test/generated"
 )
 
@@ -134,9 +135,7 @@ func TestReportsOfPlantedChangesAreUpToDate(t *testing.T) {
 			put("docs/openapi.yaml", strings.Replace(description, p.contract[0], p.contract[1], 1))
 
 			report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: p.stages})
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			got := report.Markdown()
 			checkPicture(t, got)
 			golden := filepath.Join("testdata", "reports", strings.ReplaceAll(strings.ReplaceAll(name, "'", ""), " ", "-")+".md")
@@ -154,9 +153,7 @@ func TestMarkdownIsOneComment(t *testing.T) {
 	}
 	put("dev.json", planted(t, read(t, "testdata/dev.json"), changes))
 	report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: []string{"dev"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	got := report.Markdown()
 	checkPicture(t, got)
 	if n := utf8.RuneCountInString(got); n > 65_536 || n < 60_000 {
@@ -214,9 +211,7 @@ func checkPicture(t *testing.T, markdown string) {
 func stages(t *testing.T) (dir string, put func(name, text string)) {
 	t.Helper()
 	cdk, err := filepath.Abs("../../node_modules/.bin/cdk")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if _, err := os.Stat(cdk); err != nil {
 		t.Skip("the CDK's command line is not installed: run npm ci")
 	}
@@ -240,9 +235,7 @@ func planted(t *testing.T, template string, p plant) string {
 		} else {
 			template, err = sjson.Set(template, path, value)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 	}
 	return template
 }
@@ -250,8 +243,6 @@ func planted(t *testing.T, template string, p plant) string {
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return string(text)
 }

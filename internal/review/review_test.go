@@ -12,6 +12,7 @@ import (
 
 	"visitplannr/internal/program"
 	"visitplannr/internal/review"
+	"visitplannr/test/check"
 )
 
 const template = `{"Resources": {
@@ -113,13 +114,9 @@ func TestConcerns(t *testing.T) {
 func changes(t *testing.T, before, after string) []review.Change {
 	t.Helper()
 	b, err := review.ParseTemplate([]byte(before))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	a, err := review.ParseTemplate([]byte(after))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return review.Changes(b, a)
 }
 
@@ -219,9 +216,7 @@ func TestDiff(t *testing.T) {
 		put("template.json", strings.Replace(template, "AWS_IAM", "NONE", 1))
 		put("protected", "false")
 		got, err := diff(t, dir, "base")
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		for _, part := range []string{"dev and prod: 1 changed\n", `AuthorizationType: "AWS_IAM" -> "NONE"`,
 			"==== dev\n!! What happens to stored data\n   ~ AWS::CloudFormation::Stack visitplannr-dev DeletionProtection: true -> false\n"} {
 			if strings.Count(got, part) != 1 {
@@ -242,9 +237,7 @@ func TestDiff(t *testing.T) {
 		put("template.json", strings.Replace(template, "50", "60", 1))
 		put("switched.json", strings.NewReplacer("50", "60", "AWS_IAM", "NONE", `"x"`, `"y"`).Replace(template))
 		got, err := diff(t, dir, "switched")
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		for _, part := range []string{"dev and prod: 1 changed\n", "==== dev and prod, with alarmEmail, ", "corsOrigins, ", `AuthorizationType: "AWS_IAM" -> "NONE"`,
 			"Other changes\n   ~ AWS::Lambda::Function function Description: ", "ThrottlingRateLimit: 50 -> 60", "validation set (switched refuses validation)"} {
 			if strings.Count(got, part) != 1 && part != "corsOrigins, " {
@@ -296,9 +289,7 @@ func TestDiff(t *testing.T) {
 
 	t.Run("a command line that is not installed is said so", func(t *testing.T) {
 		dir, _ := repository(t)
-		if err := os.RemoveAll(filepath.Join(dir, "node_modules")); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.RemoveAll(filepath.Join(dir, "node_modules")))
 		if _, err := diff(t, dir, "base"); err == nil || !strings.Contains(err.Error(), "npm ci") {
 			t.Errorf("got %v, want the advice to run npm ci", err)
 		}

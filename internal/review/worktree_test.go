@@ -15,6 +15,7 @@ import (
 
 	"visitplannr/internal/program"
 	"visitplannr/internal/review"
+	"visitplannr/test/check"
 )
 
 // runDiff makes this program print the difference of its directory from the commit that
@@ -56,13 +57,9 @@ func testInCache(m *testing.M) int {
 func inCache(t *testing.T, name string) []string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	found, err := filepath.Glob(filepath.Join(cache, "visitplannr", "review", "*", name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return found
 }
 
@@ -110,9 +107,7 @@ func TestDiffInAHookLeavesTheRepositoryAlone(t *testing.T) {
 				cdk := filepath.Join(dir, "node_modules")
 				dir = filepath.Join(t.TempDir(), "a linked work tree")
 				git(t, filepath.Dir(cdk), "worktree", "add", "-q", "-b", "linked", dir)
-				if err := os.Rename(cdk, filepath.Join(dir, "node_modules")); err != nil {
-					t.Fatal(err)
-				}
+				check.OK(t, os.Rename(cdk, filepath.Join(dir, "node_modules")))
 			}
 			report := filepath.Join(t.TempDir(), "report")
 			hook := filepath.Join(git(t, dir, "rev-parse", "--path-format=absolute", "--git-common-dir"), "hooks", c.hook)
@@ -153,9 +148,7 @@ func TestDiffInAHookLeavesTheRepositoryAlone(t *testing.T) {
 
 func write(t *testing.T, file, text string) {
 	t.Helper()
-	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o755)))
 }
 
 func TestDiffOfAnyRepository(t *testing.T) {
@@ -221,9 +214,7 @@ func TestDiffOfAnyRepository(t *testing.T) {
 		wantNothingLeftOver(t)
 
 		for _, tree := range trees {
-			if err := os.Chtimes(filepath.Dir(tree)+".lock", time.Time{}, time.Now().AddDate(0, 0, -8)); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.Chtimes(filepath.Dir(tree)+".lock", time.Time{}, time.Now().AddDate(0, 0, -8)))
 		}
 		if _, err := diff(t, dir, "base", "base"); err != nil {
 			t.Error(err)
@@ -286,9 +277,7 @@ func TestDiffOfAnyRepository(t *testing.T) {
 			"a branch without commits": {func(t *testing.T, dir string) { git(t, dir, "checkout", "-q", "--orphan", "unborn") },
 				"HEAD", []string{`"HEAD" is not a commit`}},
 			"no repository": {func(t *testing.T, dir string) {
-				if err := os.RemoveAll(filepath.Join(dir, ".git")); err != nil {
-					t.Fatal(err)
-				}
+				check.OK(t, os.RemoveAll(filepath.Join(dir, ".git")))
 			}, "base", []string{"not a git repository"}},
 			"another user's repository": {func(t *testing.T, dir string) {
 				if err := os.Lchown(filepath.Join(dir), 4711, -1); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/settings"
+	"visitplannr/test/check"
 	"visitplannr/test/generated"
 )
 
@@ -24,9 +25,7 @@ func TestConfigOfAStage(t *testing.T) {
 		}
 		context["stage"] = stage
 		config, err := settings.Load(context)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		return config
 	}
 	dev, prod := ofRows("dev"), ofRows("prod")
@@ -64,11 +63,8 @@ func TestConfigOfAStage(t *testing.T) {
 			"reservedConcurrency": 3.0, "logRetentionDays": 1.0, "alarmEmail": "ops@example.org", "delivery": "direct"}, other},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
 			got, err := settings.Load(c.context)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("\n got %+v\nwant %+v", got, c.want)
 			}
@@ -112,7 +108,6 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 		{"delivery", "linear", "direct or canary"},
 	} {
 		t.Run(c.key+"="+c.value, func(t *testing.T) {
-			t.Parallel()
 			_, err := settings.Load(map[string]any{c.key: c.value})
 			var wrong *settings.ConfigError
 			if !errors.As(err, &wrong) {
@@ -131,14 +126,12 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 	}
 
 	t.Run("all wrong settings are named at once", func(t *testing.T) {
-		t.Parallel()
 		_, err := settings.Load(map[string]any{"access": "x", "memoryMiB": "y", "stgae": "z"})
 		if err == nil || strings.Count(err.Error(), "\n") != 2 {
 			t.Errorf("got %v, want three lines", err)
 		}
 	})
 	t.Run("deletion protection and a table that is destroyed contradict each other", func(t *testing.T) {
-		t.Parallel()
 		_, err := settings.Load(map[string]any{"stage": "prod", "removal": "destroy"})
 		if err == nil || !strings.Contains(err.Error(), "deletionProtection") {
 			t.Errorf("got %v, want an error that names deletionProtection", err)
@@ -171,17 +164,13 @@ func code(value string) string {
 func TestSettingsOfTheLocalRun(t *testing.T) {
 	t.Parallel()
 	dev, err := settings.Load(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	relaxed := dev
 	relaxed.Access, relaxed.ThrottleRate = settings.Open, settings.Unlimited
 	signed := relaxed
 	signed.Access = settings.IAM
 	prod, err := settings.Load(map[string]any{"stage": "prod", "validation": "gateway"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for outcome, c := range map[string]struct {
 		given map[string]string
 		want  settings.Config
@@ -192,7 +181,6 @@ func TestSettingsOfTheLocalRun(t *testing.T) {
 		"are those of prod, with what is overridden":          {map[string]string{"stage": "prod", "validation": "gateway"}, prod},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			got, err := settings.LoadLocal(c.given)
 			if err != nil || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("\n got %+v, %v\nwant %+v", got, err, c.want)
@@ -200,7 +188,6 @@ func TestSettingsOfTheLocalRun(t *testing.T) {
 		})
 	}
 	t.Run("name what is wrong as the stack does", func(t *testing.T) {
-		t.Parallel()
 		_, here := settings.LoadLocal(map[string]string{"stgae": "prod", "memoryMiB": "1"})
 		_, there := settings.Load(map[string]any{"stgae": "prod", "memoryMiB": "1"})
 		if here == nil || here.Error() != there.Error() {
@@ -251,9 +238,7 @@ func TestEachSettingIsReadByTheStackOrTheLocalRun(t *testing.T) {
 		}
 		for _, file := range files {
 			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			if !strings.HasSuffix(file, "_test.go") {
 				code.Write(text)
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/check"
 	"visitplannr/test/corpus"
 )
 
@@ -109,9 +110,7 @@ func (r run) key() string { return r.mark + "-" + uuid.NewString() }
 func (r run) must(t *testing.T, q request) answer {
 	t.Helper()
 	got, err := r.send(t.Context(), q)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return got
 }
 
@@ -259,13 +258,9 @@ func storesWhatItSays(t *testing.T, r run) {
 
 func storesRealDestinations(t *testing.T, r run) {
 	text, err := os.ReadFile("../../testdata/destinations.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var places []destination
-	if err := json.Unmarshal(text, &places); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(text, &places))
 	if len(places) != 58 {
 		t.Fatalf("the file has %d places, want 58", len(places))
 	}

@@ -19,6 +19,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 // A client is a program of docs/clients.md.
@@ -60,13 +61,9 @@ var clients = []client{
 func TestClientsOfThePage(t *testing.T) {
 	t.Parallel()
 	module, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	page, err := os.ReadFile("../../docs/clients.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	programs := map[string]string{}
 	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
 		programs[block[1]] = block[2]
@@ -81,18 +78,12 @@ func TestClientsOfThePage(t *testing.T) {
 			// Node looks for packages beside the program and above it; the go command
 			// passes over a directory with such a name.
 			build := filepath.Join(module, "build")
-			if err := os.MkdirAll(build, 0o755); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.MkdirAll(build, 0o755))
 			dir, err := os.MkdirTemp(build, "_client-")
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			t.Cleanup(func() { _ = os.RemoveAll(dir) })
 			file := filepath.Join(dir, c.file)
-			if err := os.WriteFile(file, []byte(programs[c.language]), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.WriteFile(file, []byte(programs[c.language]), 0o600))
 			showClient(t, local, c.language, c.command(t, module, file))
 		})
 	}
@@ -102,9 +93,7 @@ func TestClientsOfThePage(t *testing.T) {
 func showClient(t *testing.T, local *system, language string, command []string) {
 	t.Helper()
 	target, err := url.Parse(local.base)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	// In front of the API stands what answers the first request with a 503.
 	var requests atomic.Int32
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+
+	"visitplannr/test/check"
 )
 
 var (
@@ -38,9 +40,7 @@ func TestDeployed(t *testing.T) {
 		t.Skip("run it with -stack NAME or -url URL")
 	}
 	cfg, err := config.LoadDefaultConfig(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	credentials, err := cfg.Credentials.Retrieve(t.Context())
 	if err != nil {
 		t.Fatalf("no AWS credentials to sign with: %v", err)
@@ -85,9 +85,7 @@ func TestDeployed(t *testing.T) {
 func (a awsAPI) outputs(ctx context.Context, t *testing.T, stack string) map[string]string {
 	t.Helper()
 	text, err := a.query(ctx, "cloudformation", url.Values{"Action": {"DescribeStacks"}, "Version": {"2010-05-15"}, "StackName": {stack}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var result struct {
 		Outputs []struct{ OutputKey, OutputValue string } `xml:"DescribeStacksResult>Stacks>member>Outputs>member"`
 	}

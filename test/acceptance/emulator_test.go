@@ -25,6 +25,7 @@ import (
 
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 var emulate = flag.Bool("emulator", false, "deploy the stack to ministack with the CDK's command line, and run the suite against it; needs Python 3 and Node")
@@ -107,17 +108,11 @@ type emulator struct {
 func newEmulator(t *testing.T) *emulator {
 	t.Helper()
 	module, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err := errors.Join(err, listener.Close()); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, errors.Join(err, listener.Close()))
 	e := &emulator{module: module, python: virtualEnvironment(t, module), state: t.TempDir(), port: port}
 	e.awsAPI = awsAPI{endpoint: func(string) string { return "http://127.0.0.1:" + port }, region: emulatorRegion, by: root}
 	if e.log, err = os.Create(filepath.Join(e.state, "ministack.log")); err != nil {
@@ -146,9 +141,7 @@ func (e *emulator) start(t *testing.T, enforceIAM bool) {
 	}
 	command.Stdout, command.Stderr = e.log, e.log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its functions with it
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, command.Start())
 	ended := make(chan struct{})
 	go func() {
 		_ = command.Wait()
@@ -208,13 +201,9 @@ func (e *emulator) assembly(t *testing.T, stage string, settings ...string) stri
 	e.cdk(t, arguments...)
 	path := filepath.Join(dir, "visitplannr-"+stage+".template.json")
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var template map[string]any
-	if err := json.Unmarshal(text, &template); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(text, &template))
 	out := map[string]int{}
 	resources := template["Resources"].(map[string]any)
 	for id, resource := range resources {
@@ -233,9 +222,7 @@ func (e *emulator) assembly(t *testing.T, stage string, settings ...string) stri
 	if text, err = json.Marshal(template); err == nil {
 		err = os.WriteFile(path, text, 0o644)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return dir
 }
 
@@ -245,13 +232,9 @@ func (e *emulator) deploy(t *testing.T, stage, assembly string) *system {
 	outputs := filepath.Join(t.TempDir(), "outputs.json")
 	e.cdk(t, "deploy", "--app", assembly, "--require-approval", "never", "--outputs-file", outputs)
 	text, err := os.ReadFile(outputs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var stacks map[string]struct{ ApiUrl, EventsTableName, FunctionName string }
-	if err := json.Unmarshal(text, &stacks); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(text, &stacks))
 	stack := stacks["visitplannr-"+stage]
 	if stack.EventsTableName == "" || stack.FunctionName == "" {
 		t.Fatalf("outputs %s", text)
@@ -281,9 +264,7 @@ func firstOf(names string) string {
 func throughEmulator(t *testing.T, endpoint, apiURL string) (base, host string) {
 	t.Helper()
 	u, err := url.Parse(apiURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	id, _, _ := strings.Cut(u.Host, ".")
 	return endpoint + u.Path, id + ".execute-api.localhost"
 }
@@ -294,9 +275,7 @@ func (a awsAPI) lines(function string) func(t *testing.T, text string) []string 
 		t.Helper()
 		var found struct{ Events []struct{ Message string } }
 		input := map[string]any{"logGroupName": a.configuration(t, function).LoggingConfig.LogGroup, "filterPattern": `"` + text + `"`}
-		if err := a.call(t.Context(), "logs", "Logs_20140328.FilterLogEvents", "1.1", input, &found); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, a.call(t.Context(), "logs", "Logs_20140328.FilterLogEvents", "1.1", input, &found))
 		var lines []string
 		for _, e := range found.Events {
 			lines = append(lines, e.Message)
@@ -363,9 +342,7 @@ func (e *emulator) allowed(function, table string) func(t *testing.T, action str
 			"ActionNames.member.1":  {"dynamodb:" + action},
 			"ResourceArns.member.1": {"arn:aws:dynamodb:" + emulatorRegion + ":" + emulatorAccount + ":table/" + table},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		var result struct {
 			Decisions []string `xml:"SimulatePrincipalPolicyResult>EvaluationResults>member>EvalDecision"`
 		}
@@ -386,9 +363,7 @@ func (e *emulator) user(t *testing.T, name string, may bool) *principal {
 			values.Set(parameters[i], parameters[i+1])
 		}
 		text, err := e.query(t.Context(), "iam", values)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		return text
 	}
 	iam("Action", "CreateUser")

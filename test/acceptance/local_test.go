@@ -15,6 +15,7 @@ import (
 
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 // The targets on this machine: 'visitplannr local' with the settings of a stage.
@@ -66,9 +67,7 @@ func TestLocal(t *testing.T) {
 func buildCommand(t *testing.T) string {
 	t.Helper()
 	module, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	// The go command runs this test anew when a file changed that the test has
 	// looked at, but what its child looks at it cannot know.
 	err = filepath.WalkDir(module, func(path string, d fs.DirEntry, err error) error {
@@ -82,13 +81,9 @@ func buildCommand(t *testing.T) string {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	path := filepath.Join(t.TempDir(), "visitplannr")
-	if err := gobuild.Here(t.Context(), module, "cmd/visitplannr", path); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, gobuild.Here(t.Context(), module, "cmd/visitplannr", path))
 	return path
 }
 
@@ -101,12 +96,8 @@ func startLocal(t *testing.T, command string, settings ...string) *system {
 	log := &lockedBuffer{}
 	local.Stderr = log
 	stdout, err := local.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := local.Start(); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
+	check.OK(t, local.Start())
 	t.Cleanup(func() {
 		_ = local.Process.Signal(syscall.SIGTERM)
 		if err := local.Wait(); err != nil {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"visitplannr/test/check"
 )
 
 // TestRestore does what docs/runbook.md says about a table that was deleted, and about
@@ -64,13 +66,9 @@ func TestRestore(t *testing.T) {
 		replays(t, "a deployment with eventsTable")
 
 		mapping, err := json.Marshal(map[string]any{"events26E65764": map[string]string{"TableName": restored}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		file := filepath.Join(t.TempDir(), "mapping.json")
-		if err := os.WriteFile(file, mapping, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.WriteFile(file, mapping, 0o600))
 		e.cdk(t, "import", "--app", ordinary, "--force", "--resource-mapping", file)
 		replays(t, "the import")
 		e.deploy(t, "prod", e.assembly(t, "prod", "alarmEmail=nobody", "memoryMiB=576"))

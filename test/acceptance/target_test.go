@@ -22,6 +22,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/check"
 )
 
 // A target is a system that the suite can be run against.
@@ -266,12 +267,8 @@ func (a awsAPI) post(ctx context.Context, service, body string, header http.Head
 func (a awsAPI) get(t *testing.T, service, path string, into any) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.endpoint(service)+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sign(t.Context(), r, a.by, service, a.region, "", time.Now()); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
+	check.OK(t, sign(t.Context(), r, a.by, service, a.region, "", time.Now()))
 	got, err := exchange(r)
 	if err == nil && got.status != http.StatusOK {
 		err = fmt.Errorf("status %d", got.status)
@@ -295,9 +292,7 @@ func (a awsAPI) items(table string) func(t *testing.T) []map[string]any {
 				Items            []map[string]any
 				LastEvaluatedKey map[string]any
 			}
-			if err := a.call(t.Context(), "dynamodb", "DynamoDB_20120810.Scan", "1.0", input, &page); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, a.call(t.Context(), "dynamodb", "DynamoDB_20120810.Scan", "1.0", input, &page))
 			all = append(all, page.Items...)
 			if len(page.LastEvaluatedKey) == 0 {
 				return all

@@ -20,6 +20,7 @@ import (
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 // docs/reliability.md tells how to run it at full size, and what came out.
@@ -37,13 +38,9 @@ func TestWhatIsAcknowledgedSurvivesKill(t *testing.T) {
 		t.Skip("builds the command")
 	}
 	root, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	command := filepath.Join(t.TempDir(), "visitplannr")
-	if err := gobuild.Here(t.Context(), root, "cmd/visitplannr", command); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, gobuild.Here(t.Context(), root, "cmd/visitplannr", command))
 	file := filepath.Join(t.TempDir(), "data")
 
 	d := &durable{t: t, acknowledged: map[int]contract.Receipt{}, todo: make(chan int, *proposals)}

@@ -18,6 +18,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
+	"visitplannr/test/check"
 	"visitplannr/test/enginetest"
 )
 
@@ -39,9 +40,7 @@ type golden struct {
 func goldenEvents(t *testing.T, file string) []golden {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata/events", file))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var all []golden
 	if err := json.Unmarshal(text, &all); err != nil || len(all) == 0 {
 		t.Fatalf("%s: %v, %d events", file, err, len(all))
@@ -52,14 +51,10 @@ func goldenEvents(t *testing.T, file string) []golden {
 func TestGoldenEventsAreNeverChanged(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/events/*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for _, path := range files {
 		text, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		sum := sha256.Sum256(text)
 		if got, want := hex.EncodeToString(sum[:]), released[filepath.Base(path)]; got != want {
 			t.Errorf("%s has the SHA-256 %s, want %q: a released file never changes; a new one gets a line in released (docs/events.md)", path, got, want)
@@ -110,9 +105,7 @@ func TestARetryOfWhatAnyReleaseStoredIsAReplay(t *testing.T) {
 						event.RequestContext.Identity.UserArn = g.Caller
 					}
 					response, err := handler.Handle(t.Context(), event)
-					if err != nil {
-						t.Fatal(err)
-					}
+					check.OK(t, err)
 					return response
 				}
 				var receipt contract.Receipt
@@ -136,16 +129,12 @@ func putItem(t *testing.T, engine, table string, item json.RawMessage) {
 	t.Helper()
 	body := fmt.Sprintf(`{"TableName":%q,"Item":%s}`, table, item)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, engine, bytes.NewReader([]byte(body)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261123/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
 	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("put: %s", response.Status)

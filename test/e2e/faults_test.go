@@ -13,6 +13,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/local/faults"
+	"visitplannr/test/check"
 	"visitplannr/test/enginetest"
 )
 
@@ -29,9 +30,7 @@ var waysToLearn = map[string]func(testing.TB) string{
 func startReticent(t testing.TB) string {
 	t.Helper()
 	target, err := url.Parse(enginetest.Embedded.Start(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		body, err := io.ReadAll(r.In.Body)

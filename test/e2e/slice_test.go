@@ -28,6 +28,7 @@ import (
 	"visitplannr/internal/httpapi/propose"
 	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/local/faults"
+	"visitplannr/test/check"
 )
 
 const brockholes = `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`
@@ -51,9 +52,7 @@ var tables atomic.Int64
 func storeOn(t *testing.T, endpoint, table string) *dynamo.Store {
 	t.Helper()
 	client, err := dynamo.NewClient(func(name string) string { return environment(endpoint, table)[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return dynamo.New(client, table)
 }
 

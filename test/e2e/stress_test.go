@@ -22,6 +22,7 @@ import (
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/local/faults"
 	"visitplannr/internal/local/lambda"
+	"visitplannr/test/check"
 	"visitplannr/test/enginetest"
 )
 
@@ -123,21 +124,15 @@ func stressed(t *testing.T) (*slice, *lambda.Runtime, *atomic.Int64) {
 	s := behindProxy(t, enginetest.All()[i].Start(t), faults.Always(faults.None))
 
 	root, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	bootstrap, err := gobuild.Function(t.Context(), root, "propose-destination", filepath.Join(t.TempDir(), "build"), gobuild.Host())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var env []string
 	for name, value := range environment(s.proxy.URL(), s.table) {
 		env = append(env, name+"="+value)
 	}
 	runtime, err := lambda.New(lambda.Config{Bootstrap: bootstrap, Env: env, Timeout: stressTimeout, Logs: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() { _ = runtime.Close() }) // a second time, unless the test broke off
 	s.serve(runtime)
 

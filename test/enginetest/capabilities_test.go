@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"visitplannr/test/check"
 	"visitplannr/test/enginetest"
 )
 
@@ -68,9 +69,7 @@ var capabilities = map[string]func(asker) bool{
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/engines.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	rows := regexp.MustCompile(`(?m)^\| (.+) \| yes \| (yes|no)\b.* \| (yes|no)\b.* \|$`).FindAllStringSubmatch(string(page), -1)
 	if len(rows) != len(capabilities) {
 		t.Errorf("docs/engines.md has %d rows, want %d", len(rows), len(capabilities))
@@ -102,22 +101,16 @@ func newAsker(t *testing.T, endpoint string) asker {
 	ask := func(operation, members string) string {
 		body := `{"TableName":"capabilities",` + strings.ReplaceAll(members, "'", `"`) + "}"
 		r, err := http.NewRequest(http.MethodPost, endpoint, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 		r.Header.Set("X-Amz-Date", "20261124T000000Z")
 		r.Header.Set("Content-Type", "application/x-amz-json-1.0")
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261124/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
 		response, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		defer response.Body.Close()
 		answer, err := io.ReadAll(response.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		return string(answer)
 	}
 	created := ask("CreateTable", "'BillingMode':'PAY_PER_REQUEST','KeySchema':[{'AttributeName':'P','KeyType':'HASH'},{'AttributeName':'S','KeyType':'RANGE'}],"+

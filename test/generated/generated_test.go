@@ -7,21 +7,18 @@ import (
 	"testing"
 
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 func TestTheCommandNamesEveryPackageWithAGeneratedFile(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("generated.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	const self = "visitplannr/test/generated"
 	list := program.Command(t.Context(), "", "go", "list", "-f", "{{.ImportPath}} {{.TestImports}} {{.XTestImports}}", "../../...")
 	others := []string{"visitplannr/internal/review", "visitplannr/test/recipes"} // its reports have a command of their own; it names the command
 	packages, err := list.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	found := 0
 	for line := range strings.Lines(string(packages)) {
 		path, imports, _ := strings.Cut(line, " ")

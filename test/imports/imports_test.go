@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 const module = "visitplannr"
@@ -215,13 +216,9 @@ func list(t *testing.T) packageList {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	out, err := program.Output(program.Command(t.Context(), "../..", "go", "list", "-deps", "-json=Name,ImportPath,Imports,Deps,Module,Standard", "./..."))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	packages := packageList{map[string]listed{}, map[string]bool{"C": true}}
 	for d := json.NewDecoder(strings.NewReader(out)); ; {
 		var p listed

@@ -16,6 +16,7 @@ import (
 
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 	"visitplannr/test/generated"
 )
 
@@ -48,9 +49,7 @@ var (
 func readRecipes(t *testing.T, root string) []recipe {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	_, text2, found := strings.Cut(string(text), "\n## Recipes\n")
 	if !found {
 		t.Fatal("CONTRIBUTING.md has no section Recipes")
@@ -126,36 +125,26 @@ func (e edit) apply(t *testing.T, module string) {
 	t.Helper()
 	path := filepath.Join(module, e.file)
 	if e.old == "" {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		if _, err := os.Stat(path); err == nil {
 			t.Fatalf("%s is there already", e.file)
 		}
-		if err := os.WriteFile(path, []byte(e.new), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.WriteFile(path, []byte(e.new), 0o644))
 		return
 	}
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if n := strings.Count("\n"+string(text), "\n"+e.old); n != 1 {
 		t.Fatalf("a recipe in CONTRIBUTING.md changes these lines of %s, which has them %d times, not once; bring the recipe up to date:\n%s", e.file, n, e.old)
 	}
-	if err := os.WriteFile(path, []byte(strings.Replace("\n"+string(text), "\n"+e.old, "\n"+e.new, 1)[1:]), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.WriteFile(path, []byte(strings.Replace("\n"+string(text), "\n"+e.old, "\n"+e.new, 1)[1:]), 0o644))
 }
 
 // copyModule makes dir a copy of the module, as git would check it out, at the same
 // place each time so that the go command need not compile again what is the same.
 func copyModule(t *testing.T, root, dir string) {
 	t.Helper()
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.RemoveAll(dir))
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -182,9 +171,7 @@ func copyModule(t *testing.T, root, dir string) {
 		}
 		return os.WriteFile(filepath.Join(dir, name), text, 0o644)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 }
 
 // run runs a line of the shell in dir, and returns what it printed.
@@ -209,9 +196,7 @@ var quick = []string{
 // always.
 func TestRecipesFitTheSources(t *testing.T) {
 	root, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for _, r := range readRecipes(t, root) {
 		t.Run(r.title, func(t *testing.T) {
 			t.Parallel()
@@ -239,9 +224,7 @@ func TestRecipesWorkWordByWord(t *testing.T) {
 		t.Skip("takes minutes: run it with -recipes")
 	}
 	root, err := gobuild.ModuleRoot(".")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	module := filepath.Join(t.TempDir(), "visitplannr")
 	recipes := readRecipes(t, root)
 	if len(recipes) != 5 {

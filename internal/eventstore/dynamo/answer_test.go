@@ -93,7 +93,6 @@ func TestOnlyDynamoDBsAnswersAreBelieved(t *testing.T) {
 	for operation, success := range successes {
 		for _, sum := range []string{"", sumOf(success)} {
 			t.Run(fmt.Sprintf("%s believes DynamoDB, checksum %q", operation, sum), func(t *testing.T) {
-				t.Parallel()
 				wantCall(t, operation, &scripted{status: 200, contentType: mediaType, body: success, sum: sum}, 1, func(err error) {
 					if err != nil {
 						t.Error(err)
@@ -134,7 +133,6 @@ func TestOnlyDynamoDBsAnswersAreBelieved(t *testing.T) {
 		}
 		for name, answer := range foreign {
 			t.Run(operation+" does not believe "+name, func(t *testing.T) {
-				t.Parallel()
 				wantCall(t, operation, &answer, maxAttempts, func(err error) { wantOnly(t, err, eventstore.ErrUnavailable) })
 			})
 		}
@@ -150,7 +148,6 @@ func TestRetriesEndBeforeTheInvocationAndSayWhy(t *testing.T) {
 		"InternalServerError":                    eventstore.ErrUnavailable,
 	} {
 		t.Run(code, func(t *testing.T) {
-			t.Parallel()
 			answer := scripted{status: 400, contentType: mediaType, body: `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `"}`}
 			if code == "InternalServerError" {
 				answer.status = 500

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"visitplannr/test/check"
 )
 
 func TestAmazonsCertificatesAreFoundInABundle(t *testing.T) {
@@ -33,7 +35,6 @@ func TestAmazonsCertificatesAreFoundInABundle(t *testing.T) {
 		"the last one cut":      {slices.Concat(first, second[:len(second)/2]), first},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			var want *x509.CertPool
 			if c.want != nil {
 				want = x509.NewCertPool()
@@ -51,16 +52,12 @@ func TestAmazonsCertificatesAreFoundInABundle(t *testing.T) {
 func authority(t testing.TB, name string) []byte {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/test/check"
 )
 
 // A new connection costs a TLS handshake. If a server answers as soon as it has the
@@ -33,17 +34,11 @@ func TestRequestsInARowShareOneConnection(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	client, err := dynamo.NewClient(environment(server.URL))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := dynamo.Warm(t.Context(), client); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
+	check.OK(t, dynamo.Warm(t.Context(), client))
 	store := dynamo.New(client, "events")
 	for range 500 {
-		if err := store.Open(t.Context(), opening(t)); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, store.Open(t.Context(), opening(t)))
 	}
 	if got := connections.Load(); got != 1 {
 		t.Errorf("500 writes and the warm-up used %d connections, want 1", got)
@@ -56,9 +51,7 @@ func TestFailuresDoNotShowTheEndpointsPassword(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close() // nobody listens there now
 	client, err := dynamo.NewClient(environment(strings.Replace(server.URL, "http://", "http://user:hunter2@", 1)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	err = dynamo.Warm(t.Context(), client)
 	if err == nil || !strings.Contains(err.Error(), "http://user:") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v; want an error that tells the URL without its password", err)
@@ -77,12 +70,8 @@ func environment(endpoint string) func(string) string {
 func opening(t *testing.T) eventstore.Event {
 	t.Helper()
 	id, err := eventstore.NewID()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	event, err := eventstore.Opening("destination", id, "destinationProposed", 1, time.Now(), "cause", []byte(`{"name":"Brockholes"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return event
 }

@@ -18,6 +18,7 @@ import (
 
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/local/faults"
+	"visitplannr/test/check"
 	"visitplannr/test/enginetest"
 )
 
@@ -69,13 +70,10 @@ func TestFailuresAreToldApart(t *testing.T) {
 		faults.Denied:             eventstore.ErrForbidden,
 	} {
 		t.Run(fmt.Sprintf("%s is %v", kind, want), func(t *testing.T) {
-			t.Parallel()
 			engine := enginetest.Embedded.Start(t)
 			table := newTable(t, clientOf(t, engine)).table
 			proxy, err := faults.Start(engine, faults.Always(kind))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			t.Cleanup(func() { _ = proxy.Close() })
 			store := New(impatient(t, proxy.URL()), table)
 			event := brockholes(t)
@@ -101,7 +99,6 @@ func TestFailuresAreToldApart(t *testing.T) {
 	} {
 		for _, code := range codes {
 			t.Run(fmt.Sprintf("code %s is %v", code, want), func(t *testing.T) {
-				t.Parallel()
 				wantOnly(t, openAt(t, http.StatusBadRequest, code), want)
 			})
 		}
@@ -113,14 +110,12 @@ func TestFailuresAreToldApart(t *testing.T) {
 	} {
 		for _, code := range codes {
 			t.Run(fmt.Sprintf("code %s with status 503 is %v", code, want), func(t *testing.T) {
-				t.Parallel()
 				wantOnly(t, openAt(t, http.StatusServiceUnavailable, code), want)
 			})
 		}
 	}
 
 	t.Run("a wrong signature's message, which repeats the session token, is not told", func(t *testing.T) {
-		t.Parallel()
 		err := openAt(t, http.StatusBadRequest, "InvalidSignatureException")
 		if strings.Contains(err.Error(), message) || !strings.Contains(err.Error(), "InvalidSignatureException") {
 			t.Errorf("got %v, want the code without %q", err, message)
@@ -128,19 +123,16 @@ func TestFailuresAreToldApart(t *testing.T) {
 	})
 
 	t.Run("any other failure's message is told", func(t *testing.T) {
-		t.Parallel()
 		if err := openAt(t, http.StatusBadRequest, "ValidationException"); !strings.Contains(err.Error(), message) {
 			t.Errorf("got %v, want one with %q", err, message)
 		}
 	})
 
 	t.Run("an address where nobody listens is unavailable", func(t *testing.T) {
-		t.Parallel()
 		wantOnly(t, New(impatient(t, "http://127.0.0.1:1"), "events").Open(t.Context(), brockholes(t)), eventstore.ErrUnavailable)
 	})
 
 	t.Run("what cannot be stored is not sent", func(t *testing.T) {
-		t.Parallel()
 		event := brockholes(t)
 		event.Type = ""
 		err := New(impatient(t, "http://127.0.0.1:1"), "events").Open(t.Context(), event)
@@ -170,7 +162,6 @@ func TestRetries(t *testing.T) {
 	t.Parallel()
 
 	t.Run("pause longer and longer, up to a second, each time by chance", func(t *testing.T) {
-		t.Parallel()
 		for attempt := range 70 {
 			most := maxBackoff
 			if attempt < 6 {
@@ -191,13 +182,10 @@ func TestRetries(t *testing.T) {
 	})
 
 	t.Run("are not made for what they cannot mend", func(t *testing.T) {
-		t.Parallel()
 		for _, kind := range []faults.Kind{faults.Invalid, faults.NoTable, faults.Denied} {
 			engine := enginetest.Embedded.Start(t)
 			proxy, err := faults.Start(engine, faults.Always(kind))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			t.Cleanup(func() { _ = proxy.Close() })
 			_ = New(clientOf(t, proxy.URL()), "events").Open(t.Context(), brockholes(t))
 			if asked := proxy.Counts("PutItem")[kind]; asked != 1 {
@@ -219,7 +207,6 @@ func TestNewClient(t *testing.T) {
 
 	for _, missing := range []string{envRegion, envAccessKey, envSecretKey} {
 		t.Run("names "+missing+" when it is not set, and no secret", func(t *testing.T) {
-			t.Parallel()
 			_, err := NewClient(environment(missing, ""))
 			if err == nil || !strings.Contains(err.Error(), missing) || strings.Contains(err.Error(), "S3CRET") {
 				t.Errorf("got %v, want an error that names %s", err, missing)
@@ -237,11 +224,8 @@ func TestNewClient(t *testing.T) {
 		"goes to that of DynamoDB before the other": {environment(envEndpointAll, "http://127.0.0.1:2", EnvEndpoint, "http://127.0.0.1:1"), "http://127.0.0.1:1"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			client, err := NewClient(c.getenv)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			options := client.Options()
 			if got := aws.ToString(options.BaseEndpoint); got != c.want || options.Region != "eu-west-1" {
 				t.Errorf("endpoint %q in %s, want %q in eu-west-1", got, options.Region, c.want)
@@ -258,7 +242,6 @@ func TestWarm(t *testing.T) {
 	t.Parallel()
 
 	t.Run("opens the connection that the first write uses", func(t *testing.T) {
-		t.Parallel()
 		var connections atomic.Int32
 		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", mediaType)
@@ -272,19 +255,14 @@ func TestWarm(t *testing.T) {
 		server.Start()
 		t.Cleanup(server.Close)
 		client := clientOf(t, server.URL)
-		if err := Warm(t.Context(), client); err != nil {
-			t.Fatal(err)
-		}
-		if err := New(client, "events").Open(t.Context(), brockholes(t)); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, Warm(t.Context(), client))
+		check.OK(t, New(client, "events").Open(t.Context(), brockholes(t)))
 		if got := connections.Load(); got != 1 {
 			t.Errorf("%d connections, want 1", got)
 		}
 	})
 
 	t.Run("tells that the store does not answer", func(t *testing.T) {
-		t.Parallel()
 		if err := Warm(t.Context(), clientOf(t, "http://127.0.0.1:1")); err == nil {
 			t.Error("got no error")
 		}

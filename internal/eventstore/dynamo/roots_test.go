@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"visitplannr/internal/eventstore/dynamo"
+	"visitplannr/test/check"
 )
 
 // The bundle is the same in all cases and all runs of the test, because
@@ -35,9 +36,7 @@ var (
 
 func TestTLSTrustsWhatTheMachineTrusts(t *testing.T) {
 	bundle := filepath.Join(t.TempDir(), "bundle.pem")
-	if err := os.WriteFile(bundle, slices.Concat(amazonPEM, otherPEM), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.WriteFile(bundle, slices.Concat(amazonPEM, otherPEM), 0o600))
 	t.Setenv("SSL_CERT_FILE", bundle)
 	t.Setenv("SSL_CERT_DIR", os.DevNull)
 
@@ -64,9 +63,7 @@ func TestTLSTrustsWhatTheMachineTrusts(t *testing.T) {
 			server.StartTLS()
 			t.Cleanup(server.Close)
 			client, err := dynamo.NewClient(environment(server.URL))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			err = dynamo.Warm(t.Context(), client)
 			var unknown x509.UnknownAuthorityError
 			if trusted := !errors.As(err, &unknown); trusted != c.trusted || trusted && err != nil {

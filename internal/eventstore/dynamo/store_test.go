@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"visitplannr/internal/eventstore"
+	"visitplannr/test/check"
 	"visitplannr/test/enginetest"
 )
 
@@ -24,7 +25,6 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	for _, engine := range enginetest.All() {
 		t.Run(engine.Name, func(t *testing.T) {
-			t.Parallel()
 			client := clientOf(t, engine.Start(t))
 			runSuite(t, func(t *testing.T) subject {
 				store := newTable(t, client)
@@ -42,7 +42,6 @@ func TestStore(t *testing.T) {
 				}
 			})
 			t.Run("a table is made once, found then, and missed before", func(t *testing.T) {
-				t.Parallel()
 				wantTableMadeOnce(t, client)
 			})
 		})
@@ -60,9 +59,7 @@ func clientOf(t *testing.T, endpoint string) *dynamodb.Client {
 		local := map[string]string{envRegion: "eu-west-1", envAccessKey: "local", envSecretKey: "local"}
 		return cmp.Or(os.Getenv(name), local[name])
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return client
 }
 
@@ -118,14 +115,10 @@ func embedded(t *testing.T) *Store {
 func brockholes(t *testing.T) eventstore.Event {
 	t.Helper()
 	id, err := eventstore.ParseID("01920000-0000-7000-8000-00000000000a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	event, err := eventstore.Opening("destination", id, "destinationProposed", 1, time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC),
 		"request-1", json.RawMessage(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return event
 }
 
@@ -155,19 +148,14 @@ func TestItem(t *testing.T) {
 	t.Parallel()
 
 	t.Run("has the attributes of the design, and no others", func(t *testing.T) {
-		t.Parallel()
 		store := embedded(t)
-		if err := store.Open(t.Context(), brockholes(t)); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, store.Open(t.Context(), brockholes(t)))
 		want := brockholesItem()
 		out, err := store.client.GetItem(t.Context(), &dynamodb.GetItemInput{
 			TableName: &store.table, ConsistentRead: aws.Bool(true),
 			Key: map[string]types.AttributeValue{"StreamName": want["StreamName"], "EventId": want["EventId"]},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		if !reflect.DeepEqual(out.Item, want) {
 			t.Errorf("item\n got %s\nwant %s", show(out.Item), show(want))
 		}
@@ -183,7 +171,6 @@ func TestItem(t *testing.T) {
 		},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			item := brockholesItem()
 			change(item)
 			if event, err := decode(item); err != nil {
@@ -216,7 +203,6 @@ func TestItem(t *testing.T) {
 		},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			item := brockholesItem()
 			change(item)
 			if event, err := decode(item); !errors.Is(err, eventstore.ErrInvalid) {
@@ -226,7 +212,6 @@ func TestItem(t *testing.T) {
 	}
 
 	t.Run("that cannot be read ends the reading, by name", func(t *testing.T) {
-		t.Parallel()
 		store := embedded(t)
 		item := brockholesItem()
 		delete(item, "Timestamp")

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"visitplannr/internal/eventstore"
+	"visitplannr/test/check"
 )
 
 // subject is a store and what the suite needs to examine it.
@@ -50,7 +51,6 @@ func (s suite) opening(t *testing.T) {
 	t.Parallel()
 
 	t.Run("stores the event that opens a stream", func(t *testing.T) {
-		t.Parallel()
 		store := s.open(t)
 		event := opening(t, `{"name":"Brockholes"}`)
 		mustOpen(t, store.Store, event)
@@ -58,7 +58,6 @@ func (s suite) opening(t *testing.T) {
 	})
 
 	t.Run("refuses a second one with the event that was first, and keeps that", func(t *testing.T) {
-		t.Parallel()
 		store := s.open(t)
 		first := opening(t, `{"name":"First"}`)
 		mustOpen(t, store.Store, first)
@@ -70,7 +69,6 @@ func (s suite) opening(t *testing.T) {
 	})
 
 	t.Run("refuses the same event again, so that its writer can recognise it", func(t *testing.T) {
-		t.Parallel()
 		store := s.open(t)
 		event := opening(t, `{"name":"Brockholes"}`)
 		mustOpen(t, store.Store, event)
@@ -78,7 +76,6 @@ func (s suite) opening(t *testing.T) {
 	})
 
 	t.Run("lets exactly one of many writers open a stream, and tells the others who it was", func(t *testing.T) {
-		t.Parallel()
 		const writers = 20
 		store := s.open(t)
 		template := opening(t, `{"n":1}`)
@@ -107,7 +104,6 @@ func (s suite) opening(t *testing.T) {
 	})
 
 	t.Run("opens many streams side by side", func(t *testing.T) {
-		t.Parallel()
 		const streams = 40
 		store := s.open(t)
 		var group sync.WaitGroup
@@ -130,7 +126,6 @@ func (s suite) refusals(t *testing.T) {
 	t.Parallel()
 
 	t.Run("an event that is not valid", func(t *testing.T) {
-		t.Parallel()
 		store := s.open(t)
 		event := opening(t, `{"n":1}`)
 		event.Data = json.RawMessage(`[]`)
@@ -140,7 +135,6 @@ func (s suite) refusals(t *testing.T) {
 
 	// Its key would be free although the stream exists.
 	t.Run("an event that does not open its stream", func(t *testing.T) {
-		t.Parallel()
 		store := s.open(t)
 		first := opening(t, `{"n":1}`)
 		mustOpen(t, store.Store, first)
@@ -158,7 +152,6 @@ func (s suite) refusals(t *testing.T) {
 		"nothing that is just in range": {fmt.Sprintf(`{"text":%q,"number":9.9e125}`, strings.Repeat("x", 399<<10)), false},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			store := s.open(t)
 			event := opening(t, c.data)
 			err := store.Open(t.Context(), event)
@@ -182,25 +175,20 @@ func (s suite) reading(t *testing.T) {
 	t.Parallel()
 
 	t.Run("gives nothing for a stream that was never opened", func(t *testing.T) {
-		t.Parallel()
 		store := s.open(t)
 		mustOpen(t, store.Store, opening(t, `{"n":1}`))
 		wantEvents(t, store.Stream(t.Context(), opening(t, `{"n":1}`).StreamName))
 	})
 
 	t.Run("gives nothing from an empty table", func(t *testing.T) {
-		t.Parallel()
 		wantEvents(t, s.open(t).All(t.Context()))
 	})
 
 	t.Run("gives a stream's events in the order they were made, and no other's", func(t *testing.T) {
-		t.Parallel()
 		store := s.open(t)
 		// A derived id opens a stream that fresh ids go on.
 		derived, err := eventstore.Opening("destination", eventstore.DeriveID("a", "b", t.Name()), "destinationProposed", 1, time.Now(), "request", json.RawMessage(`{"n":0}`))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		want := []eventstore.Event{derived}
 		for n := range 10 {
 			want = append(want, later(t, derived, fmt.Sprintf(`{"n":%d}`, n+1)))
@@ -215,7 +203,6 @@ func (s suite) reading(t *testing.T) {
 
 	// A page of DynamoDB's holds 1 MB.
 	t.Run("goes on over pages", func(t *testing.T) {
-		t.Parallel()
 		store := s.open(t)
 		large := fmt.Sprintf(`{"text":%q}`, strings.Repeat("x", 300<<10))
 		first := opening(t, large)
@@ -274,7 +261,6 @@ func (s suite) data(t *testing.T) {
 	}
 	for name, data := range texts {
 		t.Run("keeps "+name, func(t *testing.T) {
-			t.Parallel()
 			store := s.open(t)
 			event := opening(t, data)
 			mustOpen(t, store.Store, event)
@@ -320,7 +306,6 @@ func (s suite) endedContexts(t *testing.T) {
 			}, []error{context.DeadlineExceeded, eventstore.ErrTimeout}},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			store := s.open(t)
 			event := opening(t, `{"n":1}`)
 			ctx, cancel := c.end(t.Context())
@@ -344,14 +329,10 @@ func (s suite) endedContexts(t *testing.T) {
 func opening(t *testing.T, data string) eventstore.Event {
 	t.Helper()
 	id, err := eventstore.NewID()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	at := time.Date(2026, 11, 23, 9, 0, 0, 7_000_000, time.UTC)
 	event, err := eventstore.Opening("destination", id, "destinationProposed", 1, at, "request of "+t.Name(), json.RawMessage(data))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return event
 }
 
@@ -359,9 +340,7 @@ func opening(t *testing.T, data string) eventstore.Event {
 func later(t *testing.T, first eventstore.Event, data string) eventstore.Event {
 	t.Helper()
 	id, err := eventstore.NewID()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	event := first
 	event.ID, event.Type, event.SchemaVersion, event.Data = id, "destinationRenamed", 2, json.RawMessage(data)
 	return event

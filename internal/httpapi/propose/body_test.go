@@ -36,7 +36,6 @@ func TestMalformedBodiesSayWhere(t *testing.T) {
 		strings.Repeat(" ", 100) + "x": "from line 1, byte 101.",
 	} {
 		t.Run(fmt.Sprintf("%.40q", body), func(t *testing.T) {
-			t.Parallel()
 			refused := wantProblem(t, newAPI(t, memory()).propose(body, nil), contract.ProblemInvalidBody)
 			if len(refused.Errors) != 0 {
 				t.Errorf("got the errors %v, want none", refused.Errors)

@@ -25,7 +25,6 @@ func TestSuccess(t *testing.T) {
 	t.Parallel()
 
 	t.Run("is OK in plain text", func(t *testing.T) {
-		t.Parallel()
 		response := newAPI(t, memory()).propose(brockholes, nil)
 		wantOK(t, response)
 		if _, replayed := response.Headers[contract.HeaderIdempotencyReplayed]; replayed {
@@ -34,7 +33,6 @@ func TestSuccess(t *testing.T) {
 	})
 
 	t.Run("is a receipt for a client that asks for JSON", func(t *testing.T) {
-		t.Parallel()
 		const id = "01920000-0000-7000-8000-00000000000a"
 		a := newAPI(t, memory())
 		a.handler = propose.New(&destination.Proposer{
@@ -50,7 +48,6 @@ func TestSuccess(t *testing.T) {
 	})
 
 	t.Run("comes after the event is stored, with the request as its cause", func(t *testing.T) {
-		t.Parallel()
 		var stored []eventstore.Event
 		a := newAPI(t, func(_ context.Context, e eventstore.Event) error { stored = append(stored, e); return nil })
 		event := a.event(brockholes, nil)
@@ -61,7 +58,6 @@ func TestSuccess(t *testing.T) {
 	})
 
 	t.Run("is repeated byte for byte, apart from the header, under the same key", func(t *testing.T) {
-		t.Parallel()
 		for _, accept := range []string{"text/plain", "application/json"} {
 			now := nineOClock
 			a := newAPI(t, memory(), func(cfg *httpapi.Config) { cfg.Now = func() time.Time { return now } })
@@ -84,7 +80,6 @@ func TestSuccess(t *testing.T) {
 	})
 
 	t.Run("is no replay when the reply to the function's own write was lost", func(t *testing.T) {
-		t.Parallel()
 		for _, headers := range []map[string]string{nil, {"Idempotency-Key": "k"}} {
 			a := newAPI(t, func(_ context.Context, e eventstore.Event) error {
 				return &eventstore.StreamExistsError{Opening: e}
@@ -134,7 +129,6 @@ func TestFailures(t *testing.T) {
 		}, contract.ProblemInternal},
 	} {
 		t.Run(c.outcome, func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, c.store)
 			event := a.event(brockholes, nil)
 			response := a.handle(event)
@@ -170,7 +164,6 @@ func TestFailures(t *testing.T) {
 	}
 
 	t.Run("the statuses are those of the contract", func(t *testing.T) {
-		t.Parallel()
 		for _, c := range []struct {
 			kind   contract.ProblemType
 			status int
@@ -190,7 +183,6 @@ func TestFailures(t *testing.T) {
 	})
 
 	t.Run("another proposal under a used key is refused, and the first stays", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		headers := map[string]string{"Idempotency-Key": "k"}
 		wantOK(t, a.propose(brockholes, headers))
@@ -199,7 +191,6 @@ func TestFailures(t *testing.T) {
 	})
 
 	t.Run("the request after a panic is answered", func(t *testing.T) {
-		t.Parallel()
 		broken := true
 		a := newAPI(t, func(context.Context, eventstore.Event) error {
 			if broken {
@@ -213,7 +204,6 @@ func TestFailures(t *testing.T) {
 	})
 
 	t.Run("a panic's stack is logged, where it happened included", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, func(context.Context, eventstore.Event) error { panic("broken") })
 		a.propose(brockholes, nil)
 		for _, l := range logs(a.lines()) {
@@ -228,7 +218,6 @@ func TestFailures(t *testing.T) {
 	})
 
 	t.Run("a request that is refused never reaches the store", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, func(context.Context, eventstore.Event) error { t.Error("the store was asked"); return nil })
 		for _, event := range []events.APIGatewayProxyRequest{
 			a.event(`{}`, nil),
@@ -243,7 +232,6 @@ func TestFailures(t *testing.T) {
 	})
 
 	t.Run("the empty event is answered", func(t *testing.T) {
-		t.Parallel()
 		p := wantProblem(t, newAPI(t, memory()).handle(events.APIGatewayProxyRequest{}), contract.ProblemInvalidBody)
 		if !strings.HasPrefix(p.Instance, "urn:uuid:") || len(p.Instance) != len("urn:uuid:")+36 {
 			t.Errorf("instance = %q, want a fresh UUID", p.Instance)
@@ -251,7 +239,6 @@ func TestFailures(t *testing.T) {
 	})
 
 	t.Run("an event without a request id gets the invocation's", func(t *testing.T) {
-		t.Parallel()
 		ctx := inInvocation(t.Context(), "11111111-2222-3333-4444-555555555555")
 		p := problem(t, newAPI(t, memory()).handleContext(ctx, events.APIGatewayProxyRequest{}))
 		if p.Instance != "urn:uuid:11111111-2222-3333-4444-555555555555" {
@@ -270,7 +257,6 @@ func TestDeadline(t *testing.T) {
 	}
 
 	t.Run("leaves half a second to answer when the store hangs", func(t *testing.T) {
-		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			a := newAPI(t, hanging)
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -284,7 +270,6 @@ func TestDeadline(t *testing.T) {
 	})
 
 	t.Run("answers at once when less than that is left", func(t *testing.T) {
-		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			a := newAPI(t, hanging)
 			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
@@ -298,7 +283,6 @@ func TestDeadline(t *testing.T) {
 	})
 
 	t.Run("ends the store's work when the invocation ends without a deadline", func(t *testing.T) {
-		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		a := newAPI(t, hanging)
@@ -306,7 +290,6 @@ func TestDeadline(t *testing.T) {
 	})
 
 	t.Run("measures the time that the operation takes", func(t *testing.T) {
-		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			a := newAPI(t, func(context.Context, eventstore.Event) error { time.Sleep(12 * time.Millisecond); return nil })
 			wantOK(t, a.propose(brockholes, nil))
@@ -337,7 +320,6 @@ func TestCORS(t *testing.T) {
 		{"a request without an origin gets no such header", "", []string{"https://editors.example", ""}, false},
 	} {
 		t.Run(c.outcome, func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, memory(), origins(c.configured...))
 			headers := map[string]string{}
 			if c.origin != "" {

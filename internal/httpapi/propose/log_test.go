@@ -15,6 +15,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
+	"visitplannr/test/check"
 )
 
 // secret marks every value that no log line may show.
@@ -79,7 +80,6 @@ func TestNoSecretIsLogged(t *testing.T) {
 		"of a write whose reply was lost": {func(_ context.Context, e eventstore.Event) error { return &eventstore.StreamExistsError{Opening: e} }, brockholes, key, "", 200},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, c.store)
 			if c.before != "" {
 				a.handle(laden(a.event(c.before, c.headers)))
@@ -116,7 +116,6 @@ func TestReceivedEventIsLogged(t *testing.T) {
 	}
 
 	t.Run("with what is harmless, and the names of the rest", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		event := a.event(brockholes, map[string]string{"user-agent": "curl/8", "Authorization": "Bearer " + secret})
 		event.QueryStringParameters = map[string]string{"token": secret}
@@ -142,7 +141,6 @@ func TestReceivedEventIsLogged(t *testing.T) {
 	})
 
 	t.Run("in one short line, whatever the client sends", func(t *testing.T) {
-		t.Parallel()
 		long := strings.Repeat("x", 100_000)
 		for title, c := range map[string]struct {
 			change func(*events.APIGatewayProxyRequest)
@@ -173,7 +171,6 @@ func TestReceivedEventIsLogged(t *testing.T) {
 			"a long problem": {func(e *events.APIGatewayProxyRequest) { e.Body = `{"` + long[:16_000] + `":1}` }, ""},
 		} {
 			t.Run(title, func(t *testing.T) {
-				t.Parallel()
 				a := newAPI(t, memory())
 				event := a.event(brockholes, nil)
 				c.change(&event)
@@ -201,7 +198,6 @@ func TestReceivedEventIsLogged(t *testing.T) {
 		"with a long name cut between characters":   {`{"name":"x` + strings.Repeat("🦆", 300) + `"}`, map[string]any{"#/name": "x" + strings.Repeat("🦆", 249)}},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, memory())
 			a.propose(c.body, nil)
 			if got := received(t, a)["body"]; !reflect.DeepEqual(got, c.want) {
@@ -215,7 +211,6 @@ func TestLogLines(t *testing.T) {
 	t.Parallel()
 
 	t.Run("are received, then one outcome, each with time, level and request id", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		for _, c := range []struct {
 			event          events.APIGatewayProxyRequest
@@ -242,14 +237,11 @@ func TestLogLines(t *testing.T) {
 	})
 
 	t.Run("tell the stream and correlation of what was stored", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		headers := map[string]string{"Accept": "application/json", "Idempotency-Key": "k"}
 		for _, replayed := range []bool{false, true} {
 			var receipt contract.Receipt
-			if err := json.Unmarshal([]byte(a.propose(brockholes, headers).Body), &receipt); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, json.Unmarshal([]byte(a.propose(brockholes, headers).Body), &receipt))
 			got := logs(a.lines())[1]
 			if got["streamName"] != receipt.StreamName || got["correlationId"] != receipt.CorrelationID || got["replayed"] != replayed {
 				t.Errorf("line %v, want that of %+v, replayed %t", got, receipt, replayed)
@@ -258,7 +250,6 @@ func TestLogLines(t *testing.T) {
 	})
 
 	t.Run("tell why a request was refused", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		a.propose(`{"name":"B","geolocation":{"latitude":91,"longitude":2}}`, nil)
 		got := logs(a.lines())[1]
@@ -269,7 +260,6 @@ func TestLogLines(t *testing.T) {
 	})
 
 	t.Run("call the first one alone a cold start", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		a.propose(brockholes, nil)
 		a.propose(`{}`, nil)
@@ -282,7 +272,6 @@ func TestLogLines(t *testing.T) {
 	})
 
 	t.Run("name the invocation", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		ctx := inInvocation(t.Context(), "invocation-1")
 		a.handleContext(ctx, a.event(brockholes, nil))
@@ -292,7 +281,6 @@ func TestLogLines(t *testing.T) {
 	})
 
 	t.Run("are those of the level that Lambda sets, and metrics always", func(t *testing.T) {
-		t.Parallel()
 		all := []string{"received", "accepted", "received", "rejected", "received", "failed"}
 		for level, want := range map[string][]string{
 			"": all, "TRACE": all, "DEBUG": all, "INFO": all, "no such level": all,
@@ -315,7 +303,6 @@ func TestLogLines(t *testing.T) {
 	})
 
 	t.Run("stay lines when the body has line breaks", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		a.propose("{\n\"level\":\"ERROR\"\r\n\u2028}", nil)
 		if got := len(a.lines()); got != 3 { // received, rejected, metrics
@@ -345,7 +332,6 @@ func TestMetrics(t *testing.T) {
 		"count a panic, without a latency": {func(context.Context, eventstore.Event) error { panic("broken") }, "", brockholes, nil, contract.MetricFailed, false},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, c.store)
 			if c.before != "" {
 				a.propose(c.before, c.headers)
@@ -372,7 +358,6 @@ func TestMetrics(t *testing.T) {
 	}
 
 	t.Run("carry the moment in milliseconds since 1970", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory(), func(cfg *httpapi.Config) { cfg.Now = func() time.Time { return time.Unix(1_800_000_000, 5e6) } })
 		a.propose(brockholes, nil)
 		header, _ := metrics(a.lines())[0]["_aws"].(map[string]any)
@@ -387,9 +372,7 @@ func TestMetrics(t *testing.T) {
 func embeddedMetrics(t *testing.T, l line) []string {
 	t.Helper()
 	encoded, err := json.Marshal(l["_aws"])
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var header struct {
 		Timestamp         int64
 		CloudWatchMetrics []struct {

@@ -19,7 +19,6 @@ func TestContentType(t *testing.T) {
 		"APPLICATION/JSON", "Application/Json ; Charset=\"utf-8\"", "application/json; charset=iso-8859-1", "",
 	} {
 		t.Run(fmt.Sprintf("%q is JSON", declared), func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, memory())
 			wantOK(t, a.propose(brockholes, map[string]string{"Content-Type": declared}))
 		})
@@ -30,7 +29,6 @@ func TestContentType(t *testing.T) {
 		"application/problem+json", "application/jsonp", "json", "*/*", "application/json, text/plain", "application/json application/json", ";",
 	} {
 		t.Run(fmt.Sprintf("%q is not JSON", declared), func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, memory())
 			p := wantProblem(t, a.propose(brockholes, map[string]string{"Content-Type": declared}), contract.ProblemUnsupportedMediaType)
 			if !strings.Contains(p.Detail, fmt.Sprintf("%q", declared)) || !strings.Contains(p.Detail, "application/json") {
@@ -40,7 +38,6 @@ func TestContentType(t *testing.T) {
 	}
 
 	t.Run("none at all counts as JSON", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		event := a.event(brockholes, nil)
 		event.MultiValueHeaders = nil
@@ -48,7 +45,6 @@ func TestContentType(t *testing.T) {
 	})
 
 	t.Run("an endless one is not repeated in full", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		p := wantProblem(t, a.propose(brockholes, map[string]string{"Content-Type": strings.Repeat("é", 5000)}), contract.ProblemUnsupportedMediaType)
 		if len(p.Detail) > 1000 {
@@ -62,7 +58,6 @@ func TestHeaders(t *testing.T) {
 
 	for _, name := range []string{"Idempotency-Key", "idempotency-key", "IDEMPOTENCY-KEY", "iDEMPOTENCY-kEY"} {
 		t.Run("are found as "+name, func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, memory())
 			wantOK(t, a.propose(brockholes, map[string]string{name: "k"}))
 			if got := a.propose(brockholes, map[string]string{name: "k"}).Headers[contract.HeaderIdempotencyReplayed]; got != "true" {
@@ -72,7 +67,6 @@ func TestHeaders(t *testing.T) {
 	}
 
 	t.Run("are found in the single-value form alone", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		event := a.event(brockholes, nil)
 		event.MultiValueHeaders = nil
@@ -83,7 +77,6 @@ func TestHeaders(t *testing.T) {
 	})
 
 	t.Run("have all values of the multi-value form, not the last alone", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		event := a.event(brockholes, nil)
 		event.MultiValueHeaders["Accept"] = []string{"application/json", "image/png"}
@@ -94,7 +87,6 @@ func TestHeaders(t *testing.T) {
 	})
 
 	t.Run("have the values of all spellings of their name", func(t *testing.T) {
-		t.Parallel()
 		for range 20 { // maps have no order
 			a := newAPI(t, memory())
 			event := a.event(brockholes, nil)
@@ -146,7 +138,6 @@ func TestContentNegotiation(t *testing.T) {
 		{"/json", text},
 	} {
 		t.Run(fmt.Sprintf("%q gets %s", c.accept, c.want), func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, memory())
 			headers := map[string]string{}
 			if c.accept != "" {
@@ -160,7 +151,6 @@ func TestContentNegotiation(t *testing.T) {
 	}
 
 	t.Run("a problem is a problem whatever is accepted", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		wantProblem(t, a.propose(`{}`, map[string]string{"Accept": "text/plain"}), contract.ProblemInvalidBody)
 	})
@@ -181,7 +171,6 @@ func TestIdempotencyKeyForms(t *testing.T) {
 		"takes a quote within a plain key":        `a"b`,
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, memory())
 			wantOK(t, a.propose(brockholes, map[string]string{"Idempotency-Key": value}))
 			again := a.propose(brockholes, map[string]string{"Idempotency-Key": value})
@@ -212,7 +201,6 @@ func TestIdempotencyKeyForms(t *testing.T) {
 		"refuses two keys joined in one value": "one, two",
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			a := newAPI(t, memory())
 			p := wantProblem(t, a.propose(brockholes, map[string]string{"Idempotency-Key": value}), contract.ProblemInvalidKey)
 			if len(value) > 2 && strings.Contains(p.Detail, value) {
@@ -222,7 +210,6 @@ func TestIdempotencyKeyForms(t *testing.T) {
 	}
 
 	t.Run("refuses two keys", func(t *testing.T) {
-		t.Parallel()
 		for _, values := range [][]string{{"one", "two"}, {"one", "one"}, {"", "one"}} {
 			a := newAPI(t, memory())
 			event := a.event(brockholes, nil)
@@ -232,7 +219,6 @@ func TestIdempotencyKeyForms(t *testing.T) {
 	})
 
 	t.Run("takes both forms of one key for the same", func(t *testing.T) {
-		t.Parallel()
 		for plain, quoted := range map[string]string{"abc": `"abc"`, `a"b\c`: `"a\"b\\c"`} {
 			a := newAPI(t, memory())
 			wantOK(t, a.propose(brockholes, map[string]string{"Idempotency-Key": plain}))
@@ -243,7 +229,6 @@ func TestIdempotencyKeyForms(t *testing.T) {
 	})
 
 	t.Run("takes keys that differ in case for different ones", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		wantOK(t, a.propose(brockholes, map[string]string{"Idempotency-Key": "k"}))
 		wantOK(t, a.propose(elsewhere, map[string]string{"Idempotency-Key": "K"}))
@@ -254,7 +239,6 @@ func TestBody(t *testing.T) {
 	t.Parallel()
 
 	t.Run("is decoded when the gateway sends it in base64", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		event := a.event(base64.StdEncoding.EncodeToString([]byte(brockholes)), nil)
 		event.IsBase64Encoded = true
@@ -262,7 +246,6 @@ func TestBody(t *testing.T) {
 	})
 
 	t.Run("that is called base64 and is not gets 400", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		event := a.event(brockholes, nil)
 		event.IsBase64Encoded = true
@@ -270,7 +253,6 @@ func TestBody(t *testing.T) {
 	})
 
 	t.Run("of 16 KiB is read and one byte more gets 413", func(t *testing.T) {
-		t.Parallel()
 		padded := func(size int) string { return brockholes + strings.Repeat(" ", size-len(brockholes)) }
 		a := newAPI(t, memory())
 		wantOK(t, a.propose(padded(contract.BodyMaxBytes), nil))
@@ -281,7 +263,6 @@ func TestBody(t *testing.T) {
 	})
 
 	t.Run("is measured after base64", func(t *testing.T) {
-		t.Parallel()
 		a := newAPI(t, memory())
 		event := a.event(base64.StdEncoding.EncodeToString([]byte(brockholes+strings.Repeat(" ", 16000))), nil)
 		event.IsBase64Encoded = true
@@ -298,7 +279,6 @@ func TestBody(t *testing.T) {
 		"may have the longest name, in escapes": `{"name":"` + strings.Repeat(`\ud83e\udd86`, 200) + `","geolocation":{"latitude":1,"longitude":2}}`,
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			wantOK(t, newAPI(t, memory()).propose(body, nil))
 		})
 	}
@@ -342,7 +322,6 @@ func TestBody(t *testing.T) {
 		"does not look into unknown members":      {`{"x":{"y":{"name":1}},"name":"B",` + geo + `}`, []contract.FieldError{at("#/x", notKnown)}},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			p := wantProblem(t, newAPI(t, memory()).propose(c.body, nil), contract.ProblemInvalidBody)
 			if !reflect.DeepEqual(p.Errors, c.want) {
 				t.Errorf("errors of %s\n got %+v\nwant %+v", c.body, p.Errors, c.want)
@@ -370,7 +349,6 @@ func TestBody(t *testing.T) {
 		"nested in objects is answered":                 {strings.Repeat(`{"a":`, 3000), "not valid JSON"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			p := wantProblem(t, newAPI(t, memory()).propose(c.body, nil), contract.ProblemInvalidBody)
 			if !strings.Contains(p.Detail, c.detail) || len(p.Errors) != 0 {
 				t.Errorf("detail %q, errors %v; want one with %q, and none", p.Detail, p.Errors, c.detail)
@@ -379,7 +357,6 @@ func TestBody(t *testing.T) {
 	}
 
 	t.Run("full of problems gets the first twenty", func(t *testing.T) {
-		t.Parallel()
 		var body strings.Builder
 		for i := range 1000 {
 			fmt.Fprintf(&body, `"x%d":0,`, i)
@@ -391,7 +368,6 @@ func TestBody(t *testing.T) {
 	})
 
 	t.Run("with an endless member name gets it cut", func(t *testing.T) {
-		t.Parallel()
 		body := `{"` + strings.Repeat("é", 4000) + `":1,"name":"B",` + geo + `}`
 		response := newAPI(t, memory()).propose(body, nil)
 		wantProblem(t, response, contract.ProblemInvalidBody)

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/check"
 )
 
 // ask sends a request to a gateway whose function answers OK, and tells what the
@@ -37,9 +38,7 @@ func gatewayWith(t *testing.T, cfg Config) *Gateway {
 	t.Helper()
 	cfg.Endpoints, cfg.Logger = contract.Endpoints(), slog.New(slog.DiscardHandler)
 	g, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return g
 }
 
@@ -74,7 +73,6 @@ func TestMalformedAuthorizationIs403EverywhereButOnAnOpenRoute(t *testing.T) {
 		"on an open route":          {Config{}, "/destination", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			r := request(http.MethodPost, test.path)
 			r.Header.Set("Authorization", "Bearer x")
 			response, _ := ask(t, gatewayWith(t, test.cfg), r)
@@ -132,7 +130,6 @@ func TestPreflight(t *testing.T) {
 		"of an API without such origins": {nil, one, "/destination", 404, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			g := gatewayWith(t, Config{CORSOrigins: test.allowed, Principals: []Principal{editor}})
 			r := request(http.MethodOptions, test.path)
 			r.Header.Set("Origin", test.origin)

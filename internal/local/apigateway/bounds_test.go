@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/check"
 )
 
 // unknownMembers is a body of about that size whose members no schema knows.
@@ -35,7 +36,6 @@ func TestLargeBodyThatBreaksTheSchemaIsRefusedInAShortLine(t *testing.T) {
 		"nothing that is JSON":       strings.Repeat("x", 5<<20),
 	} {
 		t.Run(title, func(t *testing.T) {
-			t.Parallel()
 			var log bytes.Buffer
 			function := &recorder{}
 			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function), ValidateBodies: true,
@@ -72,14 +72,10 @@ func TestClientThatDoesNotReadIsLetGo(t *testing.T) {
 	server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function),
 		Timeout: time.Millisecond, Patience: 100 * time.Millisecond})
 	connection, err := net.Dial("tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	defer connection.Close()
 	// Answers fill the connection, then requests do, until the gateway closes it.
-	if err := connection.SetWriteDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, connection.SetWriteDeadline(time.Now().Add(time.Minute)))
 	request := []byte("POST /destination HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
 	for err == nil {
 		_, err = connection.Write(request)
@@ -92,9 +88,7 @@ func TestClientThatDoesNotReadIsLetGo(t *testing.T) {
 // BenchmarkRefuseLargeBody says what a body of 5 MB of unknown members costs.
 func BenchmarkRefuseLargeBody(b *testing.B) {
 	compiled, err := compile(*contract.ProposeDestination.Body)
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.OK(b, err)
 	m, body := model{*contract.ProposeDestination.Body, compiled}, []byte(unknownMembers(5<<20))
 	for b.Loop() {
 		if m.validate(body) == nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/check"
 	"visitplannr/test/corpus"
 )
 
@@ -41,9 +42,7 @@ func FuzzGateway(f *testing.F) {
 			request.RemoteAddr = "192.0.2.1:4711"
 			function := newFunction()
 			api, err := New(Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: validateBodies, Logger: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			recorder := httptest.NewRecorder()
 			api.ServeHTTP(recorder, request)
 			status := recorder.Code

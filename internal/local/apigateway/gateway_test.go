@@ -26,6 +26,7 @@ import (
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/check"
 )
 
 // recorder is a function that keeps the last event and answers 200.
@@ -57,9 +58,7 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 		function := &recorder{}
 		server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function)})
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+target, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		for i := 0; i < len(headers); i += 2 {
 			request.Header.Add(headers[i], headers[i+1])
 		}
@@ -72,7 +71,6 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	}
 
 	t.Run("route, stage and caller", func(t *testing.T) {
-		t.Parallel()
 		before := time.Now()
 		event, _ := send(t, "?x=1", goodBody, "User-Agent", "curl/8")
 		for what, pair := range map[string][2]string{
@@ -109,7 +107,6 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 
 	// As AWS's recordings have it: https://github.com/localstack/localstack/pull/11304.
 	t.Run("slashes around the path do not matter, and stay in it", func(t *testing.T) {
-		t.Parallel()
 		for target, want := range map[string][2]string{
 			"/destination/":    {"/destination/", "/local/destination/"},
 			"//destination":    {"/destination", "/local//destination"},
@@ -124,7 +121,6 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	})
 
 	t.Run("request id is the client's, if that is one UUID, or new", func(t *testing.T) {
-		t.Parallel()
 		const chosen = "6c4a1f3e-2b7d-4e0c-9a58-d1f0b3c2e4a6"
 		seen := map[string]bool{}
 		for _, given := range [][]string{{chosen}, {strings.ToUpper(chosen)}, nil, {""}, {"forged"}, {chosen + "0"}, {"urn:uuid:" + chosen},
@@ -149,7 +145,6 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	})
 
 	t.Run("headers in both forms", func(t *testing.T) {
-		t.Parallel()
 		event, _ := send(t, "", goodBody, "X-Tag", "one", "X-Tag", "two", "Idempotency-Key", "k", "X-Amzn-Trace-Id", "Root=1-a",
 			"X-Forwarded-For", "10.0.0.1")
 		if got, want := event.MultiValueHeaders["X-Tag"], []string{"one", "two"}; !slices.Equal(got, want) {
@@ -168,7 +163,6 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	})
 
 	t.Run("query in both forms, decoded", func(t *testing.T) {
-		t.Parallel()
 		event, _ := send(t, "?a=1&a=2&b=&c=%C3%A9+x", goodBody)
 		if got, want := event.MultiValueQueryStringParameters, map[string][]string{"a": {"1", "2"}, "b": {""}, "c": {"é x"}}; !maps.EqualFunc(got, want, slices.Equal) {
 			t.Errorf("got multiValueQueryStringParameters %q, want %q", got, want)
@@ -179,7 +173,6 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	})
 
 	t.Run("body as it came", func(t *testing.T) {
-		t.Parallel()
 		for _, body := range []string{"", goodBody, " \t" + goodBody + "\n", "Llŷn\x00\u2028<&>", "\ufffd", strings.Repeat("é", 100_000)} {
 			event, _ := send(t, "", body, "Content-Type", "text/plain")
 			if event.Body != body || event.IsBase64Encoded {
@@ -189,7 +182,6 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	})
 
 	t.Run("body that is not UTF-8 in base64", func(t *testing.T) {
-		t.Parallel()
 		for _, body := range []string{"\xff", "Caf\xe9", "\xed\xa0\x80", "\x1f\x8b\x08\x00"} {
 			event, _ := send(t, "", body)
 			decoded, err := base64.StdEncoding.DecodeString(event.Body)
@@ -200,14 +192,11 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 	})
 
 	t.Run("chunked body whole", func(t *testing.T) {
-		t.Parallel()
 		function := &recorder{}
 		server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function)})
 		// A reader that hides its length makes the client send chunks.
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/destination", io.MultiReader(strings.NewReader(goodBody[:20]), strings.NewReader(goodBody[20:])))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		do(t, server, request)
 		if got := function.decoded(t).Body; got != goodBody {
 			t.Errorf("got body %q, want %q", got, goodBody)
@@ -236,7 +225,6 @@ func TestAnswersOfTheFunctionReachTheClient(t *testing.T) {
 		"no content":          {`{"statusCode":204}`, 204, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(invokerFunc(func(context.Context, []byte) ([]byte, error) { return []byte(test.answer), nil }))})
 			response, body := post(t, server, goodBody)
 			if response.StatusCode != test.status || body != test.body {
@@ -272,7 +260,6 @@ func TestBodiesAreValidatedWhereAModelIs(t *testing.T) {
 		"nonsense":                        false,
 	} {
 		t.Run(strconv.Quote(contentType), func(t *testing.T) {
-			t.Parallel()
 			function := &recorder{}
 			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function), ValidateBodies: true})
 			response, _ := post(t, server, bad, "Content-Type", contentType)
@@ -299,7 +286,6 @@ func TestBodiesThatLambdaTakesReachTheFunction(t *testing.T) {
 	t.Parallel()
 	for size, reaches := range map[int]bool{5 << 20: true, 7 << 20: false, MaxBodyBytes: false} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {
-			t.Parallel()
 			function := newFunction()
 			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: true})
 			response, body := post(t, server, goodBody+strings.Repeat(" ", size-len(goodBody)))
@@ -319,9 +305,7 @@ func TestClientThatGoesWhileItSendsIsNotServed(t *testing.T) {
 	t.Parallel()
 	function := &recorder{}
 	api, err := New(Config{Endpoints: contract.Endpoints(), Functions: only(function), Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	answered := make(chan int, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		recorder := httptest.NewRecorder()
@@ -350,9 +334,7 @@ func TestInvocationOutlivesItsClient(t *testing.T) {
 		after <- ctx.Err()
 		return []byte(`{"statusCode":200}`), nil
 	}))})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		context.AfterFunc(r.Context(), func() { close(gone) })
 		api.ServeHTTP(w, r)
@@ -375,9 +357,7 @@ func TestGatewayWaits29Seconds(t *testing.T) {
 			<-ctx.Done()
 			return nil, fmt.Errorf("emulator: %w", ctx.Err())
 		}))})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		response := httptest.NewRecorder()
 		api.ServeHTTP(response, httptest.NewRequest(http.MethodPost, "/destination", strings.NewReader(goodBody)))
 		checkGolden(t, contract.GatewayIntegrationTimeout, response.Result(), response.Body.String(), response.Header().Get("x-amzn-RequestId"))
@@ -496,7 +476,6 @@ func TestRubbishIsTheClientsFault(t *testing.T) {
 	t.Run("requests", func(t *testing.T) { // ends when all of them have
 		for name, request := range requests {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
 				conn := dial(t, server)
 				if _, err := io.WriteString(conn, request); err != nil {
 					t.Fatal(err)
@@ -521,9 +500,7 @@ func TestRubbishIsTheClientsFault(t *testing.T) {
 func dial(t *testing.T, server *httptest.Server) net.Conn {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() { conn.Close() })
 	return conn
 }
@@ -533,9 +510,7 @@ func dial(t *testing.T, server *httptest.Server) net.Conn {
 func TestWhatIsNoHTTPIsRefusedBeforeTheGateway(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../../docs/api.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	_, excepted, found := strings.Cut(string(page), "The exception is what an HTTP server refuses")
 	excepted, _, ended := strings.Cut(excepted, "\n\n")
 	if !found || !ended {

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/contract"
+	"visitplannr/test/check"
 	"visitplannr/test/generated"
 )
 
@@ -53,9 +54,7 @@ func TestGoldenAnswersAreUpToDate(t *testing.T) {
 
 			// The local gateway's answer, to the byte.
 			api, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			recorder := httptest.NewRecorder()
 			recorder.Header().Set(contract.HeaderRequestID, goldenID)
 			api.refuse(recorder, response.Type, errors.New("a test"))
@@ -64,9 +63,7 @@ func TestGoldenAnswersAreUpToDate(t *testing.T) {
 	}
 	t.Run("no file is left over", func(t *testing.T) {
 		paths, err := filepath.Glob(filepath.Join(goldenDir, "*"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		for _, path := range paths {
 			if !slices.Contains(files, filepath.Base(path)) {
 				t.Errorf("%s is of no type of gateway response; delete it", path)
@@ -80,13 +77,9 @@ func TestGoldenAnswersAreUpToDate(t *testing.T) {
 func checkGolden(t *testing.T, responseType string, response *http.Response, body, id string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(goldenDir, responseType+".json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var want golden
-	if err := json.Unmarshal(text, &want); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(text, &want))
 	if want.Status != 0 && response.StatusCode != want.Status {
 		t.Errorf("got status %d, want %d", response.StatusCode, want.Status)
 	}
@@ -96,9 +89,7 @@ func checkGolden(t *testing.T, responseType string, response *http.Response, bod
 		}
 	}
 	var compact bytes.Buffer
-	if err := json.Compact(&compact, want.Body); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Compact(&compact, want.Body))
 	if wantBody := strings.ReplaceAll(compact.String(), goldenID, id); body != wantBody {
 		t.Errorf("got body %s, want %s", body, wantBody)
 	}
@@ -110,9 +101,7 @@ func indent(t *testing.T, v any) []byte {
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(v); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, encoder.Encode(v))
 	return text.Bytes()
 }
 
@@ -168,7 +157,6 @@ func TestGatewayAnswersByItself(t *testing.T) {
 		"answer with broken base64":    {"POST", route, goodBody, answers(`{"statusCode":200,"body":"!","isBase64Encoded":true}`), contract.GatewayIntegrationFailure},
 	} {
 		t.Run(test.want+" to "+name, func(t *testing.T) {
-			t.Parallel()
 			var called bool
 			logs := &logBuffer{}
 			// Only the function that waits for it ever meets the timeout.
@@ -182,9 +170,7 @@ func TestGatewayAnswersByItself(t *testing.T) {
 					return test.function(ctx, event)
 				}))})
 			request, err := http.NewRequestWithContext(t.Context(), test.method, server.URL+test.target, strings.NewReader(test.body))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			response, body := do(t, server, request)
 			id := response.Header.Get("x-amzn-RequestId")
 			checkGolden(t, test.want, response, body, id)

@@ -21,6 +21,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
+	"visitplannr/test/check"
 	"visitplannr/test/corpus"
 )
 
@@ -49,13 +50,9 @@ func TestSchemaIsValidDraft4(t *testing.T) {
 func schemaDocument(t *testing.T) any {
 	t.Helper()
 	text, err := json.Marshal(*contract.ProposeDestination.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return document
 }
 
@@ -63,9 +60,7 @@ func schemaDocument(t *testing.T) any {
 func metaschemaProperties(t *testing.T) map[string]*jsonschema.Schema {
 	t.Helper()
 	metaschema, err := jsonschema.NewCompiler().Compile("http://json-schema.org/draft-04/schema#")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return metaschema.Properties
 }
 
@@ -94,12 +89,9 @@ func keywords(schema any, path string) func(yield func(string, string) bool) {
 func TestGatewaySchemaAndFunctionAgreeWithCorpus(t *testing.T) {
 	t.Parallel()
 	schema, err := compile(*contract.ProposeDestination.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	for _, body := range corpus.Bodies() {
 		t.Run(body.Title, func(t *testing.T) {
-			t.Parallel()
 			byGateway := model{*contract.ProposeDestination.Body, schema}.validate([]byte(body.Bytes))
 			function := newFunction()
 			response := function.propose(t, body.Bytes)
@@ -151,7 +143,6 @@ func TestLocalGatewayAnswersCorpusAlikeWithEitherValidation(t *testing.T) {
 	t.Parallel()
 	for name, validateBodies := range map[string]bool{"gateway": true, "function": false} {
 		t.Run("validation="+name, func(t *testing.T) {
-			t.Parallel()
 			function := newFunction()
 			server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: validateBodies})
 			for _, body := range corpus.Bodies() {
@@ -290,9 +281,7 @@ func serve(t *testing.T, cfg Config) *httptest.Server {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	api, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	return server
@@ -303,9 +292,7 @@ func serve(t *testing.T, cfg Config) *httptest.Server {
 func post(t *testing.T, server *httptest.Server, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	response, answer, err := send(t.Context(), server, body, headers...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return response, answer
 }
 
@@ -325,9 +312,7 @@ func send(ctx context.Context, server *httptest.Server, body string, headers ...
 func do(t *testing.T, server *httptest.Server, request *http.Request) (*http.Response, string) {
 	t.Helper()
 	response, answer, err := exchange(server, request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return response, answer
 }
 

@@ -23,6 +23,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 var (
@@ -40,9 +41,7 @@ func signed(t *testing.T, p Principal) *http.Request {
 	hash := sha256.Sum256([]byte(goodBody))
 	err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: p.AccessKeyID, SecretAccessKey: p.SecretAccessKey},
 		r, hex.EncodeToString(hash[:]), "execute-api", "eu-west-1", signedAt)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return r
 }
 
@@ -58,9 +57,7 @@ func again(t *testing.T, r *http.Request, signedHeaders, scope string) {
 	parts := strings.Split(scope, "/")
 	c := claim{date: parts[0], region: parts[1], service: parts[2], terminator: parts[3], at: signedAt}
 	canonical, err := canonicalRequest(r, strings.Split(signedHeaders, ";"), []byte(goodBody))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%s",
 		signingAlgorithm, editor.AccessKeyID, scope, signedHeaders, c.sign(editor.SecretAccessKey, canonical)))
 }
@@ -196,7 +193,6 @@ func TestSignatures(t *testing.T) {
 		}, want: invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			r := signed(t, cmp.Or(test.by, editor))
 			if test.change != nil {
 				test.change(t, r)
@@ -247,21 +243,14 @@ func TestSignaturesAreThoseOfAWSsTestSuite(t *testing.T) {
 		"get-header-value-trim":      {"/", "My-Header1: value1\nMy-Header2: \"a   b   c\"\n", "host;my-header1;my-header2;x-amz-date", "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + test.target + " HTTP/1.1\nHost:example.amazonaws.com\n" + test.headers +
 				"X-Amz-Date:20150830T123600Z\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, " +
 				"SignedHeaders=" + test.signed + ", Signature=" + test.signature + "\n\n")))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			claimed, err := parseAuthorization(r.Header)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			canonical, err := canonicalRequest(r, claimed.signedHeaders, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			if got := claimed.sign("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", canonical); got != claimed.signature {
 				t.Errorf("got signature %s, want %s; the canonical request is\n%s", got, claimed.signature, canonical)
 			}
@@ -330,9 +319,7 @@ func TestCurlLinesOfTheDocumentationWorkWithEveryKindOfKey(t *testing.T) {
 	}
 	for page, urls := range map[string][]string{"README.md": {local}, "docs/api.md": {local, deployed}, "docs/runbook.md": {"$(output ApiUrl)destination"}} {
 		text, err := os.ReadFile("../../../" + page)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		lines := regexp.MustCompile(`(?m)^(?:\$ )?(curl (?:.*\\\n)*.*)`).FindAllStringSubmatch(string(text), -1)
 		if len(lines) != len(urls) {
 			t.Fatalf("%s has the lines %q, want one to each of %q", page, lines, urls)

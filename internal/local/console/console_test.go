@@ -23,6 +23,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 func answersOK(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "API") }
@@ -98,9 +99,7 @@ func TestTheMapIsWhatTheGeneratorMakes(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	made, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if committed, err := os.ReadFile("web/coastline.json"); err != nil || !bytes.Equal(made, committed) {
 		t.Errorf("the committed map is another (%v): run go generate ./internal/local/console", err)
 	}
@@ -131,9 +130,7 @@ func open(t *testing.T, c *Console, id string) (next func(kind string) (id, data
 	network <- theirs
 	fmt.Fprintf(ours, "GET %sstream HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %s\r\n\r\n", Prefix, id)
 	response, err := http.ReadResponse(bufio.NewReader(ours), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if got := response.Header.Get("Content-Type"); got != "text/event-stream" {
 		t.Errorf("got content type %q", got)
 	}
@@ -230,9 +227,7 @@ func TestPiecesAreCountedAndTimed(t *testing.T) {
 	c.Built(contract.ProposeDestination.Function, errors.New("syntax error"))
 
 	encoded, err := json.Marshal(c.state())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var got struct {
 		API       piece
 		Functions map[string]struct {
@@ -240,9 +235,7 @@ func TestPiecesAreCountedAndTimed(t *testing.T) {
 			Build Build
 		}
 	}
-	if err := json.Unmarshal(encoded, &got); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(encoded, &got))
 	if a := got.API; a.Count != 3 || a.ClientErrors != 1 || a.ServerErrors != 1 || a.Last != "200" || a.P50 <= 0 || a.P99 < a.P50 {
 		t.Errorf("got API %+v, want 3 requests, one of each error, and latencies", a)
 	}
@@ -313,13 +306,9 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 	var all []eventstore.Event
 	for i := range 3 * historyLength {
 		id, err := eventstore.NewID()
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		e, err := eventstore.Opening("destination", id, "destinationProposed", 1, at.Add(time.Duration(i)*time.Second), "r", json.RawMessage(`{"n":[0.12345678901234567890,true,null]}`))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		all = append(all, e)
 	}
 	failure := error(nil)
@@ -350,9 +339,7 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 	read := func(query string) (code int, got answered) {
 		response := answer(page, "GET", "http://localhost"+Prefix+"items"+query)
 		if response.Code == http.StatusOK {
-			if err := json.Unmarshal(response.Body.Bytes(), &got); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, json.Unmarshal(response.Body.Bytes(), &got))
 		}
 		return response.Code, got
 	}

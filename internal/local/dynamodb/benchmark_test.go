@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/test/check"
 	"visitplannr/test/enginetest"
 )
 
@@ -23,9 +24,7 @@ func subjects(b *testing.B) map[string]func(testing.TB) string {
 	start := func(path string) func(testing.TB) string {
 		return func(t testing.TB) string {
 			s, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: path})
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			t.Cleanup(func() { _ = s.Close(b.Context()) })
 			return s.URL()
 		}
@@ -143,27 +142,17 @@ func BenchmarkOpen(b *testing.B) {
 			if events > 0 {
 				path = filepath.Join(b.TempDir(), "data")
 				server, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: path})
-				if err != nil {
-					b.Fatal(err)
-				}
+				check.OK(b, err)
 				sender{b, server.URL(), http.DefaultClient}.fill(events)
-				if err := server.Close(b.Context()); err != nil {
-					b.Fatal(err)
-				}
+				check.OK(b, server.Close(b.Context()))
 				info, err := os.Stat(path)
-				if err != nil {
-					b.Fatal(err)
-				}
+				check.OK(b, err)
 				defer b.ReportMetric(float64(info.Size())/1e6, "MB") // which Loop would take back
 			}
 			for b.Loop() {
 				e, err := dynamodb.Open(dynamodb.Options{Path: path})
-				if err != nil {
-					b.Fatal(err)
-				}
-				if err := e.Close(); err != nil {
-					b.Fatal(err)
-				}
+				check.OK(b, err)
+				check.OK(b, e.Close())
 			}
 		})
 	}
@@ -198,9 +187,7 @@ func BenchmarkLargestItem(b *testing.B) {
 		for _, size := range []int{95 << 10, 380 << 10} {
 			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
 				e, err := dynamodb.Open(dynamodb.Options{})
-				if err != nil {
-					b.Fatal(err)
-				}
+				check.OK(b, err)
 				defer e.Close()
 				send := direct(e)
 				do := func(operation string, body object) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/test/check"
 	"visitplannr/test/enginetest"
 )
 
@@ -162,9 +163,7 @@ func remote(endpoint string) target {
 func TestAnswersAsDynoxideDoes(t *testing.T) {
 	t.Parallel()
 	server, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() {
 		if err := server.Close(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)

@@ -29,6 +29,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"visitplannr/internal/local/dynamodb"
+	"visitplannr/test/check"
 )
 
 type object = map[string]any
@@ -36,9 +37,7 @@ type object = map[string]any
 func open(t *testing.T, o dynamodb.Options) *dynamodb.Engine {
 	t.Helper()
 	e, err := dynamodb.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() {
 		if err := e.Close(); err != nil {
 			t.Error(err)
@@ -51,9 +50,7 @@ func open(t *testing.T, o dynamodb.Options) *dynamodb.Engine {
 func call(t *testing.T, e *dynamodb.Engine, operation string, body object) (int, object) {
 	t.Helper()
 	status, answer, err := direct(e)(operation, body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	var decoded object
 	if err := json.Unmarshal(answer, &decoded); err != nil {
 		t.Fatalf("%s: %s: %v", operation, answer, err)
@@ -113,17 +110,12 @@ func TestFile(t *testing.T) {
 	t.Parallel()
 
 	t.Run("keeps tables and items", func(t *testing.T) {
-		t.Parallel()
 		path := filepath.Join(t.TempDir(), "data")
 		e, err := dynamodb.Open(dynamodb.Options{Path: path})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		createTable(t, e, "kept", schema{"S", "N"})
 		put(t, e, "kept", object{"K": text("k"), "S": number("1")})
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, e.Close())
 		e = open(t, dynamodb.Options{Path: path})
 		if got := must(t, e, "Scan", object{"TableName": "kept"})["Count"]; got != 1.0 {
 			t.Errorf("got %v items, want 1", got)
@@ -139,38 +131,26 @@ func TestFile(t *testing.T) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "data")
 		e, err := dynamodb.Open(dynamodb.Options{Path: path})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		createTable(t, e, "table", schema{"S", ""})
 		for i := range 200 {
 			put(t, e, "table", object{"K": text(fmt.Sprint(i)), "Text": text(strings.Repeat("x", 500))})
 		}
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, e.Close())
 		return path
 	}
 	// change changes a file with bbolt; of a path to nothing it makes another program's.
 	change := func(t *testing.T, path string, update func(*bolt.Tx) error) {
 		t.Helper()
 		db, err := bolt.Open(path, 0o600, &bolt.Options{NoFreelistSync: true}) // with its defaults, bbolt writes when it opens such a file
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Update(update); err != nil {
-			t.Fatal(err)
-		}
-		if err := db.Close(); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
+		check.OK(t, db.Update(update))
+		check.OK(t, db.Close())
 	}
 	overwrite := func(t *testing.T, path string, content []byte, at int64) {
 		t.Helper()
 		file, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		defer file.Close()
 		if _, err := file.WriteAt(content, at); err != nil {
 			t.Fatal(err)
@@ -180,9 +160,7 @@ func TestFile(t *testing.T) {
 	instead := func(put func(path string) error) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
 			t.Helper()
-			if err := errors.Join(os.Remove(path), put(path)); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, errors.Join(os.Remove(path), put(path)))
 		}
 	}
 	content := func(text string) func(*testing.T, string) {
@@ -205,9 +183,7 @@ func TestFile(t *testing.T) {
 		}, "is damaged"},
 		"with a used page in the list of free ones is refused": {func(t *testing.T, path string) {
 			whole, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			field := func(meta, at int) uint64 { return bytesof.NativeEndian.Uint64(whole[meta*os.Getpagesize()+at:]) }
 			newest := 0
 			if field(1, 64) > field(0, 64) { // the numbers of their transactions
@@ -242,7 +218,6 @@ func TestFile(t *testing.T) {
 		"that is in use is refused":            {func(t *testing.T, path string) { open(t, dynamodb.Options{Path: path}) }, "end that one"},
 	} {
 		t.Run(outcome+", and stays as it is", func(t *testing.T) {
-			t.Parallel()
 			path := made(t)
 			c.spoil(t, path)
 			before, _ := os.ReadFile(path) // of the folder: nothing
@@ -260,18 +235,13 @@ func TestFile(t *testing.T) {
 	}
 
 	t.Run("whose newest state does not verify is opened, and that is said", func(t *testing.T) {
-		t.Parallel()
 		path, opened := made(t), 0
 		for page := range 2 {
 			damaged := filepath.Join(t.TempDir(), "damaged")
 			whole, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			whole[page*os.Getpagesize()+70] ^= 1 // in the number of its transaction
-			if err := os.WriteFile(damaged, whole, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.WriteFile(damaged, whole, 0o600))
 			var said bytes.Buffer
 			open(t, dynamodb.Options{Path: damaged, Logger: slog.New(slog.NewTextHandler(&said, nil))})
 			if opened++; !strings.Contains(said.String(), "the last write may be missing") {
@@ -281,39 +251,27 @@ func TestFile(t *testing.T) {
 	})
 
 	t.Run("with the pages of another machine is opened", func(t *testing.T) {
-		t.Parallel()
 		path := made(t)
 		other := path + "-16k"
 		from, err := bolt.Open(path, 0, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		to, err := bolt.Open(other, 0o600, &bolt.Options{PageSize: 16 << 10})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(bolt.Compact(to, from, 0), to.Close(), from.Close()); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
+		check.OK(t, errors.Join(bolt.Compact(to, from, 0), to.Close(), from.Close()))
 		if got := must(t, open(t, dynamodb.Options{Path: other}), "Scan", object{"TableName": "table"})["Count"]; got != 200.0 {
 			t.Errorf("got %v items, want 200", got)
 		}
 	})
 
 	t.Run("that was cut off is refused, wherever", func(t *testing.T) {
-		t.Parallel()
 		path := made(t)
 		whole, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		// bbolt makes files larger than it needs; zeros at the end may be missing.
 		needed := len(bytes.TrimRight(whole, "\x00"))
 		for size := 1; size < needed; size += os.Getpagesize() / 2 {
 			cut := filepath.Join(t.TempDir(), "cut")
-			if err := os.WriteFile(cut, whole[:size], 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.WriteFile(cut, whole[:size], 0o600))
 			if e, err := dynamodb.Open(dynamodb.Options{Path: cut}); err == nil {
 				t.Errorf("%d bytes of %d are opened, %v", size, needed, e.Close())
 			}
@@ -321,11 +279,8 @@ func TestFile(t *testing.T) {
 	})
 
 	t.Run("with damage anywhere is refused, or read", func(t *testing.T) {
-		t.Parallel()
 		whole, err := os.ReadFile(made(t))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		random, refused := rand.New(rand.NewPCG(1, 2)), 0
 		const times = 100
 		for range times {
@@ -335,9 +290,7 @@ func TestFile(t *testing.T) {
 				damaged[from+i] = byte(random.IntN(256))
 			}
 			path := filepath.Join(t.TempDir(), "damaged")
-			if err := os.WriteFile(path, damaged, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, os.WriteFile(path, damaged, 0o600))
 			e, err := dynamodb.Open(dynamodb.Options{Path: path})
 			if err != nil {
 				refused++
@@ -376,7 +329,6 @@ func TestWriters(t *testing.T) {
 		"side by side lose nothing on disk":   {Path: filepath.Join(t.TempDir(), "data")},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			e := open(t, o)
 			createTable(t, e, "table", schema{"S", ""})
 			const writers, each = 16, 20
@@ -401,15 +353,10 @@ func TestWriters(t *testing.T) {
 	}
 
 	t.Run("that come after the end are told", func(t *testing.T) {
-		t.Parallel()
 		e, err := dynamodb.Open(dynamodb.Options{Logger: slog.New(slog.DiscardHandler)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		createTable(t, e, "table", schema{"S", ""})
-		if err := e.Close(); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, e.Close())
 		for _, operation := range []string{"PutItem", "Scan"} {
 			wantFault(t, e, operation, object{"TableName": "table", "Item": object{"K": text("k")}}, http.StatusInternalServerError, "InternalServerError", "")
 		}
@@ -421,14 +368,11 @@ func TestServer(t *testing.T) {
 	start := func(t *testing.T) *dynamodb.Server {
 		t.Helper()
 		s, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		return s
 	}
 
 	t.Run("says that it cannot listen where another one does", func(t *testing.T) {
-		t.Parallel()
 		s := start(t)
 		t.Cleanup(func() { _ = s.Close(context.Background()) })
 		if other, err := dynamodb.Start(strings.TrimPrefix(s.URL(), "http://"), dynamodb.Options{}); err == nil {
@@ -437,11 +381,8 @@ func TestServer(t *testing.T) {
 	})
 
 	t.Run("is gone when it is closed", func(t *testing.T) {
-		t.Parallel()
 		s := start(t)
-		if err := s.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, s.Close(t.Context()))
 		if response, err := http.Get(s.URL()); err == nil {
 			response.Body.Close()
 			t.Errorf("%s still answers %s", s.URL(), response.Status)
@@ -449,12 +390,9 @@ func TestServer(t *testing.T) {
 	})
 
 	t.Run("does not wait for connections that bring no request", func(t *testing.T) {
-		t.Parallel()
 		s := start(t)
 		connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		defer connection.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // Shutdown alone would take 5
 		defer cancel()
@@ -510,7 +448,6 @@ func TestProtocol(t *testing.T) {
 			strings.NewReader(`{"TableName":"table","Item":{"K":` + strings.Repeat(`{"L":[`, 4000) + strings.Repeat(`]}`, 4000) + `}}`), 400, "Nesting Levels"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			got := send(t, c.method, c.target, c.authorization, c.body)
 			if got.Code != c.status || !strings.Contains(got.Body.String(), c.want) {
 				t.Errorf("got %d %s, want %d %s", got.Code, got.Body, c.status, c.want)
@@ -546,9 +483,7 @@ func TestGrants(t *testing.T) {
 	as := func(t *testing.T, id, operation string, body object) (int, string) {
 		t.Helper()
 		r, err := request(operation, body)
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+id+"/20261124/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
 		recorder := httptest.NewRecorder()
 		e.ServeHTTP(recorder, r)
@@ -572,7 +507,6 @@ func TestGrants(t *testing.T) {
 		"other credentials may do all":        {"reader", "Scan", object{"TableName": "others"}, ""},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			status, got := as(t, c.id, c.operation, c.body)
 			if c.refused == "" {
 				if status != http.StatusOK {
@@ -595,7 +529,6 @@ func TestTables(t *testing.T) {
 	createTable(t, e, "aaa", schema{"S", "N"})
 
 	t.Run("are described", func(t *testing.T) {
-		t.Parallel()
 		got := must(t, e, "DescribeTable", object{"TableName": "aaa"})["Table"].(object)
 		for member, want := range map[string]any{"TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/aaa", "TableStatus": "ACTIVE", "CreationDateTime": 1795557472.25, "ItemCount": 0.0} {
 			if got[member] != want {
@@ -608,7 +541,6 @@ func TestTables(t *testing.T) {
 	})
 
 	t.Run("are listed in pages", func(t *testing.T) {
-		t.Parallel()
 		e := open(t, dynamodb.Options{})
 		for _, name := range []string{"ccc", "aaa", "bbb"} {
 			createTable(t, e, name, schema{"S", ""})
@@ -621,7 +553,6 @@ func TestTables(t *testing.T) {
 	})
 
 	t.Run("have what an account has that never asked for more", func(t *testing.T) {
-		t.Parallel()
 		for operation, want := range map[string]string{
 			"DescribeTimeToLive":        "DISABLED",
 			"DescribeContinuousBackups": "PointInTimeRecoveryStatus:DISABLED",
@@ -644,7 +575,6 @@ func TestTables(t *testing.T) {
 		"StreamSpecification": object{"StreamEnabled": true}, "DeletionProtectionEnabled": true, "Tags": []any{object{"Key": "k", "Value": "v"}},
 	} {
 		t.Run("refuse "+member+" in words", func(t *testing.T) {
-			t.Parallel()
 			create := schema{"S", ""}.create()
 			create["TableName"], create[member] = "refused", value
 			wantFault(t, e, "CreateTable", create, 400, "ValidationException", "The embedded engine has no "+member)
@@ -668,7 +598,6 @@ func TestTables(t *testing.T) {
 			object{"WarmThroughput": object{"ReadUnitsPerSecond": 5.0, "WriteUnitsPerSecond": 6.0, "Status": "ACTIVE"}, "BillingModeSummary": nil}},
 	} {
 		t.Run("are described completely, "+outcome, func(t *testing.T) {
-			t.Parallel()
 			create := schema{"S", ""}.create()
 			maps.Copy(create, c.create)
 			create["TableName"] = strings.ReplaceAll(outcome, " ", "-")
@@ -684,7 +613,6 @@ func TestTables(t *testing.T) {
 
 	// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
 	t.Run("are found by their ARN, in any region and account", func(t *testing.T) {
-		t.Parallel()
 		const arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/by-arn"
 		create, key := schema{"S", ""}.create(), object{"K": text("k")}
 		create["TableName"] = arn
@@ -709,14 +637,12 @@ func TestTables(t *testing.T) {
 	})
 
 	t.Run("refuse the parameters from before expressions in words", func(t *testing.T) {
-		t.Parallel()
 		for _, member := range []string{"AttributesToGet", "KeyConditions", "ScanFilter", "Expected"} {
 			wantFault(t, e, "Scan", object{"TableName": "aaa", member: []any{"a"}}, 400, "ValidationException", "The embedded engine has no "+member)
 		}
 	})
 
 	t.Run("are gone with their items when they are deleted", func(t *testing.T) {
-		t.Parallel()
 		createTable(t, e, "fleeting", schema{"S", ""})
 		put(t, e, "fleeting", object{"K": text("k")})
 		must(t, e, "DeleteTable", object{"TableName": "fleeting"})
@@ -737,7 +663,6 @@ func TestPages(t *testing.T) {
 	}
 
 	t.Run("end after a megabyte", func(t *testing.T) {
-		t.Parallel()
 		query := object{"TableName": "large", "KeyConditionExpression": "K = :k", "ExpressionAttributeValues": object{":k": text("k")}}
 		first := must(t, e, "Query", query)
 		query["ExclusiveStartKey"] = first["LastEvaluatedKey"]
@@ -748,7 +673,6 @@ func TestPages(t *testing.T) {
 	})
 
 	t.Run("of segments have each item once", func(t *testing.T) {
-		t.Parallel()
 		createTable(t, e, "many", schema{"S", ""})
 		var want []string
 		for i := range 200 {

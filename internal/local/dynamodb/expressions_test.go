@@ -201,7 +201,6 @@ func TestConditions(t *testing.T) {
 	} {
 		for _, condition := range conditions {
 			t.Run(condition, func(t *testing.T) {
-				t.Parallel()
 				filter := result(t, e, "Scan", object{"TableName": "table", "FilterExpression": condition}, func(answer object) string { return fmt.Sprint(answer["Count"] == 1.0) })
 				write := result(t, e, "UpdateItem", object{"TableName": "table", "Key": object{"K": text("k")}, "ConditionExpression": condition}, func(object) string { return "true" })
 				if want != "true" && want != "false" {
@@ -257,7 +256,6 @@ func TestPlaceholders(t *testing.T) {
 		"an empty expression":             {"", nil, nil, "Invalid FilterExpression: The expression can not be empty;"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			scan := object{"TableName": "table"}
 			for member, v := range map[string]object{"ExpressionAttributeNames": c.names, "ExpressionAttributeValues": c.values} {
 				if v != nil {
@@ -363,7 +361,6 @@ func TestUpdates(t *testing.T) {
 	} {
 		for _, update := range updates {
 			t.Run(update, func(t *testing.T) {
-				t.Parallel()
 				before := sample()
 				before["K"] = text(update)
 				put(t, e, "table", before)
@@ -433,7 +430,6 @@ func TestProjections(t *testing.T) {
 		"l[0":                        syntax,
 	} {
 		t.Run(projection, func(t *testing.T) {
-			t.Parallel()
 			for operation, body := range map[string]object{"GetItem": {"Key": object{"K": text("k")}}, "Scan": {}} {
 				body["TableName"], body["ProjectionExpression"] = "table", projection
 				got := result(t, e, operation, body, func(answer object) string {

@@ -11,6 +11,7 @@ import (
 
 	"visitplannr/internal/local/dynamodb"
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 func TestCreationOnAFullDiskLeavesNothing(t *testing.T) {
@@ -25,14 +26,10 @@ func TestCreationOnAFullDiskLeavesNothing(t *testing.T) {
 		return
 	}
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
 	refused := 0
 	for limit.Cur = 0; ; limit.Cur += 1024 {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
 		e, err := dynamodb.Open(dynamodb.Options{Path: filepath.Join(dir, "data")})
 		left, readErr := os.ReadDir(dir)
 		if err == nil {

@@ -106,7 +106,6 @@ func TestKeyConditions(t *testing.T) {
 	} {
 		for condition, want := range c {
 			t.Run(name+" "+condition, func(t *testing.T) {
-				t.Parallel()
 				for _, forward := range []bool{true, false} {
 					body := filled(object{"TableName": name, "KeyConditionExpression": condition, "ScanIndexForward": forward})
 					status, answer := call(t, e, "Query", body)
@@ -134,7 +133,6 @@ func TestKeyConditions(t *testing.T) {
 		"K = :k": "K", "S > :0": "S", "n = :5 AND NOT (n = :5 OR S = :2)": "S", "attribute_exists(K)": "K", "size(K) = :1": "K", "n = K": "K", ":5 IN (n, #S)": "S", "n BETWEEN :1 AND S": "S", "S.x = :1": "S",
 	} {
 		t.Run("filtered by "+filter, func(t *testing.T) {
-			t.Parallel()
 			got := result(t, e, "Query", object{"TableName": "numbers", "KeyConditionExpression": "K = :k", "FilterExpression": filter}, compactly)
 			if got != "Filter Expression can only contain non-primary key attributes: Primary key attribute: "+want {
 				t.Errorf("got %s, want a refusal of %s", got, want)
@@ -147,7 +145,6 @@ func TestKeyConditions(t *testing.T) {
 
 	// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
 	t.Run("in pages finds the same", func(t *testing.T) {
-		t.Parallel()
 		for _, condition := range []string{"K = :k", "K = :k AND S BETWEEN :minus2 AND :2", "K = :k AND S < :1", "K = :k AND S >= :1", "K = :k AND S = :2", "K = :k AND S > :10"} {
 			for _, forward := range []bool{true, false} {
 				query := filled(object{"TableName": "numbers", "KeyConditionExpression": condition, "ScanIndexForward": forward})
@@ -196,7 +193,6 @@ func TestKeyConditions(t *testing.T) {
 		"there is no index":                               {object{"IndexName": "index"}, "The table does not have the specified index: index"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			query := object{"TableName": "numbers", "KeyConditionExpression": "K = :k AND S BETWEEN :minus2 AND :2"}
 			maps.Copy(query, c.more)
 			got := result(t, e, "Query", query, func(answer object) string {
@@ -301,7 +297,6 @@ func TestKeys(t *testing.T) {
 		"NULL for a number":                  {"N..", object{"K": object{"NULL": true}}, mismatch + "K expected: N actual: NULL", noMatch},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			batch := func(requests any) object { return object{"RequestItems": object{c.table: requests}} }
 			for operation, body := range map[string]object{
 				"PutItem": {"TableName": c.table, "Item": c.key}, "GetItem": {"TableName": c.table, "Key": c.key}, "DeleteItem": {"TableName": c.table, "Key": c.key}, "UpdateItem": {"TableName": c.table, "Key": c.key},
@@ -354,7 +349,6 @@ func TestNumbers(t *testing.T) {
 	} {
 		for _, spelling := range spellings {
 			t.Run(spelling, func(t *testing.T) {
-				t.Parallel()
 				item := object{"K": text("spelling " + spelling), "n": number(spelling)}
 				want := want
 				if want == noNumber+": " {
@@ -371,7 +365,6 @@ func TestNumbers(t *testing.T) {
 	}
 
 	t.Run("are ordered by value", func(t *testing.T) {
-		t.Parallel()
 		want := []string{"-" + nines + strings.Repeat("0", 88), "-10", "-9", "-1.21", "-1.2", "-1", "-0.5", "-0.012", "-0.01", "-0." + strings.Repeat("0", 129) + "1", "0",
 			"0." + strings.Repeat("0", 129) + "1", "0.01", "0.012", "0.5", "1", "1.2", "1.21", "9", "10", "11", "99", "100", nines + strings.Repeat("0", 88)}
 		for i := range want {
@@ -384,7 +377,6 @@ func TestNumbers(t *testing.T) {
 	})
 
 	t.Run("are one key in every spelling", func(t *testing.T) {
-		t.Parallel()
 		for _, spelling := range []string{"150e-2", "1.5", "01.50", "+1.5"} {
 			put(t, e, "table", object{"K": text("one"), "S": number(spelling)})
 		}
@@ -400,7 +392,6 @@ func TestNumbers(t *testing.T) {
 		{"9.9e125", "1e125", overflow}, {"-9.9e125", "-1e125", overflow}, {"9e125", "9e124", "99" + strings.Repeat("0", 124)}, {"1.5e-130", "-1.4e-130", underflow},
 	} {
 		t.Run(c[0]+" + "+c[1], func(t *testing.T) {
-			t.Parallel()
 			key := object{"K": text("sum " + c[0] + " " + c[1])}
 			for _, update := range []string{"SET n = n + :v", "ADD n :v", "SET n = n - :v"} {
 				by := c[1]
@@ -452,7 +443,6 @@ func TestSizes(t *testing.T) {
 		"a set of binaries has the sum of its elements":   {object{"BS": []any{"YWI=", "Yw=="}}, 3},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			item := object{"K": text(outcome), "name": c.value}
 			fill := func(size int) object {
 				item["fill"] = text(strings.Repeat("x", size-len("K")-len(outcome)-len("name")-c.size-len("fill")))
@@ -494,7 +484,6 @@ func TestSizes(t *testing.T) {
 	}
 
 	t.Run("a page takes the units of the sum, not the sum of the units", func(t *testing.T) {
-		t.Parallel()
 		createTable(t, e, "sum", schema{"S", "N"})
 		for i := range 5 {
 			put(t, e, "sum", object{"K": text("k"), "S": number(strconv.Itoa(i)), "fill": text(strings.Repeat("x", 1000))})

@@ -163,7 +163,6 @@ func TestBatchGetItemReturns16MB(t *testing.T) {
 		"and so are all behind it":                      {2 * largest, 50},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			t.Parallel()
 			e := open(t, dynamodb.Options{})
 			asked := object{}
 			for _, table := range []string{"one", "two"} { // the limit is for all tables together

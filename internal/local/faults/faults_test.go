@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/local/faults"
+	"visitplannr/test/check"
 )
 
 // answered is what a client sees of one request.
@@ -34,9 +35,7 @@ func ask(t *testing.T, plan faults.Plan, operation string) (answered, bool) {
 	}))
 	t.Cleanup(engine.Close)
 	proxy, err := faults.Start(engine.URL, plan)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() { _ = proxy.Close() })
 	return send(t.Context(), t, proxy.URL(), operation), asked.Load()
 }
@@ -44,9 +43,7 @@ func ask(t *testing.T, plan faults.Plan, operation string) (answered, bool) {
 func send(ctx context.Context, t *testing.T, url, operation string) answered {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	if operation != "" {
 		request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 	}
@@ -119,9 +116,7 @@ func TestKinds(t *testing.T) {
 		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
 		t.Cleanup(engine.Close)
 		proxy, err := faults.Start(engine.URL, faults.Always(faults.Hang))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		t.Cleanup(func() { _ = proxy.Close() })
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -201,9 +196,7 @@ func TestPlans(t *testing.T) {
 		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		t.Cleanup(engine.Close)
 		proxy, err := faults.Start(engine.URL, faults.Always(faults.Throttled))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		t.Cleanup(func() { _ = proxy.Close() })
 		send(t.Context(), t, proxy.URL(), "PutItem")
 		proxy.Use(faults.Always(faults.None))

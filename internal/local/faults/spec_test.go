@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"visitplannr/internal/local/faults"
+	"visitplannr/test/check"
 )
 
 func TestParse(t *testing.T) {
@@ -51,14 +52,10 @@ func TestEachFaultIsALineOfTheLog(t *testing.T) {
 	err := proxy.Serve(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), faults.Hooks{
 		RequestID: "Cause", Tried: func(id string) { tried = append(tried, id) }, Log: slog.New(slog.NewJSONHandler(&log, nil)),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	put := func(body string) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, proxy.URL(), strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
 		if response, err := http.DefaultClient.Do(request); err == nil {
 			_ = response.Body.Close()

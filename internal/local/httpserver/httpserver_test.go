@@ -48,7 +48,6 @@ func TestClientsAreLetGo(t *testing.T) {
 		"at the end, with an answer due":        {"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}", true, shutdown, 50 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var failed bytes.Buffer
 				server := New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

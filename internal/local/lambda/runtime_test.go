@@ -31,6 +31,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda/messages"
 
 	"visitplannr/internal/local/lambda"
+	"visitplannr/test/check"
 )
 
 // patience is how long a test waits for what must happen. It never decides
@@ -65,9 +66,7 @@ func start(t *testing.T, cfg lambda.Config) *lambda.Runtime {
 		cfg.Grace = time.Millisecond // tests that wait for something say so
 	}
 	r, err := lambda.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() {
 		pids := r.Processes()
 		_ = r.Close() // what it reports is the subject of its own tests
@@ -158,9 +157,7 @@ type place struct{ net.Listener }
 func newPlace(t *testing.T) place {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	t.Cleanup(func() { listener.Close() })
 	return place{listener}
 }
@@ -186,9 +183,7 @@ func (p place) await(t *testing.T) guest {
 		t.Fatalf("the function did not say who it is: %v", err)
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	return guest{connection, pid}
 }
 
@@ -285,9 +280,7 @@ func TestInvokeTellsTheFunctionWhatLambdaTellsIt(t *testing.T) {
 	})
 	t.Run("a working directory beside its executable", func(t *testing.T) {
 		want, err := filepath.EvalSymlinks(filepath.Dir(bootstrap))
-		if err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, err)
 		if dir, _ := filepath.EvalSymlinks(got.Dir); dir != want {
 			t.Errorf("got %q, want %q", got.Dir, want)
 		}
@@ -337,15 +330,11 @@ func TestOnlyItsOwnProcessSpeaksForAFunction(t *testing.T) {
 				status = http.StatusBadRequest // the request's id is not that of the invocation
 			}
 			request, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+c.path+"/2018-06-01/runtime/invocation/"+call, strings.NewReader("{}"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			maps.Copy(request.Header, c.headers)
 			request.Host = c.headers.Get("Host")
 			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
+			check.OK(t, err)
 			body, _ := io.ReadAll(response.Body) // breaks off where the server does not read what is too long
 			response.Body.Close()
 			if response.StatusCode != status {
@@ -402,9 +391,7 @@ func TestEnvironmentsAreReused(t *testing.T) {
 		t.Parallel()
 		r := start(t, lambda.Config{})
 		first := mustInvoke(t, r, event{Do: "echo"})
-		if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, syscall.Kill(first.PID, syscall.SIGKILL))
 		eventually(t, "no process lives", func() bool { return len(r.Processes()) == 0 })
 		if next := mustInvoke(t, r, event{Do: "echo"}); next.PID == first.PID {
 			t.Errorf("the dead process %d answered", next.PID)
@@ -520,9 +507,7 @@ func TestCrashes(t *testing.T) {
 		if pids := r.Processes(); !slices.Equal(pids, []int{victim.pid}) {
 			t.Fatalf("Processes: got %v, want the running %d", pids, victim.pid)
 		}
-		if err := syscall.Kill(victim.pid, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, syscall.Kill(victim.pid, syscall.SIGKILL))
 		_, err := hit.wait(t)
 		var exit *lambda.ExitError
 		if !errors.As(err, &exit) || exit.Status != "signal: killed" {
@@ -653,13 +638,9 @@ func TestCallerGivesUp(t *testing.T) {
 func TestInitErrors(t *testing.T) {
 	t.Parallel()
 	text := filepath.Join(t.TempDir(), "bootstrap")
-	if err := os.WriteFile(text, []byte("not a program"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.WriteFile(text, []byte("not a program"), 0o700))
 	secret := filepath.Join(t.TempDir(), "bootstrap")
-	if err := os.WriteFile(secret, []byte("not executable"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.WriteFile(secret, []byte("not executable"), 0o600))
 	var last20 []string
 	for i := 11; i < 30; i++ {
 		last20 = append(last20, fmt.Sprint("line ", i))
@@ -891,9 +872,7 @@ func TestKilledEnvironmentsNeverHangOrMixAnswers(t *testing.T) {
 func rebuilt(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bootstrap")
-	if err := os.Link(bootstrap, path); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.Link(bootstrap, path))
 	return path
 }
 
@@ -916,9 +895,7 @@ func TestSwap(t *testing.T) {
 		waiting := invokeLater(t.Context(), r, event{Do: "echo"})
 		<-waiting.queued
 		build := rebuilt(t)
-		if err := r.Swap(t.Context(), build); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, r.Swap(t.Context(), build))
 		got, err := waiting.wait(t)
 		if err != nil || got.taskRoot() != filepath.Dir(build) {
 			t.Errorf("waiting: got an answer from %s, %v; want one from %s", got.taskRoot(), err, filepath.Dir(build))
@@ -939,9 +916,7 @@ func TestSwap(t *testing.T) {
 		t.Parallel()
 		r := start(t, lambda.Config{})
 		old := mustInvoke(t, r, event{Do: "echo"})
-		if err := r.Swap(t.Context(), rebuilt(t)); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, r.Swap(t.Context(), rebuilt(t)))
 		if !gone(old.PID) {
 			t.Errorf("the old process %d is left", old.PID)
 		}
@@ -949,9 +924,7 @@ func TestSwap(t *testing.T) {
 	t.Run("the new build is ready before it is used", func(t *testing.T) {
 		t.Parallel()
 		r := start(t, lambda.Config{})
-		if err := r.Swap(t.Context(), rebuilt(t)); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, r.Swap(t.Context(), rebuilt(t)))
 		ready := r.Processes()
 		if got := mustInvoke(t, r, event{Do: "echo"}); !slices.Equal(ready, []int{got.PID}) {
 			t.Errorf("process %d answered, want the one that Swap made ready, %v", got.PID, ready)
@@ -962,9 +935,7 @@ func TestSwap(t *testing.T) {
 		r := start(t, lambda.Config{})
 		old := mustInvoke(t, r, event{Do: "echo"})
 		broken := filepath.Join(t.TempDir(), "bootstrap")
-		if err := os.WriteFile(broken, []byte("#!/bin/sh\necho no table >&2\nexit 5\n"), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		check.OK(t, os.WriteFile(broken, []byte("#!/bin/sh\necho no table >&2\nexit 5\n"), 0o700))
 		err := r.Swap(t.Context(), broken)
 		var failure *lambda.InitError
 		if !errors.As(err, &failure) || failure.Stderr != "no table" {
@@ -1092,9 +1063,7 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 
 func BenchmarkInvoke(b *testing.B) {
 	r, err := lambda.New(lambda.Config{Bootstrap: bootstrap})
-	if err != nil {
-		b.Fatal(err)
-	}
+	check.OK(b, err)
 	defer r.Close()
 	for b.Loop() {
 		if _, err := r.Invoke(b.Context(), []byte(`{"Do":"echo"}`)); err != nil {

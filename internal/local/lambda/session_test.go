@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"visitplannr/test/check"
 )
 
 const api = "/2018-06-01/runtime/"
@@ -30,9 +32,7 @@ func newClient(t *testing.T) *client {
 func (c *client) post(t *testing.T, call, body string) (status int, errorType string) {
 	t.Helper()
 	response, err := http.Post(c.server.URL+api+call, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	defer response.Body.Close()
 	var document struct{ ErrorType, ErrorMessage, Status string }
 	if err := json.NewDecoder(response.Body).Decode(&document); err != nil {

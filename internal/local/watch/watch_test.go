@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"visitplannr/test/check"
 )
 
 // patience is how long a test waits for what must happen; it never decides
@@ -27,18 +29,14 @@ type module struct {
 func watchModule(t *testing.T) *module {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	m := &module{t: t, root: root}
 	m.write("go.mod")
 	m.write("main.go")
 	m.write("internal/domain/domain.go")
 	ctx, stop := context.WithCancel(t.Context())
 	changes, err := Changes(ctx, m.root, time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
 	m.changes, m.stop = changes, stop
 	return m
 }
@@ -174,9 +172,7 @@ func TestChangesPassesOverWhatNoBuildReads(t *testing.T) {
 	} {
 		m.write(name)
 	}
-	if err := os.Chmod(m.path("main.go"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, os.Chmod(m.path("main.go"), 0o644))
 	m.write("web/index.html") // which a program may embed
 	m.write("last.go")
 	if got, want := m.until("last.go"), []string{"last.go", "web/index.html"}; !slices.Equal(got, want) {
@@ -191,12 +187,8 @@ func TestChangesFollowsARootThatIsALink(t *testing.T) {
 		t.Skipf("this system makes no symbolic links: %v", err)
 	}
 	changes, err := Changes(t.Context(), link, time.Millisecond)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "main.go"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, err)
+	check.OK(t, os.WriteFile(filepath.Join(dir, "main.go"), nil, 0o600))
 	select {
 	case change := <-changes:
 		if len(change.Files) != 1 || filepath.Base(change.Files[0]) != "main.go" {
