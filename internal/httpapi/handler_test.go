@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,15 +38,6 @@ func handle[C any](t *testing.T, e contract.Endpoint, operation httpapi.Operatio
 		t.Fatalf("Handle: %v; every failure must become an answer", err)
 	}
 	return response, output.String()
-}
-
-func wantProblem(t *testing.T, response events.APIGatewayProxyResponse, kind contract.ProblemType) contract.Problem {
-	t.Helper()
-	var problem contract.Problem
-	if err := json.Unmarshal([]byte(response.Body), &problem); err != nil || response.StatusCode != kind.Status || problem.Type != kind.Type {
-		t.Errorf("got %d %s, want %d %s", response.StatusCode, response.Body, kind.Status, kind.Type)
-	}
-	return problem
 }
 
 func nothing(*httpapi.Request) struct{} { return struct{}{} }

@@ -1,4 +1,4 @@
-package propose_test
+package httpapi_test
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -47,54 +48,42 @@ func laden(event events.APIGatewayProxyRequest) events.APIGatewayProxyRequest {
 func TestNoSecretIsLogged(t *testing.T) {
 	t.Parallel()
 	key := map[string]string{"Idempotency-Key": secret + "-key"}
-
+	as := func(contentType string) map[string]string {
+		return map[string]string{"Idempotency-Key": secret + "-key", "Content-Type": contentType}
+	}
 	for outcome, c := range map[string]struct {
-		store   openFunc
-		body    string
+		do      store
+		bodies  []string // sent one after the other
 		headers map[string]string
-		before  string // a body that is sent first, with the same headers
-		status  int
+		status  int // of the last answer
 	}{
-		"of a proposal":                   {memory(), brockholes, nil, "", 200},
-		"of a proposal with a key":        {memory(), brockholes, key, "", 200},
-		"of a replay":                     {memory(), brockholes, key, brockholes, 200},
-		"of a key that is used again":     {memory(), brockholes, key, elsewhere, 422},
-		"of a key that is malformed":      {memory(), brockholes, map[string]string{"idempotency-key": secret + " key"}, "", 400},
-		"of a key in a broken quote":      {memory(), brockholes, map[string]string{"IDEMPOTENCY-KEY": `"` + secret}, "", 400},
-		"of a body that is malformed":     {memory(), `{`, key, "", 400},
-		"of a body with problems":         {memory(), `{}`, key, "", 400},
-		"of a member that is unknown":     {memory(), `{"name":"B","token":"` + secret + `","geolocation":{"latitude":1,"longitude":2,"key":["` + secret + `"]}}`, key, "", 400},
-		"of a member of another type":     {memory(), `{"name":{"token":"` + secret + `"},"geolocation":["` + secret + `"]}`, key, "", 400},
-		"of a number that is a string":    {memory(), `{"name":"B","geolocation":{"latitude":"` + secret + `","longitude":2}}`, key, "", 400},
-		"of a member in other capitals":   {memory(), `{"Name":"` + secret + `"}`, key, "", 400},
-		"of a body that is a string":      {memory(), `"` + secret + `"`, key, "", 400},
-		"of a body that is a form":        {memory(), "token=" + secret, withHeader(key, "Content-Type", "application/x-www-form-urlencoded"), "", 415},
-		"of a body that ends too early":   {memory(), `{"name":"B","token":"` + secret, key, "", 400},
-		"of two values in a body":         {memory(), brockholes + `{"token":"` + secret + `"}`, key, "", 400},
-		"of a large body with a token":    {memory(), `{"token":"` + secret + strings.Repeat(" ", contract.BodyMaxBytes) + `"}`, key, "", 413},
-		"of a body that is too large":     {memory(), strings.Repeat(" ", contract.BodyMaxBytes+1), key, "", 413},
-		"of another content type":         {memory(), brockholes, withHeader(key, "Content-Type", "text/plain"), "", 415},
-		"of a store that is unavailable":  {failing(eventstore.ErrUnavailable), brockholes, key, "", 503},
-		"of a store that is not there":    {failing(eventstore.ErrNoTable), brockholes, key, "", 500},
-		"of a store that breaks":          {func(context.Context, eventstore.Event) error { panic("broken") }, brockholes, key, "", 500},
-		"of a write whose reply was lost": {func(_ context.Context, e eventstore.Event) error { return &eventstore.StreamExistsError{Opening: e} }, brockholes, key, "", 200},
+		"of a place":                     {memory(), []string{brockholes}, nil, 200},
+		"of a replay":                    {memory(), []string{brockholes, brockholes}, key, 200},
+		"of a key that is used again":    {memory(), []string{elsewhere, brockholes}, key, 422},
+		"of a key that is malformed":     {memory(), []string{brockholes}, map[string]string{"idempotency-key": secret + " key"}, 400},
+		"of a key in a broken quote":     {memory(), []string{brockholes}, map[string]string{"IDEMPOTENCY-KEY": `"` + secret}, 400},
+		"of a body that is malformed":    {memory(), []string{`{`}, key, 400},
+		"of a body with problems":        {memory(), []string{`{}`}, key, 400},
+		"of a member that is unknown":    {memory(), []string{`{"name":"B","token":"` + secret + `","geolocation":{"latitude":1,"longitude":2,"key":["` + secret + `"]}}`}, key, 400},
+		"of a member of another type":    {memory(), []string{`{"name":{"token":"` + secret + `"},"geolocation":["` + secret + `"]}`}, key, 400},
+		"of a number that is a string":   {memory(), []string{`{"name":"B","geolocation":{"latitude":"` + secret + `","longitude":2}}`}, key, 400},
+		"of a member in other capitals":  {memory(), []string{`{"Name":"` + secret + `"}`}, key, 400},
+		"of a body that is a string":     {memory(), []string{`"` + secret + `"`}, key, 400},
+		"of a body that is a form":       {memory(), []string{"token=" + secret}, as("application/x-www-form-urlencoded"), 415},
+		"of a body that ends too early":  {memory(), []string{`{"name":"B","token":"` + secret}, key, 400},
+		"of two values in a body":        {memory(), []string{brockholes + `{"token":"` + secret + `"}`}, key, 400},
+		"of a large body with a token":   {memory(), []string{`{"token":"` + secret + strings.Repeat(" ", contract.BodyMaxBytes) + `"}`}, key, 413},
+		"of another content type":        {memory(), []string{brockholes}, as("text/plain"), 415},
+		"of a store that is unavailable": {failing(eventstore.ErrUnavailable), []string{brockholes}, key, 503},
+		"of a store that breaks":         {panicking, []string{brockholes}, key, 500},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			a := newAPI(t, c.store)
-			if c.before != "" {
-				a.handle(laden(a.event(c.before, c.headers)))
+			a, status := newAPI(t, c.do), 0
+			for _, body := range c.bodies {
+				status = a.handle(laden(a.event(body, c.headers))).StatusCode
 			}
-			response := a.handle(laden(a.event(c.body, c.headers)))
-			if response.StatusCode != c.status {
-				t.Fatalf("status %d, want %d: %s", response.StatusCode, c.status, response.Body)
-			}
-			if a.output.Len() == 0 {
-				t.Fatal("nothing was logged")
-			}
-			for text := range strings.Lines(a.output.String()) {
-				if strings.Contains(text, secret) {
-					t.Errorf("line shows a secret: %s", text)
-				}
+			if logged := a.output.String(); status != c.status || logged == "" || strings.Contains(logged, secret) {
+				t.Errorf("got status %d, want %d; logged %s", status, c.status, logged)
 			}
 		})
 	}
@@ -124,7 +113,7 @@ func TestReceivedEventIsLogged(t *testing.T) {
 		event.RequestContext.Stage = "dev"
 		a.handle(event)
 		want := map[string]any{
-			"resource": "/destination", "path": "/destination", "httpMethod": "POST", "stage": "dev",
+			"resource": "/places", "path": "/places", "httpMethod": "POST", "stage": "dev",
 			"sourceIp": "192.0.2.1", "userArn": "arn:aws:iam::000000000000:user/editor",
 			"headers": map[string]any{
 				"Content-Type":  []any{"application/json"},
@@ -199,7 +188,7 @@ func TestReceivedEventIsLogged(t *testing.T) {
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			a := newAPI(t, memory())
-			a.propose(c.body, nil)
+			a.post(c.body, nil)
 			if got := received(t, a)["body"]; !reflect.DeepEqual(got, c.want) {
 				t.Errorf("body\n got %v\nwant %v", got, c.want)
 			}
@@ -236,34 +225,31 @@ func TestLogLines(t *testing.T) {
 		}
 	})
 
-	t.Run("tell the stream and correlation of what was stored", func(t *testing.T) {
+	t.Run("tell what the operation says, and whether it is a replay", func(t *testing.T) {
 		a := newAPI(t, memory())
-		headers := map[string]string{"Accept": "application/json", "Idempotency-Key": "k"}
 		for _, replayed := range []bool{false, true} {
-			var receipt contract.Receipt
-			check.OK(t, json.Unmarshal([]byte(a.propose(brockholes, headers).Body), &receipt))
-			got := logs(a.lines())[1]
-			if got["streamName"] != receipt.StreamName || got["correlationId"] != receipt.CorrelationID || got["replayed"] != replayed {
-				t.Errorf("line %v, want that of %+v, replayed %t", got, receipt, replayed)
+			a.post(brockholes, map[string]string{"Idempotency-Key": "k"})
+			if got := logs(a.lines())[1]; got["place"] != "Brockholes" || got["replayed"] != replayed {
+				t.Errorf("line %v, want that of Brockholes, replayed %t", got, replayed)
 			}
 		}
 	})
 
 	t.Run("tell why a request was refused", func(t *testing.T) {
 		a := newAPI(t, memory())
-		a.propose(`{"name":"B","geolocation":{"latitude":91,"longitude":2}}`, nil)
+		a.post(`{"name":" ","geolocation":{"latitude":91,"longitude":2}}`, nil)
 		got := logs(a.lines())[1]
 		cause, _ := got["cause"].(string)
-		if got["problem"] != contract.ProblemInvalidBody.Type || !strings.Contains(cause, contract.PointerLatitude) {
+		if got["problem"] != contract.ProblemInvalidBody.Type || !strings.Contains(cause, "#/name") {
 			t.Errorf("line %v does not tell the problem and its place", got)
 		}
 	})
 
 	t.Run("call the first one alone a cold start", func(t *testing.T) {
 		a := newAPI(t, memory())
-		a.propose(brockholes, nil)
-		a.propose(`{}`, nil)
-		a.propose(brockholes, nil)
+		a.post(brockholes, nil)
+		a.post(`{}`, nil)
+		a.post(brockholes, nil)
 		for i, l := range a.lines() {
 			if cold := l["coldStart"] == true; cold != (i == 0) {
 				t.Errorf("line %d: coldStart is %v", i, l["coldStart"])
@@ -288,9 +274,9 @@ func TestLogLines(t *testing.T) {
 		} {
 			a := newAPI(t, memory(), func(c *httpapi.Config) { c.LogLevel = level })
 			broken := newAPI(t, failing(eventstore.ErrNoTable), func(c *httpapi.Config) { c.LogLevel = level })
-			a.propose(brockholes, nil)
-			a.propose(`{}`, nil)
-			broken.propose(brockholes, nil)
+			a.post(brockholes, nil)
+			a.post(`{}`, nil)
+			broken.post(brockholes, nil)
 			lines := append(a.lines(), broken.lines()...)
 			var got []string
 			for _, l := range logs(lines) {
@@ -304,7 +290,7 @@ func TestLogLines(t *testing.T) {
 
 	t.Run("stay lines when the body has line breaks", func(t *testing.T) {
 		a := newAPI(t, memory())
-		a.propose("{\n\"level\":\"ERROR\"\r\n\u2028}", nil)
+		a.post("{\n\"level\":\"ERROR\"\r\n\u2028}", nil)
 		if got := len(a.lines()); got != 3 { // received, rejected, metrics
 			t.Errorf("%d lines, want 3", got)
 		}
@@ -314,56 +300,58 @@ func TestLogLines(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	key := map[string]string{"Idempotency-Key": "k"}
-
 	for outcome, c := range map[string]struct {
-		store   openFunc
-		before  string
-		body    string
+		do      store
+		bodies  []string // the last one is counted
 		headers map[string]string
 		want    string
 		latency bool
 	}{
-		"count an accepted proposal":       {memory(), "", brockholes, key, contract.MetricAccepted, true},
-		"count a replay":                   {memory(), brockholes, brockholes, key, contract.MetricReplayed, true},
-		"count a rejected body":            {memory(), "", `{}`, nil, contract.MetricRejected, false},
-		"count a key that is used again":   {memory(), elsewhere, brockholes, key, contract.MetricRejected, true},
-		"count a failure of the store":     {failing(eventstore.ErrThrottled), "", brockholes, nil, contract.MetricFailed, true},
-		"count a failure of ours":          {failing(eventstore.ErrNoTable), "", brockholes, nil, contract.MetricFailed, true},
-		"count a panic, without a latency": {func(context.Context, eventstore.Event) error { panic("broken") }, "", brockholes, nil, contract.MetricFailed, false},
+		"count what is accepted":           {memory(), []string{brockholes}, key, contract.MetricAccepted, true},
+		"count a replay":                   {memory(), []string{brockholes, brockholes}, key, contract.MetricReplayed, true},
+		"count a rejected body":            {memory(), []string{`{}`}, nil, contract.MetricRejected, false},
+		"count a key that is used again":   {memory(), []string{elsewhere, brockholes}, key, contract.MetricRejected, true},
+		"count a failure of the store":     {failing(eventstore.ErrThrottled), []string{brockholes}, nil, contract.MetricFailed, true},
+		"count a failure of ours":          {failing(eventstore.ErrNoTable), []string{brockholes}, nil, contract.MetricFailed, true},
+		"count a panic, without a latency": {panicking, []string{brockholes}, nil, contract.MetricFailed, false},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			a := newAPI(t, c.store)
-			if c.before != "" {
-				a.propose(c.before, c.headers)
+			a := newAPI(t, c.do)
+			var event events.APIGatewayProxyRequest
+			for _, body := range c.bodies {
 				a.lines()
+				event = a.event(body, c.headers)
+				a.handle(event)
 			}
-			event := a.event(c.body, c.headers)
-			a.handle(event)
 			got := metrics(a.lines())
 			if len(got) != 1 {
 				t.Fatalf("%d metric lines, want 1", len(got))
 			}
-			names := embeddedMetrics(t, got[0])
-			want := []string{c.want}
+			names, want := embeddedMetrics(t, got[0]), []string{c.want}
 			if c.latency {
 				want = append(want, contract.MetricOperationLatency)
 			}
 			if !slices.Equal(names, want) || got[0][c.want] != 1.0 {
 				t.Errorf("metrics %v with %s = %v, want %v with 1", names, c.want, got[0][c.want], want)
 			}
-			if got[0]["requestId"] != event.RequestContext.RequestID || got[0]["extendedRequestId"] != event.RequestContext.ExtendedRequestID || got[0][contract.MetricDimensionFunction] != "propose-destination" {
+			if got[0]["requestId"] != event.RequestContext.RequestID || got[0]["extendedRequestId"] != event.RequestContext.ExtendedRequestID || got[0][contract.MetricDimensionFunction] != "add-place" {
 				t.Errorf("line %v, want the request's id and the function's name", got[0])
 			}
 		})
 	}
 
-	t.Run("carry the moment in milliseconds since 1970", func(t *testing.T) {
-		a := newAPI(t, memory(), func(cfg *httpapi.Config) { cfg.Now = func() time.Time { return time.Unix(1_800_000_000, 5e6) } })
-		a.propose(brockholes, nil)
-		header, _ := metrics(a.lines())[0]["_aws"].(map[string]any)
-		if header["Timestamp"] != 1_800_000_000_005.0 {
-			t.Errorf("Timestamp = %v, want milliseconds since 1970", header["Timestamp"])
-		}
+	t.Run("measure the time that the operation takes, at its moment", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAPI(t, func(context.Context, place) (httpapi.Answer, error) {
+				time.Sleep(12 * time.Millisecond)
+				return httpapi.Answer{}, nil
+			})
+			a.post(brockholes, nil)
+			got := metrics(a.lines())[0]
+			if header, _ := got["_aws"].(map[string]any); got[contract.MetricOperationLatency] != 12.0 || header["Timestamp"] != 1_800_000_000_005.0 {
+				t.Errorf("got %v, want 12 ms, and the milliseconds since 1970", got)
+			}
+		})
 	})
 }
 
