@@ -66,14 +66,14 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 	g := newGate(t)
 	command := program.Command(context.Background(), "", os.Args[0], "local", "-json", "-addr", "127.0.0.1:0")
 	command.Env = append(command.Env, asCommand+"=yes", dynamo.EnvEndpoint+"="+g.url)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	program.OwnGroup(command)
 	var stderr lockedBuffer
 	command.Stderr = &stderr
 	stdout, err := command.StdoutPipe()
 	check.OK(t, err)
 	check.OK(t, command.Start())
 	t.Cleanup(func() { // no error when it has ended as it should
-		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
+		program.KillGroup(command)
 		_ = command.Wait()
 	})
 

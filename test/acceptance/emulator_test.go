@@ -140,7 +140,7 @@ func (e *emulator) start(t *testing.T, enforceIAM bool) {
 		"PERSIST_STATE=1", fmt.Sprintf("AUTH=%t", enforceIAM),
 	}
 	command.Stdout, command.Stderr = e.log, e.log
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its functions with it
+	program.OwnGroup(command) // its functions with it
 	check.OK(t, command.Start())
 	ended := make(chan struct{})
 	go func() {
@@ -159,7 +159,7 @@ func (e *emulator) start(t *testing.T, enforceIAM bool) {
 		case <-time.After(30 * time.Second):
 			t.Error("ministack does not end")
 		}
-		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // what is left of its functions
+		program.KillGroup(command) // what is left of its functions
 	}
 	t.Cleanup(func() { e.stop(t) })
 	err := eventually(t.Context(), time.Minute, func() bool {

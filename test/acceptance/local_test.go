@@ -92,7 +92,7 @@ func buildCommand(t *testing.T) string {
 func startLocal(t *testing.T, command string, settings ...string) *system {
 	t.Helper()
 	local := program.Command(context.Background(), "", command, append([]string{"local", "-json", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0"}, settings...)...)
-	local.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its functions with it
+	program.OwnGroup(local)
 	log := &lockedBuffer{}
 	local.Stderr = log
 	stdout, err := local.StdoutPipe()

@@ -73,7 +73,7 @@ var rules = []rule{
 	{packages: "internal/local", own: []string{"internal/contract", "internal/eventstore", "internal/eventstore/dynamo", "internal/gobuild", "internal/local/*", "internal/settings"},
 		others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "internal/local/console", own: []string{"internal/contract", "internal/eventstore", "internal/local/faults", "internal/terminal"}, others: []string{uuid}}, // it shows events
-	{packages: "internal/local/*", own: []string{"internal/contract", "internal/decimal", "internal/local/guard", "internal/local/httpserver"}, others: []string{""}, not: []string{sdk + "service/"}},
+	{packages: "internal/local/*", own: []string{"internal/contract", "internal/decimal", "internal/local/guard", "internal/local/httpserver", "internal/program"}, others: []string{""}, not: []string{sdk + "service/"}},
 	{packages: "internal/**", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"visitplannr/internal/local/httpserver"
+	"visitplannr/internal/program"
 )
 
 // pipeGrace is how long a process's output may stay open after the process has ended.
@@ -53,15 +54,15 @@ func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func
 	e.cmd.Stdout, e.cmd.Stderr = stdout, stderr
 	e.cmd.WaitDelay = pipeGrace
 	e.server.IdleTimeout = -1 // none: a debugger may stop the function for longer
-	ownGroup(e.cmd)
+	program.OwnGroup(e.cmd)
 	if err := e.cmd.Start(); err != nil {
 		_ = listener.Close()
 		return nil, startError(err)
 	}
 	go func() { _ = e.server.Serve(listener) }() // ends with the server's Close
 	go func() {
-		_ = e.cmd.Wait() // the status stays in cmd.ProcessState
-		killGroup(e.cmd) // descendants that the process left behind
+		_ = e.cmd.Wait()         // the status stays in cmd.ProcessState
+		program.KillGroup(e.cmd) // descendants that the process left behind
 		stdout.flush()
 		stderr.flush()
 		_ = e.server.Close()
@@ -171,7 +172,7 @@ func (e *environment) invoke(ctx context.Context, inv *invocation, limit time.Du
 // environment that has no extensions, and returns when they have ended.
 func (e *environment) kill() {
 	if !e.hasEnded() { // another process may have the id of one that was waited for
-		killGroup(e.cmd)
+		program.KillGroup(e.cmd)
 	}
 	<-e.exited
 }

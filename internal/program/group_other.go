@@ -1,0 +1,13 @@
+//go:build !unix
+
+package program
+
+import "os/exec"
+
+// OwnGroup does nothing: process groups are not used on this system.
+func OwnGroup(*exec.Cmd) {}
+
+// KillGroup kills only the process; its children may live on.
+func KillGroup(cmd *exec.Cmd) {
+	_ = cmd.Process.Kill()
+}
