@@ -1,6 +1,8 @@
 // The page of the local run. Data from proposals and logs is only ever put into text
 // nodes. Every list is bounded, and the page is drawn at most once a frame.
 
+import { connect, dot, mark, show as showOnMap } from "./map.js";
+
 const base = "/_visitplannr/";
 const rows = 200; // of a list
 const remembered = 1000; // requests, events on the map
@@ -84,6 +86,20 @@ function bodyOf() {
     parent[path.at(-1)] = schema.type === "number" && isNumber(typed) ? Number(typed) : typed;
   }
   return JSON.stringify(body);
+}
+
+const axis = (name) => fields.find((f) => f.schema.type === "number" && f.path.at(-1) === name)?.input;
+function place() {
+  const [latitude, longitude] = ["latitude", "longitude"].map((name) => axis(name)?.value);
+  if (!isNumber(latitude) || !isNumber(longitude) || Math.abs(latitude) > 90 || Math.abs(longitude) > 180) return undefined;
+  return { latitude: Number(latitude), longitude: Number(longitude) };
+}
+
+function setPlace(latitude, longitude) {
+  if (!axis("latitude") || !axis("longitude")) return false;
+  axis("latitude").value = latitude;
+  axis("longitude").value = longitude;
+  return true;
 }
 
 const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
@@ -183,107 +199,6 @@ $("copy").addEventListener("click", async () => {
   await navigator.clipboard?.writeText($("shown").textContent);
 });
 
-// The map: a plain projection, right in shape at 54 degrees north. A unit is a hundredth
-// of a degree of latitude; the view is its centre and height.
-
-const squeeze = 0.588;
-const home = { x: -4.2 * 100 * squeeze, y: -55.1 * 100, height: 1230 };
-let view = { ...home };
-const size = () => { const { width, height } = $("map").getBoundingClientRect(); return { width: width || 1, height: height || 1 }; };
-const unit = () => view.height / size().height; // of a pixel
-
-function look(next) {
-  view = { ...view, ...next };
-  view.height = Math.min(18000, Math.max(20, view.height));
-  view.x = Math.min(18000 * squeeze, Math.max(-18000 * squeeze, view.x));
-  view.y = Math.min(9000, Math.max(-9000, view.y));
-  const { width, height } = size(), across = view.height * width / height;
-  $("map").setAttribute("viewBox", `${view.x - across / 2} ${view.y - view.height / 2} ${across} ${view.height}`);
-}
-
-// zoom keeps the marker, or the point that is given, where it is.
-function zoom(factor, at = place() && { x: place().longitude * 100 * squeeze, y: place().latitude * -100 }) {
-  const seen = at && Math.abs(at.y - view.y) < view.height / 2;
-  const { x, y } = seen ? at : view;
-  look({ height: view.height * factor, x: x + (view.x - x) * factor, y: y + (view.y - y) * factor });
-}
-
-const axis = (name) => fields?.find((f) => f.schema.type === "number" && f.path.at(-1) === name)?.input;
-function place() {
-  const [latitude, longitude] = ["latitude", "longitude"].map((name) => axis(name)?.value);
-  if (!isNumber(latitude) || !isNumber(longitude) || Math.abs(latitude) > 90 || Math.abs(longitude) > 180) return undefined;
-  return { latitude: Number(latitude), longitude: Number(longitude) };
-}
-
-const dot = ({ latitude, longitude }) => `M${longitude * 100} ${latitude * -100}h0`;
-
-function mark() {
-  const at = place();
-  $("draft").toggleAttribute("hidden", !at);
-  if (at) for (const path of $("draft").children) path.setAttribute("d", dot(at));
-}
-
-function setPlace(latitude, longitude) {
-  if (!axis("latitude") || !axis("longitude")) return;
-  const digits = Math.min(5, Math.max(0, Math.ceil(-Math.log10(unit() / 100))));
-  latitude = Math.min(90, Math.max(-90, latitude)).toFixed(digits);
-  longitude = Math.min(180, Math.max(-180, longitude)).toFixed(digits);
-  axis("latitude").value = latitude;
-  axis("longitude").value = longitude;
-  mark();
-  $("place").textContent = `latitude ${latitude}, longitude ${longitude}`;
-}
-
-const svg = $("map");
-const under = ({ clientX, clientY }) => {
-  const box = svg.getBoundingClientRect();
-  return { x: view.x + (clientX - box.left - box.width / 2) * unit(), y: view.y + (clientY - box.top - box.height / 2) * unit() };
-};
-let drag;
-svg.addEventListener("pointerdown", (e) => {
-  if (e.button) return;
-  drag = { from: [e.clientX, e.clientY], view, moved: false };
-  svg.setPointerCapture(e.pointerId);
-});
-svg.addEventListener("pointermove", (e) => {
-  if (!drag) return;
-  const [dx, dy] = [e.clientX - drag.from[0], e.clientY - drag.from[1]];
-  drag.moved ||= Math.hypot(dx, dy) > 4;
-  if (drag.moved) look({ x: drag.view.x - dx * unit(), y: drag.view.y - dy * unit() });
-});
-svg.addEventListener("pointerup", (e) => {
-  if (drag && !drag.moved) { const { x, y } = under(e); setPlace(y / -100, x / squeeze / 100); }
-  drag = undefined;
-});
-svg.addEventListener("pointercancel", () => { drag = undefined; });
-svg.addEventListener("wheel", (e) => {
-  if (document.activeElement !== svg && !e.ctrlKey) return; // the page scrolls on
-  e.preventDefault();
-  zoom(e.deltaY > 0 ? 1.25 : 0.8, under(e));
-}, { passive: false });
-svg.addEventListener("keydown", (e) => {
-  const step = unit() / 100 * (e.shiftKey ? 1 : 10), { latitude, longitude } = place() ?? { latitude: view.y / -100, longitude: view.x / squeeze / 100 };
-  const move = { ArrowUp: [step, 0], ArrowDown: [-step, 0], ArrowLeft: [0, -step / squeeze], ArrowRight: [0, step / squeeze] }[e.key];
-  if (move) {
-    setPlace(latitude + move[0], longitude + move[1]);
-    keepInSight(place());
-  } else if (e.key === "+" || e.key === "=") zoom(0.8);
-  else if (e.key === "-") zoom(1.25);
-  else return;
-  e.preventDefault();
-});
-
-function keepInSight(at) {
-  if (!at) return;
-  const { width, height } = size(), [x, y] = [at.longitude * 100 * squeeze, at.latitude * -100];
-  if (Math.abs(y - view.y) > view.height * 0.45 || Math.abs(x - view.x) > view.height * 0.45 * width / height) look({ x, y });
-}
-
-$("zoom-in").addEventListener("click", () => zoom(0.6));
-$("zoom-out").addEventListener("click", () => zoom(1 / 0.6));
-$("home").addEventListener("click", () => look(home));
-new ResizeObserver(() => look({})).observe(svg);
-
 // The moving pieces
 
 const built = new Map();
@@ -382,7 +297,7 @@ function eventRow(item) {
     make("span", { class: "text", title: name }, make("bdi", {}, name), " ", make("span", {}, at ? `${at.latitude}, ${at.longitude}` : ""), make("span", { class: "below" }, `${EventType} · ${StreamName}`)),
     keyed ? make("span", { class: "badge", title: "It was sent with an idempotency key" }, "keyed") : make("span"),
     requestButton(CausationId),
-    more("item", `of ${isolate(name)}`, () => { if (at) look({ x: at.longitude * 100 * squeeze, y: at.latitude * -100 }); return JSON.stringify(item, null, 2); }));
+    more("item", `of ${isolate(name)}`, () => { if (at) showOnMap(at); return JSON.stringify(item, null, 2); }));
 }
 
 function logRow({ Source, Line, At }) {
@@ -541,8 +456,8 @@ for (const name of Object.keys(run.signers)) $("signer").append(make("option", {
 $("signer-field").hidden = $("signer").options.length === 0;
 $("form").addEventListener("submit", send);
 $("example").addEventListener("click", example);
+connect({ place, setPlace });
 choose(run.endpoints[0].Function);
-look(home);
 
 const coastline = await (await fetch(base + "coastline.json")).json();
 $("land").setAttribute("d", coastline.path);
