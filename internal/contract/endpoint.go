@@ -47,7 +47,9 @@ type Endpoint struct {
 
 // Endpoints lists what the API offers.
 func Endpoints() []Endpoint {
-	return []Endpoint{ProposeDestination}
+	return []Endpoint{
+		ProposeDestination,
+	}
 }
 
 // Route names the endpoint as a log line or an error does: "POST /destination".

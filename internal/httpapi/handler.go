@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -79,7 +80,8 @@ func FromEnvironment(getenv func(string) string) Config {
 }
 
 // New returns the Handler of an endpoint. It panics if the operation has a problem that
-// the contract does not list for the endpoint, since nobody could know of it.
+// the contract does not list for the endpoint, since nobody could know of it, or if the
+// endpoint has one of its own that the operation never answers with.
 func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) *Handler {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -87,6 +89,11 @@ func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) 
 	for _, problem := range operation.Problems {
 		if !slices.Contains(endpoint.ProblemTypes(), problem) {
 			panic(fmt.Sprintf("%s answers with %s: add it to Problems of that endpoint in package contract", endpoint.Route(), problem.Type))
+		}
+	}
+	for _, own := range endpoint.Problems {
+		if !slices.Contains(slices.Collect(maps.Values(operation.Problems)), own) {
+			panic(fmt.Sprintf("%s never answers with %s: map an error to it in Problems of its operation", endpoint.Route(), own.Type))
 		}
 	}
 	output := &lineWriter{w: cfg.Output}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -88,6 +89,32 @@ func TestAnEndpointWithoutABody(t *testing.T) {
 			t.Errorf("logged %s, want the cause", logs)
 		}
 	})
+}
+
+func TestAnOperationThatDisagreesWithItsEndpointsProblemsDoesNotStart(t *testing.T) {
+	t.Parallel()
+	own := contract.ProblemType{Type: "urn:own", Status: 404}
+	problems := map[error]contract.ProblemType{errNoStream: own}
+	withOwn := readStream
+	withOwn.Problems = []contract.ProblemType{own}
+	for _, c := range []struct {
+		endpoint contract.Endpoint
+		problems map[error]contract.ProblemType
+		want     string
+	}{
+		{withOwn, problems, "<nil>"},
+		{withOwn, nil, "GET /streams/{name} never answers with urn:own"},
+		{readStream, problems, "GET /streams/{name} answers with urn:own: add it to Problems"},
+	} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.HasPrefix(got, c.want) {
+					t.Errorf("got %s, want %s", got, c.want)
+				}
+			}()
+			httpapi.New(c.endpoint, httpapi.Operation[string]{Problems: c.problems}, httpapi.Config{Output: io.Discard})
+		}()
+	}
 }
 
 func TestLeavesCannotBeLost(t *testing.T) {
