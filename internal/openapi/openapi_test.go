@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/pb33f/libopenapi/datamodel"
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
@@ -39,34 +39,28 @@ func TestDescriptionIsUpToDate(t *testing.T) {
 	generated.Check(t, committed, string(want))
 }
 
-// official returns the schema of OpenAPI documents.
-func official(t *testing.T) *jsonschema.Schema {
+// validate is the judgement of another reader of OpenAPI 3.1.
+func validate(t *testing.T, text []byte) error {
 	t.Helper()
-	schema, err := jsonschema.UnmarshalJSON(strings.NewReader(datamodel.OpenAPI31SchemaData))
-	check.OK(t, err)
-	const url = "https://spec.openapis.org/oas/3.1/schema/2022-10-07"
-	compiler := jsonschema.NewCompiler()
-	check.OK(t, compiler.AddResource(url, schema))
-	compiled, err := compiler.Compile(url)
-	check.OK(t, err)
-	return compiled
+	document, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		return err
+	}
+	return document.Validate(t.Context())
 }
 
 func TestDescriptionIsValidOpenAPI31(t *testing.T) {
 	t.Parallel()
-	official := official(t)
-	if err := official.Validate(readCommitted(t)); err != nil {
+	text, err := os.ReadFile(committed)
+	check.OK(t, err)
+	if err := validate(t, text); err != nil {
 		t.Error(err)
 	}
-
-	t.Run("and a broken one is not", func(t *testing.T) {
-		t.Parallel()
-		broken := readCommitted(t)
-		delete(at(t, broken, "info"), "title")
-		if err := official.Validate(broken); err == nil {
-			t.Error("the official schema accepts a description without a title")
+	for _, member := range []string{"  title: visitplannr\n", "          description: ", "          required: false\n          schema:\n            type: string\n"} {
+		if err := validate(t, bytes.ReplaceAll(text, []byte(member), nil)); err == nil {
+			t.Errorf("a description without %q is valid", member)
 		}
-	})
+	}
 }
 
 // The committed file, and not the values behind it, is what others read.
@@ -156,9 +150,7 @@ func TestEndpointsOfOtherKindsAreDescribed(t *testing.T) {
 	check.OK(t, err)
 	var read map[string]any
 	check.OK(t, yaml.Unmarshal(text, &read))
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(jsonOf(read)))
-	check.OK(t, err)
-	if err := official(t).Validate(document); err != nil {
+	if err := validate(t, text); err != nil {
 		t.Error(err)
 	}
 	if strings.Contains(string(text), ": null") || strings.Contains(string(text), `: ""`) {

@@ -51,6 +51,7 @@ var plants = map[string]struct {
 	both, prod plant
 	stages     []string  // that are compared; nil: dev
 	contract   [2]string // what is replaced in docs/openapi.yaml
+	words      [2]string // likewise
 }{
 	"the table's key is renamed": {both: plant{
 		table + ".Properties.KeySchema.1.AttributeName":            "Event",
@@ -111,6 +112,9 @@ var plants = map[string]struct {
 		both:     plant{"Resources.apiproposedestinationbody50B8C97D.Properties.Schema.properties.geolocation.properties.latitude.maximum": 80},
 		contract: [2]string{"maximum: 90", "maximum: 80"},
 	},
+	"a limit is wider, and another is said in words": {
+		contract: [2]string{"maximum: 90", "maximum: 95"}, words: [2]string{"must be 1 to 200 characters", "must be 1 to 80 characters"},
+	},
 	"only code is new": {stages: both, both: plant{function + ".Properties.Code.S3Key": strings.Repeat("1", 64) + ".zip"},
 		prod: plant{"Resources.proposedestinationCurrentVersion0123ABCD": nil, "Resources.proposedestinationCurrentVersion4567CDEF": resource("AWS::Lambda::Version", map[string]any{}),
 			"Resources.proposedestinationliveE513D270.Properties.FunctionVersion": getAtt("proposedestinationCurrentVersion4567CDEF", "Version")}},
@@ -132,7 +136,7 @@ func TestReportsOfPlantedChangesAreUpToDate(t *testing.T) {
 			put("dev.json", planted(t, read(t, "testdata/dev.json"), p.both))
 			put("prod.json", planted(t, planted(t, read(t, "testdata/prod.json"), p.both), p.prod))
 			description := read(t, "../../docs/openapi.yaml")
-			put("docs/openapi.yaml", strings.Replace(description, p.contract[0], p.contract[1], 1))
+			put("docs/openapi.yaml", strings.Replace(strings.Replace(description, p.contract[0], p.contract[1], 1), p.words[0], p.words[1], 1))
 
 			report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: p.stages})
 			check.OK(t, err)

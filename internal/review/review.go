@@ -19,6 +19,8 @@ import (
 	"strings"
 	"sync"
 
+	"go.yaml.in/yaml/v3"
+
 	"visitplannr/internal/program"
 	"visitplannr/internal/settings"
 )
@@ -170,7 +172,10 @@ func views(o Options) []view {
 	return list
 }
 
-const breaksTitle = "!! What can break clients of the API"
+const (
+	breaksTitle = "!! What can break clients of the API"
+	wordsTitle  = "!! What the API's description says otherwise, which may be a rule"
+)
 
 // contractBreaks lists what can break a client, by comparing the API's descriptions in
 // both states. A state without a description promises nothing.
@@ -197,8 +202,19 @@ func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]Finding, er
 	}
 	var breaks []Finding
 	for _, text := range strings.FieldsFunc(output, func(r rune) bool { return r == '\n' }) {
-		breaks = append(breaks, Finding{Kind: Broken, Title: breaksTitle, Text: "   ~ " + file + " " + text})
+		breaks = append(breaks, Finding{Kind: Broken, Title: breaksTitle, Text: "   " + text})
 	}
+	var documents [2]any
+	for i, text := range texts {
+		if err := yaml.Unmarshal([]byte(text), &documents[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", files[i], err)
+		}
+	}
+	compare(documents[0], documents[1], "", func(path string, before, after any) {
+		if before != nil && after != nil && strings.HasSuffix(path, ".description") { // a rule may live in words alone
+			breaks = append(breaks, Finding{Kind: Broken, Title: wordsTitle, Text: "   " + path + "\n     before: " + words(before, true) + "\n     after:  " + words(after, true)})
+		}
+	})
 	return breaks, nil
 }
 

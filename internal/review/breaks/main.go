@@ -1,15 +1,18 @@
-// Command breaks prints, one per line, the changes in a new OpenAPI description that
-// can break a client of the old one. visitplannr diff runs it. It is a separate program
-// because libopenapi takes longer to compile than the rest of the command line.
+// Command breaks prints, one per line, the changes in a new OpenAPI description that can
+// break a client of the old one, as oasdiff judges and words them, and the texts of rules
+// that changed. visitplannr diff runs it. It is a program of its own, so that oasdiff is
+// no part of the command line.
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"strings"
 
-	"github.com/pb33f/libopenapi"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/oasdiff/oasdiff/checker"
+	"github.com/oasdiff/oasdiff/diff"
+	"github.com/oasdiff/oasdiff/load"
 )
 
 func main() {
@@ -23,52 +26,21 @@ func main() {
 	}
 }
 
-// run leaves the judgement to libopenapi, which reports every changed limit, even a
-// wider one.
 func run(files ...string) error {
-	var texts [2]string
-	var documents [2]libopenapi.Document
+	var specs [2]*load.SpecInfo
 	for i, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		texts[i] = string(text)
-		if documents[i], err = libopenapi.NewDocument(text); err != nil {
+		var err error
+		if specs[i], err = load.NewSpecInfo(openapi3.NewLoader(), load.NewSource(file)); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	changes, err := libopenapi.CompareDocuments(documents[0], documents[1])
-	if err != nil || changes == nil { // nil: no difference
+	report, sources, err := diff.GetWithOperationsSourcesMap(diff.NewConfig(), specs[0], specs[1])
+	if err != nil {
 		return err
 	}
-	for _, c := range changes.GetAllChanges() {
-		if !c.Breaking {
-			continue
-		}
-		where := c.Property
-		if at := c.Context; at != nil && at.OriginalLine != nil {
-			where = memberAt(texts[0], *at.OriginalLine)
-		} else if at != nil && at.NewLine != nil {
-			where = memberAt(texts[1], *at.NewLine)
-		}
-		// %.400q keeps a value on one line.
-		fmt.Printf("%s: %.400q -> %.400q\n", where, cmp.Or(c.Original, "none"), cmp.Or(c.New, "none"))
+	localize := checker.NewDefaultLocalizer()
+	for _, c := range checker.CheckBackwardCompatibility(checker.NewConfig(checker.GetAllChecks()), report, sources) {
+		fmt.Println(strings.Join(strings.Fields(c.GetOperation()+" "+c.GetPath()+": "+c.GetUncolorizedText(localize)), " "))
 	}
 	return nil
-}
-
-// memberAt returns the members that lead to a line of YAML, counted from 1. It goes by
-// indentation: package openapi writes no other style.
-func memberAt(text string, number int) string {
-	var path string
-	lines := strings.Split(text, "\n")
-	for i, depth := number-1, len(text); i >= 0; i-- {
-		member := strings.TrimLeft(lines[i], " -")
-		if indent := len(lines[i]) - len(member); member != "" && indent < depth {
-			name, _, _ := strings.Cut(member, ":")
-			path, depth = name+" "+path, indent
-		}
-	}
-	return strings.TrimSpace(path)
 }
