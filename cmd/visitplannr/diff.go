@@ -61,6 +61,7 @@ account is needed. It can run in a git hook: it writes nothing into the reposito
 		return err
 	}
 	done := terminal.Doing(c.stderr, "Synthesizing both states (some minutes the first time)")
+	o.Replay, o.Doing = true, func(what string) func() { return terminal.Doing(c.stderr, what) }
 	report, err := review.Diff(ctx, o)
 	done()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"syscall"
 
@@ -57,7 +58,9 @@ Ctrl-C finishes the requests under way and stops; a second Ctrl-C stops at once.
 
 With -json, standard output is one line of JSON for programs, once the API serves: its
 URL (api), the engine's (dynamodb), the name of the table, the URL of the API's OpenAPI
-description, and who can sign, where requests must be signed (signers).`
+description, and who can sign, where requests must be signed (signers). The run then ends
+when its standard input does, if that is a pipe, so that it does not outlive a program
+that starts it.`
 
 // aboutFaults lists the faults that can be injected.
 func aboutFaults() string {
@@ -144,7 +147,24 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	if run.Observer, err = page(run); err != nil {
 		return err
 	}
+	if asJSON {
+		ctx = whileOpen(ctx, c.stdin)
+	}
 	return c.local(ctx, run, given, asJSON)
+}
+
+// whileOpen returns a context that also ends with the input, if that is a pipe.
+func whileOpen(ctx context.Context, input io.Reader) context.Context {
+	file, _ := input.(*os.File)
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeNamedPipe == 0 {
+		return ctx
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, file)
+	}()
+	return ctx
 }
 
 // local starts a run, says where it is, and ends it when ctx ends.

@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"syscall"
@@ -59,16 +60,32 @@ func newGate(t *testing.T) gate {
 }
 
 // -json is for programs: it says where the run is, and nothing else on standard output.
-// Ctrl-C goes to every process of the terminal's foreground group: to the command, and
-// to its children unless they have a group of their own.
-func TestCtrlCLosesNoAnswer(t *testing.T) {
+func TestTheEndLosesNoAnswer(t *testing.T) {
 	t.Parallel()
+	// Ctrl-C goes to every process of the terminal's foreground group: to the command, and
+	// to its children unless they have a group of their own.
+	t.Run("after Ctrl-C", func(t *testing.T) {
+		t.Parallel()
+		endRun(t, func(command *exec.Cmd, _ io.Closer) error { return syscall.Kill(-command.Process.Pid, syscall.SIGINT) })
+	})
+	// The system does that to the pipe of a program that was killed.
+	t.Run("after the end of its input", func(t *testing.T) {
+		t.Parallel()
+		endRun(t, func(_ *exec.Cmd, input io.Closer) error { return input.Close() })
+	})
+}
+
+// endRun ends a run while a request is under way.
+func endRun(t *testing.T, end func(*exec.Cmd, io.Closer) error) {
+	t.Helper()
 	g := newGate(t)
 	command := program.Command(context.Background(), "", os.Args[0], "local", "-json", "-addr", "127.0.0.1:0")
 	command.Env = append(command.Env, asCommand+"=yes", dynamo.EnvEndpoint+"="+g.url)
 	program.OwnGroup(command)
 	var stderr lockedBuffer
 	command.Stderr = &stderr
+	stdin, err := command.StdinPipe()
+	check.OK(t, err)
 	stdout, err := command.StdoutPipe()
 	check.OK(t, err)
 	check.OK(t, command.Start())
@@ -106,7 +123,7 @@ func TestCtrlCLosesNoAnswer(t *testing.T) {
 	case got := <-answers:
 		t.Fatalf("answered %+v before the store was asked; logs:\n%s", got, stderr.String())
 	}
-	check.OK(t, syscall.Kill(-command.Process.Pid, syscall.SIGINT))
+	check.OK(t, end(command, stdin))
 	stderr.await(t, "Stopping")
 	g.release()
 	if got := <-answers; got.err != nil || got.status != 200 || got.body != "OK" {

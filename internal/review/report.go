@@ -147,8 +147,14 @@ func (b *Behaviour) text() string {
 		}
 		text += "\n" + beside("before: ", d.Before) + beside("after:  ", d.After)
 	}
-	if rest := len(b.Different) - maxDifferences; rest > 0 {
-		text += fmt.Sprintf("%d more differ: -format json has them all\n", rest)
+	rest := 0 // requests
+	for i, d := range b.Different {
+		if i >= maxDifferences {
+			rest += 1 + d.More
+		}
+	}
+	if rest > 0 {
+		text += fmt.Sprintf("%d more requests differ in %d other ways: -format json has them\n", rest, len(b.Different)-maxDifferences)
 	}
 	return text
 }
@@ -178,10 +184,14 @@ func (r *Report) headline() []string {
 // compared says what was looked at, so that nothing found is not read as no danger.
 func (r *Report) compared() []string {
 	lines := slices.Clone(r.Compared)
-	if b := r.Behaviour; b != nil {
-		lines = append(append(lines, fmt.Sprintf("%d requests answered alike", b.Alike)), b.NotReplayed...)
-	} else {
+	b := r.Behaviour
+	if b == nil || b.Alike+len(b.Different) == 0 {
 		lines = append(lines, "no request was replayed")
+	} else {
+		lines = append(lines, fmt.Sprintf("%d requests answered alike", b.Alike))
+	}
+	if b != nil {
+		lines = append(lines, b.NotReplayed...)
 	}
 	return lines
 }

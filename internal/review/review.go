@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -32,6 +33,9 @@ type Options struct {
 	Head    string   // the new state; "" is the work tree
 	Stages  []string // each has its own stack
 	Context []string // further context for both states, as KEY=VALUE
+
+	Replay bool                            // send requests to local runs of both states
+	Doing  func(what string) (done func()) // is told what takes long; nil: nobody is
 }
 
 // Diff compares the two states. It returns the first error; ErrNoApp says that a state
@@ -74,7 +78,6 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 		})
 	}
 	synthesis.Wait()
-
 	r := &Report{SchemaVersion: SchemaVersion, Base: o.Base, Head: o.Head}
 	var stacks []stackDiff
 	var compared []Finding
@@ -107,7 +110,16 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 			r.Changes = append(r.Changes, d.all...)
 		}
 	}
-	breaks, err := contractBreaks(ctx, old.dir, work.dir)
+	both := [2]states{old, work}
+	var served [2][]byte
+	if o.Replay {
+		replayed, err := replay(ctx, both, o.doing)
+		if err != nil {
+			return nil, err
+		}
+		r.Behaviour, served = &replayed.Behaviour, replayed.descriptions
+	}
+	breaks, err := contractBreaks(ctx, both, served)
 	if err != nil {
 		return nil, err
 	}
@@ -177,13 +189,20 @@ const (
 	wordsTitle  = "!! What the API's description says otherwise, which may be a rule"
 )
 
-// contractBreaks lists what can break a client, by comparing the API's descriptions in
-// both states. A state without a description promises nothing.
-func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]Finding, error) {
+// contractBreaks lists what can break a client, by comparing the API's descriptions: what
+// the local run of a state served, or else the file that it has committed. A state without
+// a description promises nothing.
+func contractBreaks(ctx context.Context, both [2]states, served [2][]byte) ([]Finding, error) {
 	const file = "docs/openapi.yaml"
 	var files, texts [2]string
-	for i, root := range []string{oldRoot, newRoot} {
-		files[i] = filepath.Join(root, file)
+	for i, s := range both {
+		files[i] = filepath.Join(s.dir, file)
+		if served[i] != nil {
+			files[i] = filepath.Join(s.out, filepath.Base(file))
+			if err := os.WriteFile(files[i], served[i], 0o600); err != nil {
+				return nil, err
+			}
+		}
 		text, err := os.ReadFile(files[i])
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
@@ -216,6 +235,13 @@ func contractBreaks(ctx context.Context, oldRoot, newRoot string) ([]Finding, er
 		}
 	})
 	return breaks, nil
+}
+
+func (o Options) doing(what string) (done func()) {
+	if o.Doing == nil {
+		return func() {}
+	}
+	return o.Doing(what)
 }
 
 // ErrNoApp says that a state has nothing to synthesize.
@@ -292,23 +318,28 @@ func (s states) leftOut(v view) string {
 	return ""
 }
 
-// run runs the CDK's command line in the state's directory. It hides credentials, with
-// which the CDK would ask AWS for their account. Temporary files go where the next run
-// removes what a killed one left, and where programs can be executed, which some
-// machines forbid in the usual place.
+// run runs the CDK's command line in the state's directory.
 func (s states) run(ctx context.Context, args ...string) (string, error) {
 	if err := os.MkdirAll(s.out, 0o700); err != nil {
 		return "", err
 	}
-	cmd := program.Command(ctx, s.dir, s.cdk, args...)
+	output, err := s.command(ctx, s.cdk, args...).CombinedOutput()
+	return strings.TrimSpace(string(output)), err
+}
+
+// command returns a program to be started in the state's directory. It hides
+// credentials, with which the CDK would ask AWS for their account. Temporary files go
+// where the next run removes what a killed one left, and where programs can be executed,
+// which some machines forbid in the usual place.
+func (s states) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := program.Command(ctx, s.dir, name, args...)
 	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
 		return strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "AWS_CA_BUNDLE=") || strings.HasPrefix(v, "CDK_")
 	})
 	cmd.Env = append(cmd.Env, "AWS_EC2_METADATA_DISABLED=true", "CDK_VALIDATION=false",
 		"AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
 		"TMPDIR="+s.out, "TMP="+s.out, "TEMP="+s.out, "GOTMPDIR="+s.out)
-	output, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(output)), err
+	return cmd
 }
 
 type synthesized struct {
