@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,8 +21,10 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/local/httpserver"
 	"visitplannr/internal/program"
 	"visitplannr/test/check"
+	"visitplannr/test/pipes"
 )
 
 func answersOK(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "API") }
@@ -105,29 +106,15 @@ func TestTheMapIsWhatTheGeneratorMakes(t *testing.T) {
 	}
 }
 
-// pipes is a network without sockets, whose deadlines keep to a bubble's clock.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	conn, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return conn, nil
-}
-func (p pipes) Close() error   { close(p); return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-// open opens a stream of the console's messages, in a server that bounds the time of
-// a request, after the message id that was seen last.
+// open opens a stream of the console's messages, in a server with the limits of the local
+// run, after the message id that was seen last.
 func open(t *testing.T, c *Console, id string) (next func(kind string) (id, data string), end func() error) {
 	t.Helper()
-	network := make(pipes)
-	server := &http.Server{Handler: serving(c), ReadTimeout: time.Second}
+	network := make(pipes.Listener)
+	server := httpserver.New(serving(c), nil)
 	server.RegisterOnShutdown(c.Close)
 	go func() { _ = server.Serve(network) }()
-	ours, theirs := net.Pipe()
-	network <- theirs
+	ours := network.Dial()
 	fmt.Fprintf(ours, "GET %sstream HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %s\r\n\r\n", Prefix, id)
 	response, err := http.ReadResponse(bufio.NewReader(ours), nil)
 	check.OK(t, err)

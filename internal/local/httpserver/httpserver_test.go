@@ -10,20 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"visitplannr/test/pipes"
 )
-
-// pipes is a network without sockets, whose deadlines keep to a bubble's clock.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	connection, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return connection, nil
-}
-func (p pipes) Close() error   { close(p); return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestClientsAreLetGo(t *testing.T) {
 	t.Parallel()
@@ -66,12 +55,10 @@ func TestClientsAreLetGo(t *testing.T) {
 						closed <- time.Now()
 					}
 				}
-				network := make(pipes)
+				network := make(pipes.Listener)
 				go func() { _ = server.Serve(network) }()
-				ours, theirs := net.Pipe()
+				began, ours := time.Now(), network.Dial()
 				defer ours.Close()
-				began := time.Now()
-				network <- theirs
 				if c.sends != "" {
 					_, _ = io.WriteString(ours, c.sends)
 				}

@@ -71,30 +71,10 @@ func checkEnv(env []string) error {
 }
 
 func checkNotNegative(cfg Config) error {
-	var problems []error
-	for _, field := range []struct {
-		name  string
-		value int64
-	}{
-		{"Concurrency", int64(cfg.Concurrency)},
-		{"Timeout", int64(cfg.Timeout)},
-		{"InitTimeout", int64(cfg.InitTimeout)},
-		{"Grace", int64(cfg.Grace)},
-		{"MemoryMB", int64(cfg.MemoryMB)},
-	} {
-		if field.value < 0 {
-			problems = append(problems, fmt.Errorf("%s is negative: leave it out for the default", field.name))
-		}
+	if cfg.Concurrency < 0 || cfg.Timeout < 0 || cfg.InitTimeout < 0 || cfg.Grace < 0 || cfg.MemoryMB < 0 {
+		return errors.New("Concurrency, Timeout, InitTimeout, Grace or MemoryMB is negative: leave it out for the default") //nolint:staticcheck // names of fields
 	}
-	return errors.Join(problems...)
-}
-
-func withDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
+	return nil
 }
 
 // region is the function's region, or by default that of AWS's examples.

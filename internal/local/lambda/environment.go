@@ -44,7 +44,7 @@ func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func
 	address := listener.Addr().String()
 	e := &environment{
 		session: session,
-		server:  httpserver.New(onlyFor(secret, address, session.handler()), log.New(&lineWriter{log: logs}, "lambda: ", 0)),
+		server:  session.server(secret, address, log.New(&lineWriter{log: logs}, "lambda: ", 0)),
 		cmd:     exec.Command(bootstrap), //nolint:forbidigo // processEnv is its whole environment
 		stderr:  stderr,
 		exited:  make(chan struct{}),
@@ -53,7 +53,6 @@ func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func
 	e.cmd.Env = processEnv(cfg, bootstrap, address+"/"+secret, time.Now())
 	e.cmd.Stdout, e.cmd.Stderr = stdout, stderr
 	e.cmd.WaitDelay = pipeGrace
-	e.server.IdleTimeout = -1 // none: a debugger may stop the function for longer
 	program.OwnGroup(e.cmd)
 	if err := e.cmd.Start(); err != nil {
 		_ = listener.Close()

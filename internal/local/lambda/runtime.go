@@ -18,6 +18,7 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,12 +68,12 @@ func New(cfg Config) (*Runtime, error) {
 	if err := errors.Join(err, checkEnv(cfg.Env), checkNotNegative(cfg)); err != nil {
 		return nil, fmt.Errorf("lambda: %w", err)
 	}
-	cfg.Concurrency = withDefault(cfg.Concurrency, 4)
-	cfg.Timeout = withDefault(cfg.Timeout, 10*time.Second)
-	cfg.InitTimeout = withDefault(cfg.InitTimeout, 10*time.Second)
-	cfg.Grace = withDefault(cfg.Grace, 2*time.Second)
-	cfg.FunctionName = withDefault(cfg.FunctionName, "function")
-	cfg.MemoryMB = withDefault(cfg.MemoryMB, 128)
+	cfg.Concurrency = cmp.Or(cfg.Concurrency, 4)
+	cfg.Timeout = cmp.Or(cfg.Timeout, 10*time.Second)
+	cfg.InitTimeout = cmp.Or(cfg.InitTimeout, 10*time.Second)
+	cfg.Grace = cmp.Or(cfg.Grace, 2*time.Second)
+	cfg.FunctionName = cmp.Or(cfg.FunctionName, "function")
+	cfg.MemoryMB = cmp.Or(cfg.MemoryMB, 128)
 	cfg.Env = slices.Clone(cfg.Env)
 	if cfg.Logs == nil {
 		cfg.Logs = io.Discard

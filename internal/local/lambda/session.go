@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"visitplannr/internal/local/guard"
+	"visitplannr/internal/local/httpserver"
 )
 
 // Sizes of the bodies of an invocation, in bytes. Source:
@@ -133,6 +135,13 @@ func (s *session) handler() http.Handler {
 	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", s.invocationError)
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", s.postInitError)
 	return mux
+}
+
+// server returns the server of the Runtime API of one process, which knows the secret.
+func (s *session) server(secret, address string, errorLog *log.Logger) *httpserver.Server {
+	server := httpserver.New(onlyFor(secret, address, s.handler()), errorLog)
+	server.IdleTimeout = -1 // none: a debugger may stop the function for longer
+	return server
 }
 
 // onlyFor is the door of the Runtime API of one process at an address: it lets only

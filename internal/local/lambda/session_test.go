@@ -1,14 +1,19 @@
 package lambda
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"visitplannr/test/pipes"
 
 	"visitplannr/test/check"
 )
@@ -133,6 +138,41 @@ func TestSessionKeepsTheFirstAnswer(t *testing.T) {
 	if string(result.payload) != "first" || result.err != nil || unseen {
 		t.Errorf("got %q, %v, unseen %t; want \"first\", no error, seen", result.payload, result.err, unseen)
 	}
+}
+
+func TestAProcessWaitsForAnInvocationWithoutALimit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, network := newSession(), make(pipes.Listener)
+		server := s.server("SECRET", "", nil)
+		go func() { _ = server.Serve(network) }()
+		defer server.Close()
+		process := network.Dial()
+		defer process.Close()
+		answers := bufio.NewReader(process)
+		for _, payload := range []string{"first", "second"} {
+			_, _ = io.WriteString(process, "GET /SECRET"+api+"invocation/next HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			<-s.ready
+			time.Sleep(time.Hour) // of the bubble's clock
+			inv := newInvocation([]byte(payload), "arn", time.Now())
+			s.begin(inv)
+			response, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(response.Body); err != nil || string(got) != payload {
+				t.Errorf("got %s, %v; want %s", got, err, payload)
+			}
+			_, _ = fmt.Fprintf(process, "POST /SECRET%sinvocation/%s/response HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{", api, inv.requestID)
+			time.Sleep(time.Hour) // at a breakpoint
+			_, _ = io.WriteString(process, "}")
+			if response, err = http.ReadResponse(answers, nil); err != nil || response.StatusCode != http.StatusAccepted {
+				t.Fatalf("got %v, %v; want the answer accepted", response, err)
+			}
+			_, _ = io.Copy(io.Discard, response.Body)
+			time.Sleep(time.Hour) // at another
+		}
+	})
 }
 
 func TestSessionGivesAnInvocationAgainToAFunctionThatLostIt(t *testing.T) {
