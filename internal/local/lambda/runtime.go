@@ -13,6 +13,8 @@
 //     account's 1000 serve;
 //   - a failed start is not tried a second time within the same invocation, so
 //     that a developer sees the reason at once;
+//   - AWS_LAMBDA_RUNTIME_API ends in a secret of its process, since other programs and
+//     pages in browsers reach a port of this machine too;
 //   - memory is not limited, the file system can be written, processes are not
 //     frozen between invocations, and there are no extensions.
 package lambda
