@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"net"
 	"os/exec"
@@ -74,8 +75,11 @@ func startEnvironment(cfg Config, bootstrap string, logs *sharedLog, onExit func
 // startError explains why the operating system could not run the bootstrap.
 func startError(err error) *InitError {
 	message := err.Error()
-	if errors.Is(err, syscall.ENOEXEC) {
+	switch {
+	case errors.Is(err, syscall.ENOEXEC):
 		message += " (is it built for another machine? Lambda's build for arm64 Linux runs only there)"
+	case errors.Is(err, fs.ErrPermission):
+		message += " (is its folder mounted noexec? XDG_CACHE_HOME, or HOME on macOS, names another place for builds)"
 	}
 	return &InitError{Type: "Runtime.InvalidEntrypoint", Message: message, cause: err}
 }

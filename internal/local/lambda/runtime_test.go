@@ -671,7 +671,7 @@ func TestInitErrors(t *testing.T) {
 		},
 		{
 			name: "a file that may not be executed", cfg: lambda.Config{Bootstrap: secret},
-			kind: "Runtime.InvalidEntrypoint", message: "permission denied", cause: fs.ErrPermission,
+			kind: "Runtime.InvalidEntrypoint", message: "permission denied (is its folder mounted noexec? XDG_CACHE_HOME", cause: fs.ErrPermission,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
