@@ -19,8 +19,9 @@ func runDiff(ctx context.Context, c *cli, args []string) error {
 	set := c.flags(`Shows what the work tree, or the commit, branch or tag HEAD, changes in the deployed
 stacks, compared with BASE. What is replaced, what breaks clients and what affects
 security or safety comes first, then all changes as cdk diff shows them. Changes that
-stages share are shown once. Both states are synthesized on this machine; no AWS
-account is needed. It can run in a git hook: it writes nothing into the repository.`)
+stages share are shown once. Both states are synthesized and run on this machine, and
+get the same requests, whose answers are compared; no AWS account is needed. It can
+run in a git hook: it writes nothing into the repository.`)
 	stages := set.String("stages", "dev,prod", "stages to compare, separated by commas")
 	format := set.String("format", "text", "text, markdown for a comment on a pull request, or json (docs/review.md)")
 	set.Var(given, "c", "a setting for both states, as `KEY=VALUE`; may be repeated")
