@@ -106,39 +106,38 @@ func put(t *testing.T, e *dynamodb.Engine, table string, item object) {
 	must(t, e, "PutItem", object{"TableName": table, "Item": item})
 }
 
+// soundFile makes a file with a table of 200 items.
+func soundFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "data")
+	e, err := dynamodb.Open(dynamodb.Options{Path: path})
+	check.OK(t, err)
+	createTable(t, e, "table", schema{"S", ""})
+	for i := range 200 {
+		put(t, e, "table", object{"K": text(fmt.Sprint(i)), "Text": text(strings.Repeat("x", 500))})
+	}
+	check.OK(t, e.Close())
+	return path
+}
+
 func TestFile(t *testing.T) {
 	t.Parallel()
 
-	t.Run("keeps tables and items", func(t *testing.T) {
-		path := filepath.Join(t.TempDir(), "data")
-		e, err := dynamodb.Open(dynamodb.Options{Path: path})
-		check.OK(t, err)
-		createTable(t, e, "kept", schema{"S", "N"})
-		put(t, e, "kept", object{"K": text("k"), "S": number("1")})
-		check.OK(t, e.Close())
-		e = open(t, dynamodb.Options{Path: path})
-		if got := must(t, e, "Scan", object{"TableName": "kept"})["Count"]; got != 1.0 {
-			t.Errorf("got %v items, want 1", got)
-		}
-		described := must(t, e, "DescribeTable", object{"TableName": "kept"})["Table"].(object)
-		if described["TableStatus"] != "ACTIVE" || described["ItemCount"] != 1.0 {
-			t.Errorf("got %v, want an active table of 1 item", described)
-		}
-	})
-
-	// made is a sound file.
+	sound, err := os.ReadFile(soundFile(t))
+	check.OK(t, err)
 	made := func(t *testing.T) string {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "data")
-		e, err := dynamodb.Open(dynamodb.Options{Path: path})
-		check.OK(t, err)
-		createTable(t, e, "table", schema{"S", ""})
-		for i := range 200 {
-			put(t, e, "table", object{"K": text(fmt.Sprint(i)), "Text": text(strings.Repeat("x", 500))})
-		}
-		check.OK(t, e.Close())
+		check.OK(t, os.WriteFile(path, sound, 0o600))
 		return path
 	}
+	t.Run("keeps tables and items", func(t *testing.T) {
+		e := open(t, dynamodb.Options{Path: made(t)})
+		described := must(t, e, "DescribeTable", object{"TableName": "table"})["Table"].(object)
+		if got := must(t, e, "Scan", object{"TableName": "table"})["Count"]; got != 200.0 || described["TableStatus"] != "ACTIVE" || described["ItemCount"] != 200.0 {
+			t.Errorf("got %v items, and %v; want an active table of 200 items", got, described)
+		}
+	})
 	// change changes a file with bbolt; of a path to nothing it makes another program's.
 	change := func(t *testing.T, path string, update func(*bolt.Tx) error) {
 		t.Helper()
@@ -235,16 +234,14 @@ func TestFile(t *testing.T) {
 	}
 
 	t.Run("whose newest state does not verify is opened, and that is said", func(t *testing.T) {
-		path, opened := made(t), 0
 		for page := range 2 {
 			damaged := filepath.Join(t.TempDir(), "damaged")
-			whole, err := os.ReadFile(path)
-			check.OK(t, err)
+			whole := slices.Clone(sound)
 			whole[page*os.Getpagesize()+70] ^= 1 // in the number of its transaction
 			check.OK(t, os.WriteFile(damaged, whole, 0o600))
 			var said bytes.Buffer
 			open(t, dynamodb.Options{Path: damaged, Logger: slog.New(slog.NewTextHandler(&said, nil))})
-			if opened++; !strings.Contains(said.String(), "the last write may be missing") {
+			if !strings.Contains(said.String(), "the last write may be missing") {
 				t.Errorf("meta page %d: said %q", page, &said)
 			}
 		}
@@ -264,14 +261,11 @@ func TestFile(t *testing.T) {
 	})
 
 	t.Run("that was cut off is refused, wherever", func(t *testing.T) {
-		path := made(t)
-		whole, err := os.ReadFile(path)
-		check.OK(t, err)
 		// bbolt makes files larger than it needs; zeros at the end may be missing.
-		needed := len(bytes.TrimRight(whole, "\x00"))
+		needed := len(bytes.TrimRight(sound, "\x00"))
 		for size := 1; size < needed; size += os.Getpagesize() / 2 {
 			cut := filepath.Join(t.TempDir(), "cut")
-			check.OK(t, os.WriteFile(cut, whole[:size], 0o600))
+			check.OK(t, os.WriteFile(cut, sound[:size], 0o600))
 			if e, err := dynamodb.Open(dynamodb.Options{Path: cut}); err == nil {
 				t.Errorf("%d bytes of %d are opened, %v", size, needed, e.Close())
 			}
@@ -279,12 +273,10 @@ func TestFile(t *testing.T) {
 	})
 
 	t.Run("with damage anywhere is refused, or read", func(t *testing.T) {
-		whole, err := os.ReadFile(made(t))
-		check.OK(t, err)
 		random, refused := rand.New(rand.NewPCG(1, 2)), 0
 		const times = 100
 		for range times {
-			damaged := slices.Clone(whole)
+			damaged := slices.Clone(sound)
 			from := random.IntN(len(damaged) - 200)
 			for i := range 1 + random.IntN(200) {
 				damaged[from+i] = byte(random.IntN(256))
