@@ -46,8 +46,7 @@ func TestTableIsMarkdownInColumns(t *testing.T) {
 
 func TestOwnProcessHasUsedTheMachine(t *testing.T) {
 	t.Parallel()
-	used, err := usageOf(os.Getpid())
-	check.OK(t, err)
+	used := check.Value(usageOf(os.Getpid()))(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells")
 	}

@@ -19,8 +19,7 @@ func TestOnlyProgramsHaveTheExecutableBit(t *testing.T) {
 	if _, err := os.Stat("../.git"); err != nil {
 		t.Skip("this is no checkout of git")
 	}
-	output, err := program.Output(program.Git(t.Context(), "..", "ls-files", "--stage"))
-	check.OK(t, err)
+	output := check.Value(program.Output(program.Git(t.Context(), "..", "ls-files", "--stage")))(t)
 	programs := []string{".ci/run"}
 	for line := range strings.Lines(output) {
 		mode, _, _ := strings.Cut(line, " ")
@@ -34,8 +33,7 @@ func TestOnlyProgramsHaveTheExecutableBit(t *testing.T) {
 // Text and comments name a decision by its number.
 func TestEachDecisionHasANumberOfItsOwn(t *testing.T) {
 	t.Parallel()
-	decisions, err := filepath.Glob("../docs/adr/*.md")
-	check.OK(t, err)
+	decisions := check.Value(filepath.Glob("../docs/adr/*.md"))(t)
 	for i, file := range decisions {
 		text, err := os.ReadFile(file)
 		name := filepath.Base(file)

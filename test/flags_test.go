@@ -15,8 +15,7 @@ func TestEveryFeatureFlagIsAsTheCDKRecommends(t *testing.T) {
 	synthesis.Lock()
 	defer synthesis.Unlock()
 	app, _ := newApp(t, nil)
-	text, err := os.ReadFile(filepath.Join(*app.Synth(nil).Directory(), "manifest.json"))
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(filepath.Join(*app.Synth(nil).Directory(), "manifest.json")))(t)
 	var manifest struct {
 		Artifacts map[string]struct {
 			Properties struct {

@@ -53,8 +53,7 @@ func TestAlarms(t *testing.T) {
 	})
 
 	t.Run("say what to do, and lead to a heading of the runbook", func(t *testing.T) {
-		runbook, err := os.ReadFile("../docs/runbook.md")
-		check.OK(t, err)
+		runbook := check.Value(os.ReadFile("../docs/runbook.md"))(t)
 		tpl := synth(t, given{"stage": "prod"})
 		link := regexp.MustCompile(`^[A-Z].{30,}\. See docs/runbook\.md#([a-z0-9-]+)\.$`)
 		for _, id := range tpl.ids("AWS::CloudWatch::Alarm") {

@@ -38,10 +38,8 @@ func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
 	if !*askAWS {
 		t.Skip("run it with -runbook")
 	}
-	aws, err := exec.LookPath("aws")
-	check.OK(t, err)
-	text, err := os.ReadFile("../docs/runbook.md")
-	check.OK(t, err)
+	aws := check.Value(exec.LookPath("aws"))(t)
+	text := check.Value(os.ReadFile("../docs/runbook.md"))(t)
 	var script strings.Builder
 	script.WriteString("set -u\n")
 	for _, block := range regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
@@ -64,8 +62,7 @@ func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
 	if refused, err := os.ReadFile(checked + ".refused"); err == nil {
 		t.Errorf("the AWS command line refuses:\n%s", refused)
 	}
-	commands, err := os.ReadFile(checked)
-	check.OK(t, err)
+	commands := check.Value(os.ReadFile(checked))(t)
 	for _, want := range []string{"dynamodb restore-table-from-backup", "dynamodb export-table-to-point-in-time", "cloudformation continue-update-rollback",
 		"deploy stop-deployment", "iam put-user-policy", "sns list-subscriptions-by-topic"} {
 		if !strings.Contains(string(commands), want) {
@@ -78,8 +75,7 @@ func TestCommandsOfTheRunbookAreKnownToTheAWSCommandLine(t *testing.T) {
 // there already, and refused.
 func TestCopyingEventsBackTellsWhatIsThereFromWhatIsRefused(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../docs/runbook.md")
-	check.OK(t, err)
+	text := check.Value(os.ReadFile("../docs/runbook.md"))(t)
 	block := regexp.MustCompile("(?s)```sh\n(aws dynamodb scan [^`]*)```").FindSubmatch(text)
 	if block == nil {
 		t.Fatal("the runbook has no loop that scans a table")
@@ -108,10 +104,8 @@ esac
 // What the programs say is in the runbook is there.
 func TestHeadingsThatProgramsName(t *testing.T) {
 	t.Parallel()
-	runbook, err := os.ReadFile("../docs/runbook.md")
-	check.OK(t, err)
-	program, err := os.ReadFile("../cmd/visitplannr/check.go")
-	check.OK(t, err)
+	runbook := check.Value(os.ReadFile("../docs/runbook.md"))(t)
+	program := check.Value(os.ReadFile("../cmd/visitplannr/check.go"))(t)
 	named := regexp.MustCompile(`see '([^']+)' in docs/runbook\.md`).FindAllStringSubmatch(string(program), -1)
 	if len(named) < 2 {
 		t.Fatalf("got %q", named)

@@ -69,8 +69,7 @@ func TestTemplatesAreUpToDate(t *testing.T) {
 	}
 
 	t.Run("no snapshot is left over", func(t *testing.T) {
-		files, err := os.ReadDir(snapshotDir)
-		check.OK(t, err)
+		files := check.Value(os.ReadDir(snapshotDir))(t)
 		for _, f := range files {
 			if _, wanted := reviewed[strings.TrimSuffix(f.Name(), ".json")]; !wanted {
 				t.Errorf("%s is the snapshot of no template: delete it", f.Name())

@@ -29,8 +29,7 @@ func newRun(t *testing.T, app string, s given) *synthesisRun {
 	context := contextOf(t)
 	maps.Copy(context, given{"stage": "dev"}.context())
 	maps.Copy(context, s.context())
-	text, err := json.Marshal(context)
-	check.OK(t, err)
+	text := check.Value(json.Marshal(context))(t)
 	r := &synthesisRun{Cmd: program.Command(t.Context(), "..", app), out: t.TempDir(), temp: t.TempDir()}
 	r.Env = append(r.Env, "CDK_OUTDIR="+r.out, "CDK_CONTEXT_JSON="+string(text), "CDK_VALIDATION=false", "TMPDIR="+r.temp, "TMP="+r.temp)
 	r.Stdout, r.Stderr = &r.printed, &r.printed
@@ -104,18 +103,15 @@ func TestSynthesis(t *testing.T) {
 // which another user can run, and nothing else.
 func wantFunction(t *testing.T, asset string, want elf.Machine) {
 	t.Helper()
-	entries, err := os.ReadDir(asset)
-	check.OK(t, err)
+	entries := check.Value(os.ReadDir(asset))(t)
 	if len(entries) != 1 || entries[0].Name() != gobuild.Executable {
 		t.Fatalf("got %v, want only %s", entries, gobuild.Executable)
 	}
-	info, err := entries[0].Info()
-	check.OK(t, err)
+	info := check.Value(entries[0].Info())(t)
 	if got := info.Mode().Perm(); got != 0o755 {
 		t.Errorf("the binary has mode %o, want 755: Lambda's user is not its owner", got)
 	}
-	binary, err := elf.Open(filepath.Join(asset, gobuild.Executable))
-	check.OK(t, err)
+	binary := check.Value(elf.Open(filepath.Join(asset, gobuild.Executable)))(t)
 	defer binary.Close()
 	if binary.Machine != want {
 		t.Errorf("the binary runs on %v, want %v", binary.Machine, want)

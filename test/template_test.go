@@ -128,8 +128,7 @@ func (s given) context() map[string]any {
 // config returns the settings with the stage's defaults.
 func (s given) config(t *testing.T) settings.Config {
 	t.Helper()
-	c, err := settings.Load(s.context())
-	check.OK(t, err)
+	c := check.Value(settings.Load(s.context()))(t)
 	return c
 }
 
@@ -140,8 +139,7 @@ func contextOf(t *testing.T) map[string]any {
 	var cdk struct {
 		Context map[string]any `json:"context"`
 	}
-	text, err := os.ReadFile("../cdk.json")
-	check.OK(t, err)
+	text := check.Value(os.ReadFile("../cdk.json"))(t)
 	check.OK(t, json.Unmarshal(text, &cdk))
 	cdk.Context["alarmEmail"] = settings.Nobody // the same template, without the warning
 	return cdk.Context
@@ -154,16 +152,14 @@ func newApp(t *testing.T, s given) (awscdk.App, settings.Config) {
 	t.Helper()
 	context := contextOf(t)
 	maps.Copy(context, s.context())
-	dir, err := os.MkdirTemp(scratch, "cdk.out-")
-	check.OK(t, err)
+	dir := check.Value(os.MkdirTemp(scratch, "cdk.out-"))(t)
 	app, err := stacks.NewApp(awscdk.AppProps{
 		Context:            &context,
 		Outdir:             jsii.String(dir),
 		AnalyticsReporting: jsii.Bool(false), // as cdk.json's versionReporting
 	})
 	check.OK(t, err)
-	c, err := settings.Load(stacks.Context(app))
-	check.OK(t, err)
+	c := check.Value(settings.Load(stacks.Context(app)))(t)
 	return app, c
 }
 
@@ -188,8 +184,7 @@ func write(t *testing.T, app awscdk.App, stack string) template {
 
 func readTemplate(t *testing.T, dir, stack string) template {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(dir, stack+".template.json"))
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(filepath.Join(dir, stack+".template.json")))(t)
 	var tpl template
 	check.OK(t, json.Unmarshal(text, &tpl))
 	tpl.text = text
@@ -242,8 +237,7 @@ func at(value any, path string) any {
 // compares and prints.
 func compact(t *testing.T, value any) string {
 	t.Helper()
-	text, err := json.Marshal(value)
-	check.OK(t, err)
+	text := check.Value(json.Marshal(value))(t)
 	return string(text)
 }
 

@@ -30,8 +30,7 @@ func workflows(t *testing.T) map[string]workflow {
 	}
 	found := map[string]workflow{}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		check.OK(t, err)
+		text := check.Value(os.ReadFile(file))(t)
 		var w workflow
 		if err := yaml.Unmarshal(text, &w); err != nil {
 			t.Fatalf("%s: %v", file, err)

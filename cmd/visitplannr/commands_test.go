@@ -250,8 +250,7 @@ func TestEventsOfABurstAreInOrder(t *testing.T) {
 	t.Parallel()
 	items, ids := []string{}, []string{}
 	for range 3000 {
-		id, err := eventstore.NewID()
-		check.OK(t, err)
+		id := check.Value(eventstore.NewID())(t)
 		ids, items = append(ids, id.String()), append(items, itemOf(id.String(), `"x"`, `"A"`))
 	}
 	rand.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
@@ -353,10 +352,8 @@ func TestDeployedAPIsGetSignedRequests(t *testing.T) {
 		"api.example.org":                         "us-east-1",
 	} {
 		endpoint := &url.URL{Scheme: "https", Host: host, Path: "/dev/destination"}
-		sign, err := signer(t.Context(), endpoint, true)
-		check.OK(t, err)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint.String(), strings.NewReader(sampleBody))
-		check.OK(t, err)
+		sign := check.Value(signer(t.Context(), endpoint, true))(t)
+		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint.String(), strings.NewReader(sampleBody)))(t)
 		check.OK(t, sign(t.Context(), request, []byte(sampleBody)))
 		authorization := request.Header.Get("Authorization")
 		if want := "/" + region + "/execute-api/aws4_request"; !strings.HasPrefix(authorization, "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") ||

@@ -38,8 +38,7 @@ func TestRealDestinationsAreStoredByteForByte(t *testing.T) {
 		t.Fatalf("got %d streams for %d proposals", len(want), len(bodies))
 	}
 
-	db, err := local.OpenDatabase(t.Context(), dynamoDB)
-	check.OK(t, err)
+	db := check.Value(local.OpenDatabase(t.Context(), dynamoDB))(t)
 	got := map[string]string{}
 	for event, err := range db.Store(defaultTable).All(t.Context()) {
 		check.OK(t, err)
@@ -130,8 +129,7 @@ func startRun(t *testing.T, given settingFlags, dir string) (*local.Run, *locked
 	if config.Observer, err = page(config); err != nil {
 		t.Fatal(err)
 	}
-	run, err := local.Start(t.Context(), config)
-	check.OK(t, err)
+	run := check.Value(local.Start(t.Context(), config))(t)
 	t.Cleanup(func() {
 		if err := run.Close(); err != nil {
 			t.Errorf("the run ended with %v", err)
@@ -183,8 +181,7 @@ func readUntil(t *testing.T, r io.Reader, end string) string {
 
 func readDestinations(t *testing.T) []json.RawMessage {
 	t.Helper()
-	data, err := os.ReadFile(destinationsFile)
-	check.OK(t, err)
+	data := check.Value(os.ReadFile(destinationsFile))(t)
 	var bodies []json.RawMessage
 	check.OK(t, json.Unmarshal(data, &bodies))
 	return bodies
@@ -192,8 +189,7 @@ func readDestinations(t *testing.T) []json.RawMessage {
 
 func post(t *testing.T, api string, body []byte) contract.Receipt {
 	t.Helper()
-	answer, err := client.Client{Endpoint: api}.Propose(t.Context(), "", body)
-	check.OK(t, err)
+	answer := check.Value(client.Client{Endpoint: api}.Propose(t.Context(), "", body))(t)
 	receipt, err := answer.Receipt()
 	if err != nil {
 		t.Fatalf("%s: %v: %s", body, err, answer.Body)

@@ -18,14 +18,11 @@ func TestEveryEndpointAnswersItsSampleAndLosesNoLeaf(t *testing.T) {
 	t.Parallel()
 	api, dynamoDB := sharedSlice(t)
 	base := strings.TrimSuffix(api, contract.ProposeDestination.Path)
-	db, err := local.OpenDatabase(t.Context(), dynamoDB)
-	check.OK(t, err)
+	db := check.Value(local.OpenDatabase(t.Context(), dynamoDB))(t)
 	for _, e := range contract.Endpoints() {
-		request, err := http.NewRequestWithContext(t.Context(), e.Method, base+e.SamplePath(), strings.NewReader(e.SampleBody()))
-		check.OK(t, err)
+		request := check.Value(http.NewRequestWithContext(t.Context(), e.Method, base+e.SamplePath(), strings.NewReader(e.SampleBody())))(t)
 		request.Header.Set("Accept", contract.MediaTypeJSON)
-		response, err := http.DefaultClient.Do(request)
-		check.OK(t, err)
+		response := check.Value(http.DefaultClient.Do(request))(t)
 		answer, err := io.ReadAll(response.Body)
 		response.Body.Close()
 		// What a parameter's sample names need not exist.

@@ -34,10 +34,8 @@ type gate struct {
 
 func newGate(t *testing.T) gate {
 	t.Helper()
-	e, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
-	check.OK(t, err)
-	target, err := url.Parse(e.URL())
-	check.OK(t, err)
+	e := check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{}))(t)
+	target := check.Value(url.Parse(e.URL()))(t)
 	open := make(chan struct{})
 	g := gate{held: make(chan struct{}, 16), release: sync.OnceFunc(func() { close(open) })}
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
@@ -84,10 +82,8 @@ func endRun(t *testing.T, end func(*exec.Cmd, io.Closer) error) {
 	program.OwnGroup(command)
 	var stderr lockedBuffer
 	command.Stderr = &stderr
-	stdin, err := command.StdinPipe()
-	check.OK(t, err)
-	stdout, err := command.StdoutPipe()
-	check.OK(t, err)
+	stdin := check.Value(command.StdinPipe())(t)
+	stdout := check.Value(command.StdoutPipe())(t)
 	check.OK(t, command.Start())
 	t.Cleanup(func() { // no error when it has ended as it should
 		program.KillGroup(command)

@@ -136,8 +136,7 @@ func TestWrongCommandLines(t *testing.T) {
 
 func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	check.OK(t, err)
+	taken := check.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	t.Cleanup(func() { _ = taken.Close() })
 
 	for outcome, c := range map[string]struct {

@@ -99,9 +99,7 @@ func browse(t *testing.T, path, api, dynamoDB string) *tab {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := chromedp.Call(ctx, network.Enable, network.EnableParams{}); err != nil {
-		t.Fatal(err)
-	}
+	check.Value(chromedp.Call(ctx, network.Enable, network.EnableParams{}))(t)
 	p.load()
 	return p
 }
@@ -306,11 +304,9 @@ func TestPage(t *testing.T) {
 
 	t.Run("tells of a request that was kept away", func(t *testing.T) {
 		p := of(t)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.api, strings.NewReader(sampleBody))
-		check.OK(t, err)
+		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, p.api, strings.NewReader(sampleBody)))(t)
 		request.Header.Set("Origin", "http://localhost:5173")
-		response, err := http.DefaultClient.Do(request)
-		check.OK(t, err)
+		response := check.Value(http.DefaultClient.Do(request))(t)
 		response.Body.Close()
 		p.says("#logs", "kept away · 403 · the request comes from a page of http://localhost:5173, which corsOrigins does not name")
 	})
@@ -321,12 +317,10 @@ func TestPage(t *testing.T) {
 			`{"StreamName":{"S":"by hand"},"EventId":{"S":"1"},"Data":{"SS":["a"]}}`,
 			`{"StreamName":{"S":"long ago"},"EventId":{"S":"2"},"Timestamp":{"S":"2020-01-01T00:00:00.000Z"}}`,
 		} {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(`{"TableName":"visitplannr-events","Item":`+item+`}`))
-			check.OK(t, err)
+			request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(`{"TableName":"visitplannr-events","Item":`+item+`}`)))(t)
 			request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
 			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
-			response, err := http.DefaultClient.Do(request)
-			check.OK(t, err)
+			response := check.Value(http.DefaultClient.Do(request))(t)
 			response.Body.Close()
 		}
 		p.says("#events li", "by hand")
@@ -341,8 +335,7 @@ func TestPage(t *testing.T) {
 	t.Run("stays small and alive under many requests", func(t *testing.T) {
 		p := of(t)
 		for i := range 300 {
-			response, err := http.Post(p.api, contract.MediaTypeJSON, strings.NewReader(fmt.Sprintf(`{"name":"%d","geolocation":{"latitude":54,"longitude":-3}}`, i)))
-			check.OK(t, err)
+			response := check.Value(http.Post(p.api, contract.MediaTypeJSON, strings.NewReader(fmt.Sprintf(`{"name":"%d","geolocation":{"latitude":54,"longitude":-3}}`, i))))(t)
 			response.Body.Close()
 		}
 		p.says("#events li", "299 54, -3")
@@ -492,8 +485,7 @@ func TestPageIsAccessible(t *testing.T) {
 		for _, width := range []int64{1280, 390} {
 			t.Run(fmt.Sprintf("%s, %d pixels wide", scheme, width), func(t *testing.T) {
 				p.T = t
-				_, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
-				check.OK(t, err)
+				check.Value(chromedp.Call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}))(t)
 				p.do(chromedp.EmulateViewport(width, 900))
 				if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
 					t.Errorf("the page is %d pixels wide", wide)
@@ -522,10 +514,8 @@ func TestPageIsAccessible(t *testing.T) {
 // pageSays reads the stream of a run's page until a message contains a text.
 func pageSays(t *testing.T, api, want string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(api, contract.ProposeDestination.Path)+console.Prefix+"stream", nil)
-	check.OK(t, err)
-	response, err := http.DefaultClient.Do(request)
-	check.OK(t, err)
+	request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, strings.TrimSuffix(api, contract.ProposeDestination.Path)+console.Prefix+"stream", nil))(t)
+	response := check.Value(http.DefaultClient.Do(request))(t)
 	defer response.Body.Close()
 	readUntil(t, response.Body, want)
 }

@@ -66,8 +66,7 @@ func TestSavingASourceFileSwapsTheFunctionUnderLoad(t *testing.T) {
 // copyModule copies the sources that the function is built from.
 func copyModule(t *testing.T) string {
 	t.Helper()
-	root, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
+	root := check.Value(gobuild.ModuleRoot("."))(t)
 	module := t.TempDir()
 	for _, part := range []string{"cmd", "functions", "internal"} {
 		check.OK(t, os.CopyFS(filepath.Join(module, part), os.DirFS(filepath.Join(root, part))))
@@ -116,8 +115,7 @@ func hammer(t *testing.T, api string) (stop func() int64) {
 // problemDetail returns what the function says of a body without its two members.
 func problemDetail(t *testing.T, api string) string {
 	t.Helper()
-	response, err := http.Post(api, contract.MediaTypeJSON, strings.NewReader("{}"))
-	check.OK(t, err)
+	response := check.Value(http.Post(api, contract.MediaTypeJSON, strings.NewReader("{}")))(t)
 	defer response.Body.Close()
 	var problem contract.Problem
 	check.OK(t, json.NewDecoder(response.Body).Decode(&problem))
@@ -151,8 +149,7 @@ func (b *lockedBuffer) await(t *testing.T, text string) {
 
 func readFile(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(name)
-	check.OK(t, err)
+	data := check.Value(os.ReadFile(name))(t)
 	return string(data)
 }
 

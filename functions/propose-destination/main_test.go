@@ -17,13 +17,8 @@ import (
 // complete is an environment as Lambda and the stack make it, on an engine.
 func complete(t *testing.T) map[string]string {
 	t.Helper()
-	e, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
-	check.OK(t, err)
-	t.Cleanup(func() {
-		if err := e.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	e := check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{}))(t)
+	t.Cleanup(func() { check.OK(t, e.Close(context.Background())) })
 	return map[string]string{
 		contract.EnvEventsTable:    "events",
 		"AWS_REGION":               "eu-west-1",
@@ -43,14 +38,10 @@ func TestBuild(t *testing.T) {
 
 	t.Run("makes a function that stores proposals", func(t *testing.T) {
 		environment := complete(t)
-		client, err := dynamo.NewClient(getenv(environment))
-		check.OK(t, err)
+		client := check.Value(dynamo.NewClient(getenv(environment)))(t)
 		store := dynamo.New(client, environment[contract.EnvEventsTable])
-		if _, err := store.CreateTable(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		handler, err := build(getenv(environment))
-		check.OK(t, err)
+		check.Value(store.CreateTable(t.Context()))(t)
+		handler := check.Value(build(getenv(environment)))(t)
 		for event, err := range store.All(t.Context()) {
 			t.Errorf("before any proposal: stored %v, %v; want nothing", event, err)
 		}
@@ -105,8 +96,7 @@ func TestBuild(t *testing.T) {
 	t.Run("lets the configured origins read answers", func(t *testing.T) {
 		environment := complete(t)
 		environment[contract.EnvCORSOrigins] = "https://editors.example,https://admin.example"
-		handler, err := build(getenv(environment))
-		check.OK(t, err)
+		handler := check.Value(build(getenv(environment)))(t)
 		for origin, want := range map[string]string{
 			"https://editors.example": "https://editors.example",
 			"https://admin.example":   "https://admin.example",

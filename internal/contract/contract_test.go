@@ -77,8 +77,7 @@ func TestProblemTypes(t *testing.T) {
 
 func TestThePageForEditorsListsEveryEndpointAndProblem(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/api.md")
-	check.OK(t, err)
+	page := check.Value(os.ReadFile("../../docs/api.md"))(t)
 	for _, e := range Endpoints() {
 		if !strings.Contains(string(page), "\n| `"+e.Route()+"` | ") {
 			t.Errorf("docs/api.md has no row for %s", e.Route())

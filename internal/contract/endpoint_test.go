@@ -51,8 +51,7 @@ func TestEndpointsAreConsistent(t *testing.T) {
 
 	// A folder that is not listed is deployed by nobody, and a name without a folder
 	// cannot be built.
-	entries, err := os.ReadDir("../../functions")
-	check.OK(t, err)
+	entries := check.Value(os.ReadDir("../../functions"))(t)
 	for _, entry := range entries {
 		if entry.IsDir() && !functions[entry.Name()] {
 			t.Errorf("functions/%s is no endpoint's function: add it to Endpoints in internal/contract/endpoint.go", entry.Name())

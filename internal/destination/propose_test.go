@@ -113,8 +113,7 @@ func TestPropose(t *testing.T) {
 	t.Parallel()
 
 	t.Run("stores the event that says what was proposed", func(t *testing.T) {
-		id, err := eventstore.ParseID("01920000-0000-7000-8000-00000000000a")
-		check.OK(t, err)
+		id := check.Value(eventstore.ParseID("01920000-0000-7000-8000-00000000000a"))(t)
 		store := &memory{}
 		p := &destination.Proposer{
 			Store: store,
@@ -326,8 +325,7 @@ func TestPropose(t *testing.T) {
 	}
 
 	t.Run("fails for good when a fresh id is taken by another's event", func(t *testing.T) {
-		id, err := eventstore.NewID()
-		check.OK(t, err)
+		id := check.Value(eventstore.NewID())(t)
 		p := proposer(&memory{})
 		p.NewID = func() (eventstore.ID, error) { return id, nil }
 		propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1"})

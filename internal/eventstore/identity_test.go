@@ -144,8 +144,7 @@ func TestStreamName(t *testing.T) {
 	const uuid = "01920000-0000-7000-8000-00000000000a"
 
 	t.Run("is the category, a hyphen and the id", func(t *testing.T) {
-		name, err := eventstore.NewStreamName("destination", mustParseID(t, uuid))
-		check.OK(t, err)
+		name := check.Value(eventstore.NewStreamName("destination", mustParseID(t, uuid)))(t)
 		if got, want := name.String(), "destination-"+uuid; got != want {
 			t.Errorf("String() = %q, want %q", got, want)
 		}
@@ -162,8 +161,7 @@ func TestStreamName(t *testing.T) {
 		"takes destination itself": "destination",
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			name, err := eventstore.NewStreamName(category, mustParseID(t, uuid))
-			check.OK(t, err)
+			name := check.Value(eventstore.NewStreamName(category, mustParseID(t, uuid)))(t)
 			if got, err := eventstore.ParseStreamName(name.String()); got != name || err != nil {
 				t.Errorf("ParseStreamName(%q) = %v, %v; want the name back", name, got, err)
 			}

@@ -17,15 +17,13 @@ const function = "propose-destination"
 // sources copies what a function is built from into a new directory.
 func sources(t *testing.T) string {
 	t.Helper()
-	root, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
+	root := check.Value(gobuild.ModuleRoot("."))(t)
 	dir := t.TempDir()
 	for _, folder := range []string{"functions", "internal"} {
 		check.OK(t, os.CopyFS(filepath.Join(dir, folder), os.DirFS(filepath.Join(root, folder))))
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {
-		text, err := os.ReadFile(filepath.Join(root, file))
-		check.OK(t, err)
+		text := check.Value(os.ReadFile(filepath.Join(root, file)))(t)
 		write(t, filepath.Join(dir, file), text)
 	}
 	return dir
@@ -38,10 +36,8 @@ func write(t *testing.T, name string, text []byte) {
 
 func build(t *testing.T, root string) []byte {
 	t.Helper()
-	binary, err := gobuild.Function(t.Context(), root, function, t.TempDir(), gobuild.Lambda)
-	check.OK(t, err)
-	code, err := os.ReadFile(binary)
-	check.OK(t, err)
+	binary := check.Value(gobuild.Function(t.Context(), root, function, t.TempDir(), gobuild.Lambda))(t)
+	code := check.Value(os.ReadFile(binary))(t)
 	return code
 }
 

@@ -359,8 +359,7 @@ func TestMetrics(t *testing.T) {
 // format and returns the names of its metrics.
 func embeddedMetrics(t *testing.T, l line) []string {
 	t.Helper()
-	encoded, err := json.Marshal(l["_aws"])
-	check.OK(t, err)
+	encoded := check.Value(json.Marshal(l["_aws"]))(t)
 	var header struct {
 		Timestamp         int64
 		CloudWatchMetrics []struct {

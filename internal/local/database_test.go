@@ -44,8 +44,7 @@ func TestOnlyAWSGetsTheDevelopersCredentials(t *testing.T) {
 		"http://192.0.2.7:8000":                               false,
 	} {
 		t.Run(endpoint, func(t *testing.T) {
-			db, err := OpenDatabase(t.Context(), endpoint)
-			check.OK(t, err)
+			db := check.Value(OpenDatabase(t.Context(), endpoint))(t)
 			env := db.environment("propose-destination", nil)
 			if got := strings.Contains(strings.Join(env, "\n"), "real-"); got != real {
 				t.Errorf("the function gets the developer's own credentials: %t, want %t", got, real)

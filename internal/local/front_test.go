@@ -32,8 +32,7 @@ func TestHandlersReachTheirConnectionThroughAllThatIsAround(t *testing.T) {
 	for _, handler := range []http.Handler{front(cfg, logger, cfg.Observer.API(sets)), engineFront(cfg, logger, cfg.Observer.Engine(sets))} {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+contract.ProposeDestination.Path, nil)
-		check.OK(t, err)
+		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+contract.ProposeDestination.Path, nil))(t)
 		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
 		response, err := http.DefaultClient.Do(request)
 		if err != nil || response.StatusCode != http.StatusOK {

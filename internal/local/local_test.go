@@ -32,8 +32,7 @@ func TestRun(t *testing.T) {
 		slow = append(slow, what)
 		return func() { slow = append(slow, "done") }
 	}
-	run, err := local.Start(t.Context(), config)
-	check.OK(t, err)
+	run := check.Value(local.Start(t.Context(), config))(t)
 	if got, want := strings.Join(slow, ", "), "Opening the table events, done, Compiling propose-destination (about a minute the first time), done, "+
 		"Starting propose-destination, done"; got != want {
 		t.Errorf("said while it started: got %s, want %s", got, want)
@@ -42,9 +41,7 @@ func TestRun(t *testing.T) {
 		heldUp(t, strings.TrimPrefix(url, "http://"))
 	}
 	t.Cleanup(func() { // before those clients end
-		if err := run.Close(); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, run.Close())
 	})
 	route := contract.ProposeDestination
 	scan := `{"TableName":"events"}`
@@ -65,8 +62,7 @@ func TestRun(t *testing.T) {
 		"there is no page":                          {run.URL, "", "", "", nil, 404, contract.ProblemNotFound.Type},
 	} {
 		t.Run(name, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, strings.NewReader(c.body))
-			check.OK(t, err)
+			request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, c.url, strings.NewReader(c.body)))(t)
 			request.Host = c.host
 			request.Header.Set("Content-Type", contract.MediaTypeJSON)
 			if c.keyID != "" {
@@ -76,8 +72,7 @@ func TestRun(t *testing.T) {
 			for header, value := range c.headers {
 				request.Header.Set(header, value)
 			}
-			response, err := http.DefaultClient.Do(request)
-			check.OK(t, err)
+			response := check.Value(http.DefaultClient.Do(request))(t)
 			defer response.Body.Close()
 			body, err := io.ReadAll(response.Body)
 			if err != nil || response.StatusCode != c.status || !strings.Contains(string(body), c.says) {
@@ -102,12 +97,9 @@ func heldUp(t *testing.T, address string) {
 		"half a body":     post + "Content-Length: 100\r\n\r\n{",
 		"endless headers": post + "X: " + strings.Repeat("x", 100_000),
 	} {
-		client, err := net.Dial("tcp", address)
-		check.OK(t, err)
+		client := check.Value(net.Dial("tcp", address))(t)
 		t.Cleanup(func() { _ = client.Close() })
-		if _, err := io.WriteString(client, sent); err != nil {
-			t.Fatal(err)
-		}
+		check.Value(io.WriteString(client, sent))(t)
 		if what != "endless headers" {
 			continue
 		}
@@ -125,22 +117,18 @@ func TestACrashIsInjectedIntoTheProcessThatServes(t *testing.T) {
 	if config.Settings, err = settings.LoadLocal(nil); err != nil {
 		t.Fatal(err)
 	}
-	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	check.OK(t, err)
+	log := check.Value(os.Create(filepath.Join(t.TempDir(), "log")))(t)
 	defer log.Close()
 	config.Log = log
 	config.Faults = faults.New(1, nil)
 	config.Faults.Use(faults.Sequence(faults.CrashAfter))
-	run, err := local.Start(t.Context(), config)
-	check.OK(t, err)
+	run := check.Value(local.Start(t.Context(), config))(t)
 	propose := func() *http.Response {
 		route := contract.ProposeDestination
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, run.URL+route.Path, strings.NewReader(route.SampleBody()))
-		check.OK(t, err)
+		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, run.URL+route.Path, strings.NewReader(route.SampleBody())))(t)
 		request.Header.Set("Content-Type", contract.MediaTypeJSON)
 		request.Header.Set(contract.HeaderIdempotencyKey, "key-1")
-		response, err := http.DefaultClient.Do(request)
-		check.OK(t, err)
+		response := check.Value(http.DefaultClient.Do(request))(t)
 		_ = response.Body.Close()
 		return response
 	}
@@ -151,11 +139,8 @@ func TestACrashIsInjectedIntoTheProcessThatServes(t *testing.T) {
 	if again.StatusCode != 200 || again.Header.Get(contract.HeaderIdempotencyReplayed) != "true" {
 		t.Errorf("then got %s, want a replay", again.Status)
 	}
-	if err := run.Close(); err != nil {
-		t.Error(err)
-	}
-	logged, err := os.ReadFile(log.Name())
-	check.OK(t, err)
+	check.OK(t, run.Close())
+	logged := check.Value(os.ReadFile(log.Name()))(t)
 	if id := crashed.Header.Get(contract.HeaderRequestID); !strings.Contains(string(logged), `"message":"fault injected","requestId":"`+id+`","fault":"crash after","operation":"PutItem","reachedTable":true`) {
 		t.Errorf("the log has no line for the crash of request %s: %s", id, string(logged))
 	}
@@ -175,8 +160,7 @@ func TestNoFaultsAreInjectedBeforeAWS(t *testing.T) {
 
 func TestStartLeavesNothingBehindWhenItFails(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	check.OK(t, err)
+	taken := check.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	t.Cleanup(func() { _ = taken.Close() })
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	check.OK(t, err)

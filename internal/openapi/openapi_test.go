@@ -34,8 +34,7 @@ const committed = "../../docs/openapi.yaml"
 
 // Not parallel: the other tests read what this one may write.
 func TestDescriptionIsUpToDate(t *testing.T) {
-	want, err := YAML(contract.Endpoints())
-	check.OK(t, err)
+	want := check.Value(YAML(contract.Endpoints()))(t)
 	generated.Check(t, committed, string(want))
 }
 
@@ -51,11 +50,8 @@ func validate(t *testing.T, text []byte) error {
 
 func TestDescriptionIsValidOpenAPI31(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(committed)
-	check.OK(t, err)
-	if err := validate(t, text); err != nil {
-		t.Error(err)
-	}
+	text := check.Value(os.ReadFile(committed))(t)
+	check.OK(t, validate(t, text))
 	for _, member := range []string{"  title: visitplannr\n", "          description: ", "          required: false\n          schema:\n            type: string\n"} {
 		if err := validate(t, bytes.ReplaceAll(text, []byte(member), nil)); err == nil {
 			t.Errorf("a description without %q is valid", member)
@@ -66,14 +62,11 @@ func TestDescriptionIsValidOpenAPI31(t *testing.T) {
 // The committed file, and not the values behind it, is what others read.
 func readCommitted(t *testing.T) map[string]any {
 	t.Helper()
-	text, err := os.ReadFile(committed)
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(committed))(t)
 	var document map[string]any
 	check.OK(t, yaml.Unmarshal(text, &document))
-	encoded, err := json.Marshal(document)
-	check.OK(t, err)
-	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(encoded))
-	check.OK(t, err)
+	encoded := check.Value(json.Marshal(document))(t)
+	decoded := check.Value(jsonschema.UnmarshalJSON(bytes.NewReader(encoded)))(t)
 	return decoded.(map[string]any)
 }
 
@@ -150,9 +143,7 @@ func TestEndpointsOfOtherKindsAreDescribed(t *testing.T) {
 	check.OK(t, err)
 	var read map[string]any
 	check.OK(t, yaml.Unmarshal(text, &read))
-	if err := validate(t, text); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, validate(t, text))
 	if strings.Contains(string(text), ": null") || strings.Contains(string(text), `: ""`) {
 		t.Errorf("the description has empty members:\n%s", text)
 	}
@@ -210,8 +201,7 @@ func TestFunctionKeepsToTheDescription(t *testing.T) {
 	check.OK(t, compiler.AddResource(url, document))
 	fits := func(t *testing.T, schema, body string) {
 		t.Helper()
-		compiled, err := compiler.Compile(url + "#/components/schemas/" + schema)
-		check.OK(t, err)
+		compiled := check.Value(compiler.Compile(url + "#/components/schemas/" + schema))(t)
 		value, err := jsonschema.UnmarshalJSON(strings.NewReader(body))
 		if err != nil {
 			t.Fatalf("%s: %v", body, err)
@@ -281,8 +271,7 @@ func call(t *testing.T, body, accept, key string) events.APIGatewayProxyResponse
 		event.Headers[contract.HeaderIdempotencyKey] = key
 	}
 	proposer := destination.NewProposer(accepting{})
-	response, err := propose.New(proposer, httpapi.Config{Output: io.Discard}).Handle(t.Context(), event)
-	check.OK(t, err)
+	response := check.Value(propose.New(proposer, httpapi.Config{Output: io.Discard}).Handle(t.Context(), event))(t)
 	return response
 }
 

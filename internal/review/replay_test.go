@@ -75,8 +75,7 @@ func TestReplayOfPlantedChanges(t *testing.T) {
 					e.plant(t, clones[i])
 				}
 			}
-			found, err := replay(t.Context(), both, Options{}.doing)
-			check.OK(t, err)
+			found := check.Value(replay(t.Context(), both, Options{}.doing))(t)
 			got := (&Report{Behaviour: &found.Behaviour}).Text()
 			t.Log(got)
 			for _, part := range p.want {
@@ -102,9 +101,7 @@ func (e edit) plant(t *testing.T, dir string) {
 	if e.old == "" {
 		restore = func() error { return os.Remove(file) }
 	}
-	t.Cleanup(func() {
-		check.OK(t, restore())
-	})
+	t.Cleanup(func() { check.OK(t, restore()) })
 	check.OK(t, os.MkdirAll(filepath.Dir(file), 0o700))
 	check.OK(t, os.WriteFile(file, []byte(strings.Replace(string(text), e.old, e.new, 1)), 0o600))
 }

@@ -138,8 +138,7 @@ func TestReportsOfPlantedChangesAreUpToDate(t *testing.T) {
 			description := read(t, "../../docs/openapi.yaml")
 			put("docs/openapi.yaml", strings.Replace(strings.Replace(description, p.contract[0], p.contract[1], 1), p.words[0], p.words[1], 1))
 
-			report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: p.stages})
-			check.OK(t, err)
+			report := check.Value(review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: p.stages}))(t)
 			got := report.Markdown()
 			checkPicture(t, got)
 			golden := filepath.Join("testdata", "reports", strings.ReplaceAll(strings.ReplaceAll(name, "'", ""), " ", "-")+".md")
@@ -156,8 +155,7 @@ func TestMarkdownIsOneComment(t *testing.T) {
 		changes[fmt.Sprintf("Resources.alarm%d", i)] = resource("AWS::CloudWatch::Alarm", map[string]any{"AlarmName": ref("events26E65764")})
 	}
 	put("dev.json", planted(t, read(t, "testdata/dev.json"), changes))
-	report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: []string{"dev"}})
-	check.OK(t, err)
+	report := check.Value(review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: []string{"dev"}}))(t)
 	got := report.Markdown()
 	checkPicture(t, got)
 	if n := utf8.RuneCountInString(got); n > 65_536 || n < 60_000 {
@@ -214,8 +212,7 @@ func checkPicture(t *testing.T, markdown string) {
 // command line for the diff.
 func stages(t *testing.T) (dir string, put func(name, text string)) {
 	t.Helper()
-	cdk, err := filepath.Abs("../../node_modules/.bin/cdk")
-	check.OK(t, err)
+	cdk := check.Value(filepath.Abs("../../node_modules/.bin/cdk"))(t)
 	if _, err := os.Stat(cdk); err != nil {
 		t.Skip("the CDK's command line is not installed: run npm ci")
 	}
@@ -246,7 +243,6 @@ func planted(t *testing.T, template string, p plant) string {
 
 func read(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(file))(t)
 	return string(text)
 }

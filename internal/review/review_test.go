@@ -113,10 +113,8 @@ func TestConcerns(t *testing.T) {
 
 func changes(t *testing.T, before, after string) []review.Change {
 	t.Helper()
-	b, err := review.ParseTemplate([]byte(before))
-	check.OK(t, err)
-	a, err := review.ParseTemplate([]byte(after))
-	check.OK(t, err)
+	b := check.Value(review.ParseTemplate([]byte(before)))(t)
+	a := check.Value(review.ParseTemplate([]byte(after)))(t)
 	return review.Changes(b, a)
 }
 
@@ -215,8 +213,7 @@ func TestDiff(t *testing.T) {
 		dir, put := repository(t)
 		put("template.json", strings.Replace(template, "AWS_IAM", "NONE", 1))
 		put("protected", "false")
-		got, err := diff(t, dir, "base")
-		check.OK(t, err)
+		got := check.Value(diff(t, dir, "base"))(t)
 		for _, part := range []string{"dev and prod: 1 changed\n", `AuthorizationType: "AWS_IAM" -> "NONE"`,
 			"==== dev\n!! What happens to stored data\n   ~ AWS::CloudFormation::Stack visitplannr-dev DeletionProtection: true -> false\n"} {
 			if strings.Count(got, part) != 1 {

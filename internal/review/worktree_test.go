@@ -56,10 +56,8 @@ func testInCache(m *testing.M) int {
 // inCache returns what is at this place in the files of each commit.
 func inCache(t *testing.T, name string) []string {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	check.OK(t, err)
-	found, err := filepath.Glob(filepath.Join(cache, "visitplannr", "review", "*", name))
-	check.OK(t, err)
+	cache := check.Value(os.UserCacheDir())(t)
+	found := check.Value(filepath.Glob(filepath.Join(cache, "visitplannr", "review", "*", name)))(t)
 	return found
 }
 

@@ -24,8 +24,7 @@ func TestConfigOfAStage(t *testing.T) {
 			context[s.Key] = map[string]string{"dev": s.Dev, "prod": s.Prod}[stage]
 		}
 		context["stage"] = stage
-		config, err := settings.Load(context)
-		check.OK(t, err)
+		config := check.Value(settings.Load(context))(t)
 		return config
 	}
 	dev, prod := ofRows("dev"), ofRows("prod")
@@ -63,8 +62,7 @@ func TestConfigOfAStage(t *testing.T) {
 			"reservedConcurrency": 3.0, "logRetentionDays": 1.0, "alarmEmail": "ops@example.org", "delivery": "direct"}, other},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := settings.Load(c.context)
-			check.OK(t, err)
+			got := check.Value(settings.Load(c.context))(t)
 			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("\n got %+v\nwant %+v", got, c.want)
 			}
@@ -163,14 +161,12 @@ func code(value string) string {
 
 func TestSettingsOfTheLocalRun(t *testing.T) {
 	t.Parallel()
-	dev, err := settings.Load(nil)
-	check.OK(t, err)
+	dev := check.Value(settings.Load(nil))(t)
 	relaxed := dev
 	relaxed.Access, relaxed.ThrottleRate = settings.Open, settings.Unlimited
 	signed := relaxed
 	signed.Access = settings.IAM
-	prod, err := settings.Load(map[string]any{"stage": "prod", "validation": "gateway"})
-	check.OK(t, err)
+	prod := check.Value(settings.Load(map[string]any{"stage": "prod", "validation": "gateway"}))(t)
 	for outcome, c := range map[string]struct {
 		given map[string]string
 		want  settings.Config
@@ -237,8 +233,7 @@ func TestEachSettingIsReadByTheStackOrTheLocalRun(t *testing.T) {
 			t.Fatalf("%s: %v, %d files", pattern, err, len(files))
 		}
 		for _, file := range files {
-			text, err := os.ReadFile(file)
-			check.OK(t, err)
+			text := check.Value(os.ReadFile(file))(t)
 			if !strings.HasSuffix(file, "_test.go") {
 				code.Write(text)
 			}

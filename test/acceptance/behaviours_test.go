@@ -109,8 +109,7 @@ func (r run) key() string { return r.mark + "-" + uuid.NewString() }
 // must sends a request and fails the test when nothing is answered.
 func (r run) must(t *testing.T, q request) answer {
 	t.Helper()
-	got, err := r.send(t.Context(), q)
-	check.OK(t, err)
+	got := check.Value(r.send(t.Context(), q))(t)
 	return got
 }
 
@@ -257,8 +256,7 @@ func storesWhatItSays(t *testing.T, r run) {
 }
 
 func storesRealDestinations(t *testing.T, r run) {
-	text, err := os.ReadFile("../../testdata/destinations.json")
-	check.OK(t, err)
+	text := check.Value(os.ReadFile("../../testdata/destinations.json"))(t)
 	var places []destination
 	check.OK(t, json.Unmarshal(text, &places))
 	if len(places) != 58 {

@@ -50,9 +50,7 @@ var clients = []client{
 	}},
 	{"go", "main.go", func(t *testing.T, module, file string) []string {
 		binary := filepath.Join(t.TempDir(), "propose")
-		if _, err := program.Output(program.Command(t.Context(), module, "go", "build", "-o", binary, file)); err != nil {
-			t.Fatal(err)
-		}
+		check.Value(program.Output(program.Command(t.Context(), module, "go", "build", "-o", binary, file)))(t)
 		return []string{binary}
 	}},
 }
@@ -60,10 +58,8 @@ var clients = []client{
 // The programs run as the page shows them.
 func TestClientsOfThePage(t *testing.T) {
 	t.Parallel()
-	module, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
-	page, err := os.ReadFile("../../docs/clients.md")
-	check.OK(t, err)
+	module := check.Value(gobuild.ModuleRoot("."))(t)
+	page := check.Value(os.ReadFile("../../docs/clients.md"))(t)
 	programs := map[string]string{}
 	for _, block := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
 		programs[block[1]] = block[2]
@@ -79,8 +75,7 @@ func TestClientsOfThePage(t *testing.T) {
 			// passes over a directory with such a name.
 			build := filepath.Join(module, "build")
 			check.OK(t, os.MkdirAll(build, 0o755))
-			dir, err := os.MkdirTemp(build, "_client-")
-			check.OK(t, err)
+			dir := check.Value(os.MkdirTemp(build, "_client-"))(t)
 			t.Cleanup(func() { _ = os.RemoveAll(dir) })
 			file := filepath.Join(dir, c.file)
 			check.OK(t, os.WriteFile(file, []byte(programs[c.language]), 0o600))
@@ -92,8 +87,7 @@ func TestClientsOfThePage(t *testing.T) {
 // showClient runs a program for each of the things that it must be able to do.
 func showClient(t *testing.T, local *system, language string, command []string) {
 	t.Helper()
-	target, err := url.Parse(local.base)
-	check.OK(t, err)
+	target := check.Value(url.Parse(local.base))(t)
 	// In front of the API stands what answers the first request with a 503.
 	var requests atomic.Int32
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {

@@ -39,8 +39,7 @@ func TestDeployed(t *testing.T) {
 	if *stackName == "" && *apiURL == "" {
 		t.Skip("run it with -stack NAME or -url URL")
 	}
-	cfg, err := config.LoadDefaultConfig(t.Context())
-	check.OK(t, err)
+	cfg := check.Value(config.LoadDefaultConfig(t.Context()))(t)
 	credentials, err := cfg.Credentials.Retrieve(t.Context())
 	if err != nil {
 		t.Fatalf("no AWS credentials to sign with: %v", err)
@@ -84,8 +83,7 @@ func TestDeployed(t *testing.T) {
 // outputs returns what a deployed stack says of itself.
 func (a awsAPI) outputs(ctx context.Context, t *testing.T, stack string) map[string]string {
 	t.Helper()
-	text, err := a.query(ctx, "cloudformation", url.Values{"Action": {"DescribeStacks"}, "Version": {"2010-05-15"}, "StackName": {stack}})
-	check.OK(t, err)
+	text := check.Value(a.query(ctx, "cloudformation", url.Values{"Action": {"DescribeStacks"}, "Version": {"2010-05-15"}, "StackName": {stack}}))(t)
 	var result struct {
 		Outputs []struct{ OutputKey, OutputValue string } `xml:"DescribeStacksResult>Stacks>member>Outputs>member"`
 	}

@@ -107,10 +107,8 @@ type emulator struct {
 
 func newEmulator(t *testing.T) *emulator {
 	t.Helper()
-	module, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check.OK(t, err)
+	module := check.Value(gobuild.ModuleRoot("."))(t)
+	listener := check.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	check.OK(t, errors.Join(err, listener.Close()))
 	e := &emulator{module: module, python: virtualEnvironment(t, module), state: t.TempDir(), port: port}
@@ -231,8 +229,7 @@ func (e *emulator) deploy(t *testing.T, stage, assembly string) *system {
 	t.Helper()
 	outputs := filepath.Join(t.TempDir(), "outputs.json")
 	e.cdk(t, "deploy", "--app", assembly, "--require-approval", "never", "--outputs-file", outputs)
-	text, err := os.ReadFile(outputs)
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(outputs))(t)
 	var stacks map[string]struct{ ApiUrl, EventsTableName, FunctionName string }
 	check.OK(t, json.Unmarshal(text, &stacks))
 	stack := stacks["visitplannr-"+stage]
@@ -263,8 +260,7 @@ func firstOf(names string) string {
 // that tells it which API is meant: what the stack gives out names AWS's host.
 func throughEmulator(t *testing.T, endpoint, apiURL string) (base, host string) {
 	t.Helper()
-	u, err := url.Parse(apiURL)
-	check.OK(t, err)
+	u := check.Value(url.Parse(apiURL))(t)
 	id, _, _ := strings.Cut(u.Host, ".")
 	return endpoint + u.Path, id + ".execute-api.localhost"
 }
@@ -362,8 +358,7 @@ func (e *emulator) user(t *testing.T, name string, may bool) *principal {
 		for i := 0; i < len(parameters); i += 2 {
 			values.Set(parameters[i], parameters[i+1])
 		}
-		text, err := e.query(t.Context(), "iam", values)
-		check.OK(t, err)
+		text := check.Value(e.query(t.Context(), "iam", values))(t)
 		return text
 	}
 	iam("Action", "CreateUser")

@@ -66,11 +66,10 @@ func TestLocal(t *testing.T) {
 // buildCommand builds the command line once for all its runs.
 func buildCommand(t *testing.T) string {
 	t.Helper()
-	module, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
+	module := check.Value(gobuild.ModuleRoot("."))(t)
 	// The go command runs this test anew when a file changed that the test has
 	// looked at, but what its child looks at it cannot know.
-	err = filepath.WalkDir(module, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(module, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -95,8 +94,7 @@ func startLocal(t *testing.T, command string, settings ...string) *system {
 	program.OwnGroup(local)
 	log := &lockedBuffer{}
 	local.Stderr = log
-	stdout, err := local.StdoutPipe()
-	check.OK(t, err)
+	stdout := check.Value(local.StdoutPipe())(t)
 	check.OK(t, local.Start())
 	t.Cleanup(func() {
 		_ = local.Process.Signal(syscall.SIGTERM)

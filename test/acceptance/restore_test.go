@@ -65,8 +65,7 @@ func TestRestore(t *testing.T) {
 		dynamodb(t, "DeleteTable", map[string]any{"TableName": table}, new(any)) // or a replay might come from it
 		replays(t, "a deployment with eventsTable")
 
-		mapping, err := json.Marshal(map[string]any{"events26E65764": map[string]string{"TableName": restored}})
-		check.OK(t, err)
+		mapping := check.Value(json.Marshal(map[string]any{"events26E65764": map[string]string{"TableName": restored}}))(t)
 		file := filepath.Join(t.TempDir(), "mapping.json")
 		check.OK(t, os.WriteFile(file, mapping, 0o600))
 		e.cdk(t, "import", "--app", ordinary, "--force", "--resource-mapping", file)

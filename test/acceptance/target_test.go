@@ -266,8 +266,7 @@ func (a awsAPI) post(ctx context.Context, service, body string, header http.Head
 // get asks a service of REST, and decodes its JSON.
 func (a awsAPI) get(t *testing.T, service, path string, into any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.endpoint(service)+path, nil)
-	check.OK(t, err)
+	r := check.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, a.endpoint(service)+path, nil))(t)
 	check.OK(t, sign(t.Context(), r, a.by, service, a.region, "", time.Now()))
 	got, err := exchange(r)
 	if err == nil && got.status != http.StatusOK {

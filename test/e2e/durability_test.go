@@ -37,8 +37,7 @@ func TestWhatIsAcknowledgedSurvivesKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command")
 	}
-	root, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
+	root := check.Value(gobuild.ModuleRoot("."))(t)
 	command := filepath.Join(t.TempDir(), "visitplannr")
 	check.OK(t, gobuild.Here(t.Context(), root, "cmd/visitplannr", command))
 	file := filepath.Join(t.TempDir(), "data")
@@ -73,13 +72,8 @@ func (d *durable) round(root, command, file string, until int, last bool) {
 	process := program.Command(context.Background(), root, command, "local", "-json", "-addr", "127.0.0.1:0", "-dynamodb-addr", "127.0.0.1:0", "-table", durableTable, "-data", file)
 	var logs lockedBuffer
 	process.Stderr = &logs
-	stdout, err := process.StdoutPipe()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		d.t.Fatal(err)
-	}
+	stdout := check.Value(process.StdoutPipe())(d.t)
+	check.OK(d.t, process.Start())
 	end := sync.OnceFunc(func() {
 		_ = process.Process.Kill() // no error when it has ended already
 		_ = process.Wait()         // that it was killed is no error either
@@ -172,20 +166,13 @@ func (d *durable) send(url string, i int) bool {
 // what was acknowledged. At the end there is nothing else.
 func (d *durable) wantInFile(file string, last bool) {
 	d.t.Helper()
-	engine, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: file})
-	if err != nil {
-		d.t.Fatal(err)
-	}
+	engine := check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: file}))(d.t)
 	defer func() {
-		if err := engine.Close(context.WithoutCancel(d.t.Context())); err != nil {
-			d.t.Error(err)
-		}
+		check.OK(d.t, engine.Close(context.WithoutCancel(d.t.Context())))
 	}()
 	stored := map[string]string{} // receipts by name
 	for event, err := range storeOn(d.t, engine.URL(), durableTable).All(d.t.Context()) {
-		if err != nil {
-			d.t.Fatal(err)
-		}
+		check.OK(d.t, err)
 		name := data(d.t, event).Name
 		if _, twice := stored[name]; twice {
 			d.t.Errorf("%s is stored twice", name)
@@ -193,10 +180,7 @@ func (d *durable) wantInFile(file string, last bool) {
 		stored[name] = receiptOf(event)
 	}
 	for i, receipt := range d.acknowledged {
-		encoded, err := json.Marshal(receipt)
-		if err != nil {
-			d.t.Fatal(err)
-		}
+		encoded := check.Value(json.Marshal(receipt))(d.t)
 		if got := stored[nameOf(i)]; got != string(encoded) {
 			d.t.Errorf("%s was acknowledged with %s, and stored is %q", nameOf(i), encoded, got)
 		}

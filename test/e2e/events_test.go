@@ -39,8 +39,7 @@ type golden struct {
 
 func goldenEvents(t *testing.T, file string) []golden {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata/events", file))
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(filepath.Join("testdata/events", file)))(t)
 	var all []golden
 	if err := json.Unmarshal(text, &all); err != nil || len(all) == 0 {
 		t.Fatalf("%s: %v, %d events", file, err, len(all))
@@ -50,11 +49,9 @@ func goldenEvents(t *testing.T, file string) []golden {
 
 func TestGoldenEventsAreNeverChanged(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/events/*")
-	check.OK(t, err)
+	files := check.Value(filepath.Glob("testdata/events/*"))(t)
 	for _, path := range files {
-		text, err := os.ReadFile(path)
-		check.OK(t, err)
+		text := check.Value(os.ReadFile(path))(t)
 		sum := sha256.Sum256(text)
 		if got, want := hex.EncodeToString(sum[:]), released[filepath.Base(path)]; got != want {
 			t.Errorf("%s has the SHA-256 %s, want %q: a released file never changes; a new one gets a line in released (docs/events.md)", path, got, want)
@@ -81,9 +78,7 @@ func TestARetryOfWhatAnyReleaseStoredIsAReplay(t *testing.T) {
 				engine := enginetest.Embedded.Start(t)
 				table := fmt.Sprint("events-", tables.Add(1))
 				store := storeOn(t, engine, table)
-				if _, err := store.CreateTable(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				check.Value(store.CreateTable(t.Context()))(t)
 				putItem(t, engine, table, g.Item)
 				var stored eventstore.Event
 				for event, err := range store.All(t.Context()) {
@@ -104,8 +99,7 @@ func TestARetryOfWhatAnyReleaseStoredIsAReplay(t *testing.T) {
 					if g.Caller != "anonymous" {
 						event.RequestContext.Identity.UserArn = g.Caller
 					}
-					response, err := handler.Handle(t.Context(), event)
-					check.OK(t, err)
+					response := check.Value(handler.Handle(t.Context(), event))(t)
 					return response
 				}
 				var receipt contract.Receipt
@@ -128,13 +122,11 @@ func TestARetryOfWhatAnyReleaseStoredIsAReplay(t *testing.T) {
 func putItem(t *testing.T, engine, table string, item json.RawMessage) {
 	t.Helper()
 	body := fmt.Sprintf(`{"TableName":%q,"Item":%s}`, table, item)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, engine, bytes.NewReader([]byte(body)))
-	check.OK(t, err)
+	request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, engine, bytes.NewReader([]byte(body))))(t)
 	request.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
 	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261123/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
-	response, err := http.DefaultClient.Do(request)
-	check.OK(t, err)
+	response := check.Value(http.DefaultClient.Do(request))(t)
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("put: %s", response.Status)

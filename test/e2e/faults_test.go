@@ -29,8 +29,7 @@ var waysToLearn = map[string]func(testing.TB) string{
 // some do.
 func startReticent(t testing.TB) string {
 	t.Helper()
-	target, err := url.Parse(enginetest.Embedded.Start(t))
-	check.OK(t, err)
+	target := check.Value(url.Parse(enginetest.Embedded.Start(t)))(t)
 	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		body, err := io.ReadAll(r.In.Body)

@@ -51,8 +51,7 @@ var tables atomic.Int64
 // storeOn returns the store of a table at an endpoint.
 func storeOn(t *testing.T, endpoint, table string) *dynamo.Store {
 	t.Helper()
-	client, err := dynamo.NewClient(func(name string) string { return environment(endpoint, table)[name] })
-	check.OK(t, err)
+	client := check.Value(dynamo.NewClient(func(name string) string { return environment(endpoint, table)[name] }))(t)
 	return dynamo.New(client, table)
 }
 
@@ -148,18 +147,12 @@ func behindProxy(t *testing.T, engine string, plan faults.Plan) *slice {
 	t.Helper()
 	table := fmt.Sprint("events-", tables.Add(1))
 	s := &slice{t: t, table: table, direct: storeOn(t, engine, table), logs: &lockedBuffer{}}
-	if _, err := s.direct.CreateTable(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	check.Value(s.direct.CreateTable(t.Context()))(t)
 	var err error
 	if s.proxy, err = faults.Start(engine, plan); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := s.proxy.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { check.OK(t, s.proxy.Close()) })
 	return s
 }
 
@@ -171,9 +164,7 @@ func (s *slice) serve(function apigateway.Invoker) {
 		Functions: map[string]apigateway.Invoker{contract.ProposeDestination.Function: function},
 		Logger:    apigateway.NewLogger(s.logs),
 	})
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	check.OK(s.t, err)
 	server := httptest.NewServer(api)
 	s.t.Cleanup(server.Close)
 	s.url = server.URL + contract.ProposeDestination.Path
@@ -268,9 +259,7 @@ func (s *slice) stored() []eventstore.Event {
 	s.t.Helper()
 	var events []eventstore.Event
 	for event, err := range s.direct.All(context.WithoutCancel(s.t.Context())) {
-		if err != nil {
-			s.t.Fatal(err)
-		}
+		check.OK(s.t, err)
 		events = append(events, event)
 	}
 	return events

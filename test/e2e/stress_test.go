@@ -123,16 +123,13 @@ func stressed(t *testing.T) (*slice, *lambda.Runtime, *atomic.Int64) {
 	}
 	s := behindProxy(t, enginetest.All()[i].Start(t), faults.Always(faults.None))
 
-	root, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
-	bootstrap, err := gobuild.Function(t.Context(), root, "propose-destination", filepath.Join(t.TempDir(), "build"), gobuild.Host())
-	check.OK(t, err)
+	root := check.Value(gobuild.ModuleRoot("."))(t)
+	bootstrap := check.Value(gobuild.Function(t.Context(), root, "propose-destination", filepath.Join(t.TempDir(), "build"), gobuild.Host()))(t)
 	var env []string
 	for name, value := range environment(s.proxy.URL(), s.table) {
 		env = append(env, name+"="+value)
 	}
-	runtime, err := lambda.New(lambda.Config{Bootstrap: bootstrap, Env: env, Timeout: stressTimeout, Logs: io.Discard})
-	check.OK(t, err)
+	runtime := check.Value(lambda.New(lambda.Config{Bootstrap: bootstrap, Env: env, Timeout: stressTimeout, Logs: io.Discard}))(t)
 	t.Cleanup(func() { _ = runtime.Close() }) // a second time, unless the test broke off
 	s.serve(runtime)
 

@@ -68,8 +68,7 @@ var capabilities = map[string]func(asker) bool{
 // version that behaves otherwise fails here, and nowhere else.
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/engines.md")
-	check.OK(t, err)
+	page := check.Value(os.ReadFile("../../docs/engines.md"))(t)
 	rows := regexp.MustCompile(`(?m)^\| (.+) \| yes \| (yes|no)\b.* \| (yes|no)\b.* \|$`).FindAllStringSubmatch(string(page), -1)
 	if len(rows) != len(capabilities) {
 		t.Errorf("docs/engines.md has %d rows, want %d", len(rows), len(capabilities))
@@ -100,17 +99,14 @@ func newAsker(t *testing.T, endpoint string) asker {
 	t.Helper()
 	ask := func(operation, members string) string {
 		body := `{"TableName":"capabilities",` + strings.ReplaceAll(members, "'", `"`) + "}"
-		r, err := http.NewRequest(http.MethodPost, endpoint, strings.NewReader(body))
-		check.OK(t, err)
+		r := check.Value(http.NewRequest(http.MethodPost, endpoint, strings.NewReader(body)))(t)
 		r.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 		r.Header.Set("X-Amz-Date", "20261124T000000Z")
 		r.Header.Set("Content-Type", "application/x-amz-json-1.0")
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=local/20261124/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
-		response, err := http.DefaultClient.Do(r)
-		check.OK(t, err)
+		response := check.Value(http.DefaultClient.Do(r))(t)
 		defer response.Body.Close()
-		answer, err := io.ReadAll(response.Body)
-		check.OK(t, err)
+		answer := check.Value(io.ReadAll(response.Body))(t)
 		return string(answer)
 	}
 	created := ask("CreateTable", "'BillingMode':'PAY_PER_REQUEST','KeySchema':[{'AttributeName':'P','KeyType':'HASH'},{'AttributeName':'S','KeyType':'RANGE'}],"+

@@ -12,13 +12,11 @@ import (
 
 func TestTheCommandNamesEveryPackageWithAGeneratedFile(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("generated.go")
-	check.OK(t, err)
+	text := check.Value(os.ReadFile("generated.go"))(t)
 	const self = "visitplannr/test/generated"
 	list := program.Command(t.Context(), "", "go", "list", "-f", "{{.ImportPath}} {{.TestImports}} {{.XTestImports}}", "../../...")
 	others := []string{"visitplannr/internal/review", "visitplannr/test/recipes"} // its reports have a command of their own; it names the command
-	packages, err := list.Output()
-	check.OK(t, err)
+	packages := check.Value(list.Output())(t)
 	found := 0
 	for line := range strings.Lines(string(packages)) {
 		path, imports, _ := strings.Cut(line, " ")

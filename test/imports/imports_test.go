@@ -222,8 +222,7 @@ func list(t *testing.T) packageList {
 		return err
 	})
 	check.OK(t, err)
-	out, err := program.Output(program.Command(t.Context(), "../..", "go", "list", "-deps", "-json=Name,ImportPath,Imports,Deps,Module,Standard", "./..."))
-	check.OK(t, err)
+	out := check.Value(program.Output(program.Command(t.Context(), "../..", "go", "list", "-deps", "-json=Name,ImportPath,Imports,Deps,Module,Standard", "./...")))(t)
 	packages := packageList{map[string]listed{}, map[string]bool{"C": true}}
 	for d := json.NewDecoder(strings.NewReader(out)); ; {
 		var p listed

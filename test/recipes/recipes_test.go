@@ -48,8 +48,7 @@ var (
 
 func readRecipes(t *testing.T, root string) []recipe {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(filepath.Join(root, "CONTRIBUTING.md")))(t)
 	_, text2, found := strings.Cut(string(text), "\n## Recipes\n")
 	if !found {
 		t.Fatal("CONTRIBUTING.md has no section Recipes")
@@ -138,8 +137,7 @@ func (e edit) apply(t *testing.T, module string) {
 		check.OK(t, os.WriteFile(path, []byte(e.new), 0o644))
 		return
 	}
-	text, err := os.ReadFile(path)
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(path))(t)
 	if n := strings.Count("\n"+string(text), "\n"+e.old); n != 1 {
 		t.Fatalf("a recipe in CONTRIBUTING.md changes these lines of %s, which has them %d times, not once; bring the recipe up to date:\n%s", e.file, n, e.old)
 	}
@@ -201,8 +199,7 @@ var quick = []string{
 // What the recipes change is there as they quote it. This costs nothing, so it runs
 // always.
 func TestRecipesFitTheSources(t *testing.T) {
-	root, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
+	root := check.Value(gobuild.ModuleRoot("."))(t)
 	for _, r := range readRecipes(t, root) {
 		t.Run(r.title, func(t *testing.T) {
 			t.Parallel()
@@ -229,8 +226,7 @@ func TestRecipesWorkWordByWord(t *testing.T) {
 	if !*all {
 		t.Skip("takes minutes: run it with -recipes")
 	}
-	root, err := gobuild.ModuleRoot(".")
-	check.OK(t, err)
+	root := check.Value(gobuild.ModuleRoot("."))(t)
 	module := filepath.Join(t.TempDir(), "visitplannr")
 	recipes := readRecipes(t, root)
 	if len(recipes) != 8 {

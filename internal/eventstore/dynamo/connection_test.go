@@ -33,8 +33,7 @@ func TestRequestsInARowShareOneConnection(t *testing.T) {
 	server.Start()
 	t.Cleanup(server.Close)
 
-	client, err := dynamo.NewClient(environment(server.URL))
-	check.OK(t, err)
+	client := check.Value(dynamo.NewClient(environment(server.URL)))(t)
 	check.OK(t, dynamo.Warm(t.Context(), client))
 	store := dynamo.New(client, "events")
 	for range 500 {
@@ -69,9 +68,7 @@ func environment(endpoint string) func(string) string {
 
 func opening(t *testing.T) eventstore.Event {
 	t.Helper()
-	id, err := eventstore.NewID()
-	check.OK(t, err)
-	event, err := eventstore.Opening("destination", id, "destinationProposed", 1, time.Now(), "cause", []byte(`{"name":"Brockholes"}`))
-	check.OK(t, err)
+	id := check.Value(eventstore.NewID())(t)
+	event := check.Value(eventstore.Opening("destination", id, "destinationProposed", 1, time.Now(), "cause", []byte(`{"name":"Brockholes"}`)))(t)
 	return event
 }

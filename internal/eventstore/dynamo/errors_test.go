@@ -72,8 +72,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		t.Run(fmt.Sprintf("%s is %v", kind, want), func(t *testing.T) {
 			engine := enginetest.Embedded.Start(t)
 			table := newTable(t, clientOf(t, engine)).table
-			proxy, err := faults.Start(engine, faults.Always(kind))
-			check.OK(t, err)
+			proxy := check.Value(faults.Start(engine, faults.Always(kind)))(t)
 			t.Cleanup(func() { _ = proxy.Close() })
 			store := New(impatient(t, proxy.URL()), table)
 			event := brockholes(t)
@@ -184,8 +183,7 @@ func TestRetries(t *testing.T) {
 	t.Run("are not made for what they cannot mend", func(t *testing.T) {
 		for _, kind := range []faults.Kind{faults.Invalid, faults.NoTable, faults.Denied} {
 			engine := enginetest.Embedded.Start(t)
-			proxy, err := faults.Start(engine, faults.Always(kind))
-			check.OK(t, err)
+			proxy := check.Value(faults.Start(engine, faults.Always(kind)))(t)
 			t.Cleanup(func() { _ = proxy.Close() })
 			_ = New(clientOf(t, proxy.URL()), "events").Open(t.Context(), brockholes(t))
 			if asked := proxy.Counts("PutItem")[kind]; asked != 1 {
@@ -224,8 +222,7 @@ func TestNewClient(t *testing.T) {
 		"goes to that of DynamoDB before the other": {environment(envEndpointAll, "http://127.0.0.1:2", EnvEndpoint, "http://127.0.0.1:1"), "http://127.0.0.1:1"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
-			client, err := NewClient(c.getenv)
-			check.OK(t, err)
+			client := check.Value(NewClient(c.getenv))(t)
 			options := client.Options()
 			if got := aws.ToString(options.BaseEndpoint); got != c.want || options.Region != "eu-west-1" {
 				t.Errorf("endpoint %q in %s, want %q in eu-west-1", got, options.Region, c.want)

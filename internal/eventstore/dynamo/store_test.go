@@ -114,8 +114,7 @@ func embedded(t *testing.T) *Store {
 
 func brockholes(t *testing.T) eventstore.Event {
 	t.Helper()
-	id, err := eventstore.ParseID("01920000-0000-7000-8000-00000000000a")
-	check.OK(t, err)
+	id := check.Value(eventstore.ParseID("01920000-0000-7000-8000-00000000000a"))(t)
 	event, err := eventstore.Opening("destination", id, "destinationProposed", 1, time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC),
 		"request-1", json.RawMessage(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`))
 	check.OK(t, err)
@@ -215,9 +214,7 @@ func TestItem(t *testing.T) {
 		store := embedded(t)
 		item := brockholesItem()
 		delete(item, "Timestamp")
-		if _, err := store.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &store.table, Item: item}); err != nil {
-			t.Fatal(err)
-		}
+		check.Value(store.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &store.table, Item: item}))(t)
 		for event, err := range store.All(t.Context()) {
 			if !errors.Is(err, eventstore.ErrInvalid) || eventstore.Retryable(err) {
 				t.Errorf("got %+v, %v; want an error that is ErrInvalid", event, err)

@@ -187,8 +187,7 @@ func (s suite) reading(t *testing.T) {
 	t.Run("gives a stream's events in the order they were made, and no other's", func(t *testing.T) {
 		store := s.open(t)
 		// A derived id opens a stream that fresh ids go on.
-		derived, err := eventstore.Opening("destination", eventstore.DeriveID("a", "b", t.Name()), "destinationProposed", 1, time.Now(), "request", json.RawMessage(`{"n":0}`))
-		check.OK(t, err)
+		derived := check.Value(eventstore.Opening("destination", eventstore.DeriveID("a", "b", t.Name()), "destinationProposed", 1, time.Now(), "request", json.RawMessage(`{"n":0}`)))(t)
 		want := []eventstore.Event{derived}
 		for n := range 10 {
 			want = append(want, later(t, derived, fmt.Sprintf(`{"n":%d}`, n+1)))
@@ -328,19 +327,16 @@ func (s suite) endedContexts(t *testing.T) {
 
 func opening(t *testing.T, data string) eventstore.Event {
 	t.Helper()
-	id, err := eventstore.NewID()
-	check.OK(t, err)
+	id := check.Value(eventstore.NewID())(t)
 	at := time.Date(2026, 11, 23, 9, 0, 0, 7_000_000, time.UTC)
-	event, err := eventstore.Opening("destination", id, "destinationProposed", 1, at, "request of "+t.Name(), json.RawMessage(data))
-	check.OK(t, err)
+	event := check.Value(eventstore.Opening("destination", id, "destinationProposed", 1, at, "request of "+t.Name(), json.RawMessage(data)))(t)
 	return event
 }
 
 // later returns an event that goes on the stream of first.
 func later(t *testing.T, first eventstore.Event, data string) eventstore.Event {
 	t.Helper()
-	id, err := eventstore.NewID()
-	check.OK(t, err)
+	id := check.Value(eventstore.NewID())(t)
 	event := first
 	event.ID, event.Type, event.SchemaVersion, event.Data = id, "destinationRenamed", 2, json.RawMessage(data)
 	return event

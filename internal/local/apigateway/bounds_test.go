@@ -87,8 +87,7 @@ func TestClientThatDoesNotReadIsLetGo(t *testing.T) {
 
 // BenchmarkRefuseLargeBody says what a body of 5 MB of unknown members costs.
 func BenchmarkRefuseLargeBody(b *testing.B) {
-	compiled, err := compile(*contract.ProposeDestination.Body)
-	check.OK(b, err)
+	compiled := check.Value(compile(*contract.ProposeDestination.Body))(b)
 	m, body := model{*contract.ProposeDestination.Body, compiled}, []byte(unknownMembers(5<<20))
 	for b.Loop() {
 		if m.validate(body) == nil {

@@ -41,8 +41,7 @@ func FuzzGateway(f *testing.F) {
 			}
 			request.RemoteAddr = "192.0.2.1:4711"
 			function := newFunction()
-			api, err := New(Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: validateBodies, Logger: slog.New(slog.DiscardHandler)})
-			check.OK(t, err)
+			api := check.Value(New(Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: validateBodies, Logger: slog.New(slog.DiscardHandler)}))(t)
 			recorder := httptest.NewRecorder()
 			api.ServeHTTP(recorder, request)
 			status := recorder.Code

@@ -57,8 +57,7 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 		t.Helper()
 		function := &recorder{}
 		server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function)})
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+target, strings.NewReader(body))
-		check.OK(t, err)
+		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+target, strings.NewReader(body)))(t)
 		for i := 0; i < len(headers); i += 2 {
 			request.Header.Add(headers[i], headers[i+1])
 		}
@@ -195,8 +194,7 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 		function := &recorder{}
 		server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function)})
 		// A reader that hides its length makes the client send chunks.
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/destination", io.MultiReader(strings.NewReader(goodBody[:20]), strings.NewReader(goodBody[20:])))
-		check.OK(t, err)
+		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/destination", io.MultiReader(strings.NewReader(goodBody[:20]), strings.NewReader(goodBody[20:]))))(t)
 		do(t, server, request)
 		if got := function.decoded(t).Body; got != goodBody {
 			t.Errorf("got body %q, want %q", got, goodBody)
@@ -304,8 +302,7 @@ func TestBodiesThatLambdaTakesReachTheFunction(t *testing.T) {
 func TestClientThatGoesWhileItSendsIsNotServed(t *testing.T) {
 	t.Parallel()
 	function := &recorder{}
-	api, err := New(Config{Endpoints: contract.Endpoints(), Functions: only(function), Logger: slog.New(slog.DiscardHandler)})
-	check.OK(t, err)
+	api := check.Value(New(Config{Endpoints: contract.Endpoints(), Functions: only(function), Logger: slog.New(slog.DiscardHandler)}))(t)
 	answered := make(chan int, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		recorder := httptest.NewRecorder()
@@ -477,9 +474,7 @@ func TestRubbishIsTheClientsFault(t *testing.T) {
 		for name, request := range requests {
 			t.Run(name, func(t *testing.T) {
 				conn := dial(t, server)
-				if _, err := io.WriteString(conn, request); err != nil {
-					t.Fatal(err)
-				}
+				check.Value(io.WriteString(conn, request))(t)
 				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 				if err != nil {
 					t.Fatalf("no answer: %v", err)
@@ -499,8 +494,7 @@ func TestRubbishIsTheClientsFault(t *testing.T) {
 
 func dial(t *testing.T, server *httptest.Server) net.Conn {
 	t.Helper()
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
-	check.OK(t, err)
+	conn := check.Value(new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String()))(t)
 	t.Cleanup(func() { conn.Close() })
 	return conn
 }
@@ -509,8 +503,7 @@ func dial(t *testing.T, server *httptest.Server) net.Conn {
 // edge, and docs/api.md says so.
 func TestWhatIsNoHTTPIsRefusedBeforeTheGateway(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../../docs/api.md")
-	check.OK(t, err)
+	page := check.Value(os.ReadFile("../../../docs/api.md"))(t)
 	_, excepted, found := strings.Cut(string(page), "The exception is what an HTTP server refuses")
 	excepted, _, ended := strings.Cut(excepted, "\n\n")
 	if !found || !ended {

@@ -53,8 +53,7 @@ func TestGoldenAnswersAreUpToDate(t *testing.T) {
 			generated.Check(t, filepath.Join(goldenDir, file), string(text))
 
 			// The local gateway's answer, to the byte.
-			api, err := New(Config{Logger: slog.New(slog.DiscardHandler)})
-			check.OK(t, err)
+			api := check.Value(New(Config{Logger: slog.New(slog.DiscardHandler)}))(t)
 			recorder := httptest.NewRecorder()
 			recorder.Header().Set(contract.HeaderRequestID, goldenID)
 			api.refuse(recorder, response.Type, errors.New("a test"))
@@ -62,8 +61,7 @@ func TestGoldenAnswersAreUpToDate(t *testing.T) {
 		})
 	}
 	t.Run("no file is left over", func(t *testing.T) {
-		paths, err := filepath.Glob(filepath.Join(goldenDir, "*"))
-		check.OK(t, err)
+		paths := check.Value(filepath.Glob(filepath.Join(goldenDir, "*")))(t)
 		for _, path := range paths {
 			if !slices.Contains(files, filepath.Base(path)) {
 				t.Errorf("%s is of no type of gateway response; delete it", path)
@@ -76,8 +74,7 @@ func TestGoldenAnswersAreUpToDate(t *testing.T) {
 // with the type's file.
 func checkGolden(t *testing.T, responseType string, response *http.Response, body, id string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(goldenDir, responseType+".json"))
-	check.OK(t, err)
+	text := check.Value(os.ReadFile(filepath.Join(goldenDir, responseType+".json")))(t)
 	var want golden
 	check.OK(t, json.Unmarshal(text, &want))
 	if want.Status != 0 && response.StatusCode != want.Status {
@@ -169,8 +166,7 @@ func TestGatewayAnswersByItself(t *testing.T) {
 					called = true
 					return test.function(ctx, event)
 				}))})
-			request, err := http.NewRequestWithContext(t.Context(), test.method, server.URL+test.target, strings.NewReader(test.body))
-			check.OK(t, err)
+			request := check.Value(http.NewRequestWithContext(t.Context(), test.method, server.URL+test.target, strings.NewReader(test.body)))(t)
 			response, body := do(t, server, request)
 			id := response.Header.Get("x-amzn-RequestId")
 			checkGolden(t, test.want, response, body, id)

@@ -49,18 +49,15 @@ func TestSchemaIsValidDraft4(t *testing.T) {
 
 func schemaDocument(t *testing.T) any {
 	t.Helper()
-	text, err := json.Marshal(*contract.ProposeDestination.Body)
-	check.OK(t, err)
-	document, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
-	check.OK(t, err)
+	text := check.Value(json.Marshal(*contract.ProposeDestination.Body))(t)
+	document := check.Value(jsonschema.UnmarshalJSON(strings.NewReader(string(text))))(t)
 	return document
 }
 
 // metaschemaProperties lists what draft 4's own schema describes.
 func metaschemaProperties(t *testing.T) map[string]*jsonschema.Schema {
 	t.Helper()
-	metaschema, err := jsonschema.NewCompiler().Compile("http://json-schema.org/draft-04/schema#")
-	check.OK(t, err)
+	metaschema := check.Value(jsonschema.NewCompiler().Compile("http://json-schema.org/draft-04/schema#"))(t)
 	return metaschema.Properties
 }
 
@@ -88,8 +85,7 @@ func keywords(schema any, path string) func(yield func(string, string) bool) {
 
 func TestGatewaySchemaAndFunctionAgreeWithCorpus(t *testing.T) {
 	t.Parallel()
-	schema, err := compile(*contract.ProposeDestination.Body)
-	check.OK(t, err)
+	schema := check.Value(compile(*contract.ProposeDestination.Body))(t)
 	for _, body := range corpus.Bodies() {
 		t.Run(body.Title, func(t *testing.T) {
 			byGateway := model{*contract.ProposeDestination.Body, schema}.validate([]byte(body.Bytes))
@@ -280,8 +276,7 @@ func serve(t *testing.T, cfg Config) *httptest.Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	api, err := New(cfg)
-	check.OK(t, err)
+	api := check.Value(New(cfg))(t)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	return server

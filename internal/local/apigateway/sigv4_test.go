@@ -56,8 +56,7 @@ func again(t *testing.T, r *http.Request, signedHeaders, scope string) {
 	}
 	parts := strings.Split(scope, "/")
 	c := claim{date: parts[0], region: parts[1], service: parts[2], terminator: parts[3], at: signedAt}
-	canonical, err := canonicalRequest(r, strings.Split(signedHeaders, ";"), []byte(goodBody))
-	check.OK(t, err)
+	canonical := check.Value(canonicalRequest(r, strings.Split(signedHeaders, ";"), []byte(goodBody)))(t)
 	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s, SignedHeaders=%s, Signature=%s",
 		signingAlgorithm, editor.AccessKeyID, scope, signedHeaders, c.sign(editor.SecretAccessKey, canonical)))
 }
@@ -247,10 +246,8 @@ func TestSignaturesAreThoseOfAWSsTestSuite(t *testing.T) {
 				"X-Amz-Date:20150830T123600Z\nAuthorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, " +
 				"SignedHeaders=" + test.signed + ", Signature=" + test.signature + "\n\n")))
 			check.OK(t, err)
-			claimed, err := parseAuthorization(r.Header)
-			check.OK(t, err)
-			canonical, err := canonicalRequest(r, claimed.signedHeaders, nil)
-			check.OK(t, err)
+			claimed := check.Value(parseAuthorization(r.Header))(t)
+			canonical := check.Value(canonicalRequest(r, claimed.signedHeaders, nil))(t)
 			if got := claimed.sign("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", canonical); got != claimed.signature {
 				t.Errorf("got signature %s, want %s; the canonical request is\n%s", got, claimed.signature, canonical)
 			}
@@ -318,8 +315,7 @@ func TestCurlLinesOfTheDocumentationWorkWithEveryKindOfKey(t *testing.T) {
 		served[signed] = serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(newFunction().invoker()), Principals: principals}).URL + "/destination"
 	}
 	for page, urls := range map[string][]string{"README.md": {local}, "docs/api.md": {local, deployed}, "docs/runbook.md": {"$(output ApiUrl)destination"}} {
-		text, err := os.ReadFile("../../../" + page)
-		check.OK(t, err)
+		text := check.Value(os.ReadFile("../../../" + page))(t)
 		lines := regexp.MustCompile(`(?m)^(?:\$ )?(curl (?:.*\\\n)*.*)`).FindAllStringSubmatch(string(text), -1)
 		if len(lines) != len(urls) {
 			t.Fatalf("%s has the lines %q, want one to each of %q", page, lines, urls)

@@ -99,8 +99,7 @@ func TestTheMapIsWhatTheGeneratorMakes(t *testing.T) {
 	if out, err := program.Command(t.Context(), "", "node", "coastline.mjs", file).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	made, err := os.ReadFile(file)
-	check.OK(t, err)
+	made := check.Value(os.ReadFile(file))(t)
 	if committed, err := os.ReadFile("web/coastline.json"); err != nil || !bytes.Equal(made, committed) {
 		t.Errorf("the committed map is another (%v): run go generate ./internal/local/console", err)
 	}
@@ -116,8 +115,7 @@ func open(t *testing.T, c *Console, id string) (next func(kind string) (id, data
 	go func() { _ = server.Serve(network) }()
 	ours := network.Dial()
 	fmt.Fprintf(ours, "GET %sstream HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %s\r\n\r\n", Prefix, id)
-	response, err := http.ReadResponse(bufio.NewReader(ours), nil)
-	check.OK(t, err)
+	response := check.Value(http.ReadResponse(bufio.NewReader(ours), nil))(t)
 	if got := response.Header.Get("Content-Type"); got != "text/event-stream" {
 		t.Errorf("got content type %q", got)
 	}
@@ -183,9 +181,7 @@ func TestStream(t *testing.T) {
 				if got := strings.Replace(id, c.run, "RUN", 1) + " " + data; got != want {
 					t.Errorf("after %q got message %s, want %s", after, got, want)
 				}
-				if err := end(); err != nil {
-					t.Error(err)
-				}
+				check.OK(t, end())
 			}
 		})
 	})
@@ -213,8 +209,7 @@ func TestPiecesAreCountedAndTimed(t *testing.T) {
 	c.Invoked(contract.ProposeDestination.Function, time.Millisecond, errors.New("it crashed"))
 	c.Built(contract.ProposeDestination.Function, errors.New("syntax error"))
 
-	encoded, err := json.Marshal(c.state())
-	check.OK(t, err)
+	encoded := check.Value(json.Marshal(c.state()))(t)
 	var got struct {
 		API       piece
 		Functions map[string]struct {
@@ -292,10 +287,8 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 	at := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	var all []eventstore.Event
 	for i := range 3 * historyLength {
-		id, err := eventstore.NewID()
-		check.OK(t, err)
-		e, err := eventstore.Opening("destination", id, "destinationProposed", 1, at.Add(time.Duration(i)*time.Second), "r", json.RawMessage(`{"n":[0.12345678901234567890,true,null]}`))
-		check.OK(t, err)
+		id := check.Value(eventstore.NewID())(t)
+		e := check.Value(eventstore.Opening("destination", id, "destinationProposed", 1, at.Add(time.Duration(i)*time.Second), "r", json.RawMessage(`{"n":[0.12345678901234567890,true,null]}`)))(t)
 		all = append(all, e)
 	}
 	failure := error(nil)

@@ -23,8 +23,7 @@ import (
 func subjects(b *testing.B) map[string]func(testing.TB) string {
 	start := func(path string) func(testing.TB) string {
 		return func(t testing.TB) string {
-			s, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: path})
-			check.OK(t, err)
+			s := check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: path}))(t)
 			t.Cleanup(func() { _ = s.Close(b.Context()) })
 			return s.URL()
 		}
@@ -141,17 +140,14 @@ func BenchmarkOpen(b *testing.B) {
 			path := ""
 			if events > 0 {
 				path = filepath.Join(b.TempDir(), "data")
-				server, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: path})
-				check.OK(b, err)
+				server := check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{Path: path}))(b)
 				sender{b, server.URL(), http.DefaultClient}.fill(events)
 				check.OK(b, server.Close(b.Context()))
-				info, err := os.Stat(path)
-				check.OK(b, err)
+				info := check.Value(os.Stat(path))(b)
 				defer b.ReportMetric(float64(info.Size())/1e6, "MB") // which Loop would take back
 			}
 			for b.Loop() {
-				e, err := dynamodb.Open(dynamodb.Options{Path: path})
-				check.OK(b, err)
+				e := check.Value(dynamodb.Open(dynamodb.Options{Path: path}))(b)
 				check.OK(b, e.Close())
 			}
 		})
@@ -186,8 +182,7 @@ func BenchmarkLargestItem(b *testing.B) {
 	} {
 		for _, size := range []int{95 << 10, 380 << 10} {
 			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
-				e, err := dynamodb.Open(dynamodb.Options{})
-				check.OK(b, err)
+				e := check.Value(dynamodb.Open(dynamodb.Options{}))(b)
 				defer e.Close()
 				send := direct(e)
 				do := func(operation string, body object) {

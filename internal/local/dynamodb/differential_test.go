@@ -111,8 +111,7 @@ func remote(endpoint string) target {
 // embedded engine and to dynoxide. What differs is made small before it is reported.
 func TestAnswersAsDynoxideDoes(t *testing.T) {
 	t.Parallel()
-	server, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
-	check.OK(t, err)
+	server := check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{}))(t)
 	t.Cleanup(func() {
 		if err := server.Close(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)
@@ -198,9 +197,7 @@ func (d *differential) align(schema schema, table string, o operation) {
 	}
 	get, gone := map[string]any{"TableName": table, "Key": key}, map[string]any{"TableName": table, "Key": key}
 	status, body, err := d.ours("GetItem", get)
-	if err != nil {
-		d.t.Fatal(err)
-	}
+	check.OK(d.t, err)
 	var found struct{ Item map[string]any }
 	if err := json.Unmarshal(body, &found); err != nil || status != http.StatusOK {
 		return
@@ -210,9 +207,7 @@ func (d *differential) align(schema schema, table string, o operation) {
 	} else {
 		_, _, err = d.theirs("PutItem", map[string]any{"TableName": table, "Item": found.Item})
 	}
-	if err != nil {
-		d.t.Fatal(err)
-	}
+	check.OK(d.t, err)
 }
 
 func (d *differential) both(table string, o operation) (ours, theirs answer) {

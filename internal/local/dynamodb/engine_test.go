@@ -36,13 +36,8 @@ type object = map[string]any
 
 func open(t *testing.T, o dynamodb.Options) *dynamodb.Engine {
 	t.Helper()
-	e, err := dynamodb.Open(o)
-	check.OK(t, err)
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	e := check.Value(dynamodb.Open(o))(t)
+	t.Cleanup(func() { check.OK(t, e.Close()) })
 	return e
 }
 
@@ -110,8 +105,7 @@ func put(t *testing.T, e *dynamodb.Engine, table string, item object) {
 func soundFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "data")
-	e, err := dynamodb.Open(dynamodb.Options{Path: path})
-	check.OK(t, err)
+	e := check.Value(dynamodb.Open(dynamodb.Options{Path: path}))(t)
 	createTable(t, e, "table", schema{"S", ""})
 	for i := range 200 {
 		put(t, e, "table", object{"K": text(fmt.Sprint(i)), "Text": text(strings.Repeat("x", 500))})
@@ -123,8 +117,7 @@ func soundFile(t *testing.T) string {
 func TestFile(t *testing.T) {
 	t.Parallel()
 
-	sound, err := os.ReadFile(soundFile(t))
-	check.OK(t, err)
+	sound := check.Value(os.ReadFile(soundFile(t)))(t)
 	made := func(t *testing.T) string {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "data")
@@ -148,12 +141,9 @@ func TestFile(t *testing.T) {
 	}
 	overwrite := func(t *testing.T, path string, content []byte, at int64) {
 		t.Helper()
-		file, err := os.OpenFile(path, os.O_WRONLY, 0)
-		check.OK(t, err)
+		file := check.Value(os.OpenFile(path, os.O_WRONLY, 0))(t)
 		defer file.Close()
-		if _, err := file.WriteAt(content, at); err != nil {
-			t.Fatal(err)
-		}
+		check.Value(file.WriteAt(content, at))(t)
 	}
 	// instead puts something else in the file's place.
 	instead := func(put func(path string) error) func(*testing.T, string) {
@@ -181,8 +171,7 @@ func TestFile(t *testing.T) {
 			overwrite(t, path, bytes.Repeat([]byte{0xa5}, 14*os.Getpagesize()), int64(6*os.Getpagesize()))
 		}, "is damaged"},
 		"with a used page in the list of free ones is refused": {func(t *testing.T, path string) {
-			whole, err := os.ReadFile(path)
-			check.OK(t, err)
+			whole := check.Value(os.ReadFile(path))(t)
 			field := func(meta, at int) uint64 { return bytesof.NativeEndian.Uint64(whole[meta*os.Getpagesize()+at:]) }
 			newest := 0
 			if field(1, 64) > field(0, 64) { // the numbers of their transactions
@@ -250,10 +239,8 @@ func TestFile(t *testing.T) {
 	t.Run("with the pages of another machine is opened", func(t *testing.T) {
 		path := made(t)
 		other := path + "-16k"
-		from, err := bolt.Open(path, 0, nil)
-		check.OK(t, err)
-		to, err := bolt.Open(other, 0o600, &bolt.Options{PageSize: 16 << 10})
-		check.OK(t, err)
+		from := check.Value(bolt.Open(path, 0, nil))(t)
+		to := check.Value(bolt.Open(other, 0o600, &bolt.Options{PageSize: 16 << 10}))(t)
 		check.OK(t, errors.Join(bolt.Compact(to, from, 0), to.Close(), from.Close()))
 		if got := must(t, open(t, dynamodb.Options{Path: other}), "Scan", object{"TableName": "table"})["Count"]; got != 200.0 {
 			t.Errorf("got %v items, want 200", got)
@@ -291,9 +278,7 @@ func TestFile(t *testing.T) {
 			if status, answer := call(t, e, "ListTables", object{}); status != http.StatusOK {
 				t.Errorf("bytes from %d on: got %d %v from an engine that opened", from, status, answer)
 			}
-			if err := e.Close(); err != nil {
-				t.Error(err)
-			}
+			check.OK(t, e.Close())
 		}
 		if refused < times/4 {
 			t.Errorf("%d of %d damaged files were refused, want more: a third of the file is in use", refused, times)
@@ -345,8 +330,7 @@ func TestWriters(t *testing.T) {
 	}
 
 	t.Run("that come after the end are told", func(t *testing.T) {
-		e, err := dynamodb.Open(dynamodb.Options{Logger: slog.New(slog.DiscardHandler)})
-		check.OK(t, err)
+		e := check.Value(dynamodb.Open(dynamodb.Options{Logger: slog.New(slog.DiscardHandler)}))(t)
 		createTable(t, e, "table", schema{"S", ""})
 		check.OK(t, e.Close())
 		for _, operation := range []string{"PutItem", "Scan"} {
@@ -359,8 +343,7 @@ func TestServer(t *testing.T) {
 	t.Parallel()
 	start := func(t *testing.T) *dynamodb.Server {
 		t.Helper()
-		s, err := dynamodb.Start("127.0.0.1:0", dynamodb.Options{})
-		check.OK(t, err)
+		s := check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{}))(t)
 		return s
 	}
 
@@ -383,14 +366,11 @@ func TestServer(t *testing.T) {
 
 	t.Run("does not wait for connections that bring no request", func(t *testing.T) {
 		s := start(t)
-		connection, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://"))
-		check.OK(t, err)
+		connection := check.Value(net.Dial("tcp", strings.TrimPrefix(s.URL(), "http://")))(t)
 		defer connection.Close()
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // Shutdown alone would take 5
 		defer cancel()
-		if err := s.Close(ctx); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, s.Close(ctx))
 	})
 }
 
@@ -474,8 +454,7 @@ func TestGrants(t *testing.T) {
 	}
 	as := func(t *testing.T, id, operation string, body object) (int, string) {
 		t.Helper()
-		r, err := request(operation, body)
-		check.OK(t, err)
+		r := check.Value(request(operation, body))(t)
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+id+"/20261124/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0")
 		recorder := httptest.NewRecorder()
 		e.ServeHTTP(recorder, r)

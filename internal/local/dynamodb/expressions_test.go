@@ -98,14 +98,12 @@ func compact(v any) string {
 func cases(t *testing.T, name string) map[string][]string {
 	t.Helper()
 	table, outcome := map[string][]string{}, ""
-	content, err := os.ReadFile("testdata/" + name)
-	check.OK(t, err)
+	content := check.Value(os.ReadFile("testdata/" + name))(t)
 	for line := range strings.Lines(string(content)) {
 		line, isCase := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "\t")
 		text := line
 		if strings.HasPrefix(line, `"`) {
-			text, err = strconv.Unquote(line)
-			check.OK(t, err)
+			text = check.Value(strconv.Unquote(line))(t)
 		}
 		switch {
 		case isCase:

@@ -34,16 +34,14 @@ func ask(t *testing.T, plan faults.Plan, operation string) (answered, bool) {
 		_, _ = io.WriteString(w, engineBody)
 	}))
 	t.Cleanup(engine.Close)
-	proxy, err := faults.Start(engine.URL, plan)
-	check.OK(t, err)
+	proxy := check.Value(faults.Start(engine.URL, plan))(t)
 	t.Cleanup(func() { _ = proxy.Close() })
 	return send(t.Context(), t, proxy.URL(), operation), asked.Load()
 }
 
 func send(ctx context.Context, t *testing.T, url, operation string) answered {
 	t.Helper()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
-	check.OK(t, err)
+	request := check.Value(http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}")))(t)
 	if operation != "" {
 		request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
 	}
@@ -195,8 +193,7 @@ func TestPlans(t *testing.T) {
 		t.Parallel()
 		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		t.Cleanup(engine.Close)
-		proxy, err := faults.Start(engine.URL, faults.Always(faults.Throttled))
-		check.OK(t, err)
+		proxy := check.Value(faults.Start(engine.URL, faults.Always(faults.Throttled)))(t)
 		t.Cleanup(func() { _ = proxy.Close() })
 		send(t.Context(), t, proxy.URL(), "PutItem")
 		proxy.Use(faults.Always(faults.None))

@@ -54,8 +54,7 @@ func TestEachFaultIsALineOfTheLog(t *testing.T) {
 	})
 	check.OK(t, err)
 	put := func(body string) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, proxy.URL(), strings.NewReader(body))
-		check.OK(t, err)
+		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, proxy.URL(), strings.NewReader(body)))(t)
 		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
 		if response, err := http.DefaultClient.Do(request); err == nil {
 			_ = response.Body.Close()
@@ -65,9 +64,7 @@ func TestEachFaultIsALineOfTheLog(t *testing.T) {
 	put(`{"Item":{}}`)
 	proxy.Set(nil)
 	put(`{"Item":{"Cause":{"S":"request 2"}}}`)
-	if err := proxy.Close(); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, proxy.Close())
 
 	var got []string
 	for line := range strings.Lines(log.String()) {
@@ -76,9 +73,7 @@ func TestEachFaultIsALineOfTheLog(t *testing.T) {
 			Seed                                     int
 			ReachedTable                             bool
 		}
-		if err := json.Unmarshal([]byte(line), &said); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, json.Unmarshal([]byte(line), &said))
 		got = append(got, strings.Join([]string{said.Msg, said.Faults, said.RequestID, said.Fault, said.Operation}, "|"))
 		if said.Fault != "" && !said.ReachedTable || said.Faults != "" && said.Seed != 3 {
 			t.Errorf("got %s", line)

@@ -65,8 +65,7 @@ func start(t *testing.T, cfg lambda.Config) *lambda.Runtime {
 	if cfg.Grace == 0 {
 		cfg.Grace = time.Millisecond // tests that wait for something say so
 	}
-	r, err := lambda.New(cfg)
-	check.OK(t, err)
+	r := check.Value(lambda.New(cfg))(t)
 	t.Cleanup(func() {
 		pids := r.Processes()
 		_ = r.Close() // what it reports is the subject of its own tests
@@ -156,8 +155,7 @@ type place struct{ net.Listener }
 
 func newPlace(t *testing.T) place {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	check.OK(t, err)
+	listener := check.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	t.Cleanup(func() { listener.Close() })
 	return place{listener}
 }
@@ -182,8 +180,7 @@ func (p place) await(t *testing.T) guest {
 	if err != nil {
 		t.Fatalf("the function did not say who it is: %v", err)
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
-	check.OK(t, err)
+	pid := check.Value(strconv.Atoi(strings.TrimSpace(line)))(t)
 	return guest{connection, pid}
 }
 
@@ -279,8 +276,7 @@ func TestInvokeTellsTheFunctionWhatLambdaTellsIt(t *testing.T) {
 		}
 	})
 	t.Run("a working directory beside its executable", func(t *testing.T) {
-		want, err := filepath.EvalSymlinks(filepath.Dir(bootstrap))
-		check.OK(t, err)
+		want := check.Value(filepath.EvalSymlinks(filepath.Dir(bootstrap)))(t)
 		if dir, _ := filepath.EvalSymlinks(got.Dir); dir != want {
 			t.Errorf("got %q, want %q", got.Dir, want)
 		}
@@ -329,12 +325,10 @@ func TestOnlyItsOwnProcessSpeaksForAFunction(t *testing.T) {
 			if status == http.StatusOK && method == http.MethodPost {
 				status = http.StatusBadRequest // the request's id is not that of the invocation
 			}
-			request, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+c.path+"/2018-06-01/runtime/invocation/"+call, strings.NewReader("{}"))
-			check.OK(t, err)
+			request := check.Value(http.NewRequestWithContext(t.Context(), method, "http://"+address+c.path+"/2018-06-01/runtime/invocation/"+call, strings.NewReader("{}")))(t)
 			maps.Copy(request.Header, c.headers)
 			request.Host = c.headers.Get("Host")
-			response, err := http.DefaultClient.Do(request)
-			check.OK(t, err)
+			response := check.Value(http.DefaultClient.Do(request))(t)
 			body, _ := io.ReadAll(response.Body) // breaks off where the server does not read what is too long
 			response.Body.Close()
 			if response.StatusCode != status {
@@ -349,9 +343,7 @@ func TestOnlyItsOwnProcessSpeaksForAFunction(t *testing.T) {
 	if got, err := waiting.wait(t); err != nil || got.Text != secret {
 		t.Errorf("got %+v, %v; want the function's own answer", got, err)
 	}
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, r.Close())
 	if text := logs.text.String(); !strings.Contains(text, "out ") || strings.Contains(text, secret) {
 		t.Errorf("got the log %q, want a line without the secret that the function wrote", text)
 	}
@@ -1062,12 +1054,9 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 }
 
 func BenchmarkInvoke(b *testing.B) {
-	r, err := lambda.New(lambda.Config{Bootstrap: bootstrap})
-	check.OK(b, err)
+	r := check.Value(lambda.New(lambda.Config{Bootstrap: bootstrap}))(b)
 	defer r.Close()
 	for b.Loop() {
-		if _, err := r.Invoke(b.Context(), []byte(`{"Do":"echo"}`)); err != nil {
-			b.Fatal(err)
-		}
+		check.Value(r.Invoke(b.Context(), []byte(`{"Do":"echo"}`)))(b)
 	}
 }

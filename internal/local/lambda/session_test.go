@@ -36,8 +36,7 @@ func newClient(t *testing.T) *client {
 // post returns the status and the errorType of the answer.
 func (c *client) post(t *testing.T, call, body string) (status int, errorType string) {
 	t.Helper()
-	response, err := http.Post(c.server.URL+api+call, "application/json", strings.NewReader(body))
-	check.OK(t, err)
+	response := check.Value(http.Post(c.server.URL+api+call, "application/json", strings.NewReader(body)))(t)
 	defer response.Body.Close()
 	var document struct{ ErrorType, ErrorMessage, Status string }
 	if err := json.NewDecoder(response.Body).Decode(&document); err != nil {

@@ -28,15 +28,13 @@ type module struct {
 
 func watchModule(t *testing.T) *module {
 	t.Helper()
-	root, err := filepath.EvalSymlinks(t.TempDir())
-	check.OK(t, err)
+	root := check.Value(filepath.EvalSymlinks(t.TempDir()))(t)
 	m := &module{t: t, root: root}
 	m.write("go.mod")
 	m.write("main.go")
 	m.write("internal/domain/domain.go")
 	ctx, stop := context.WithCancel(t.Context())
-	changes, err := Changes(ctx, m.root, time.Millisecond)
-	check.OK(t, err)
+	changes := check.Value(Changes(ctx, m.root, time.Millisecond))(t)
 	m.changes, m.stop = changes, stop
 	return m
 }
@@ -45,24 +43,18 @@ func (m *module) path(name string) string { return filepath.Join(m.root, filepat
 
 func (m *module) mkdir(name string) {
 	m.t.Helper()
-	if err := os.MkdirAll(m.path(name), 0o700); err != nil {
-		m.t.Fatal(err)
-	}
+	check.OK(m.t, os.MkdirAll(m.path(name), 0o700))
 }
 
 func (m *module) write(name string) {
 	m.t.Helper()
 	m.mkdir(filepath.Dir(name))
-	if err := os.WriteFile(m.path(name), []byte("package p\n"), 0o600); err != nil {
-		m.t.Fatal(err)
-	}
+	check.OK(m.t, os.WriteFile(m.path(name), []byte("package p\n"), 0o600))
 }
 
 func (m *module) rename(from, to string) {
 	m.t.Helper()
-	if err := os.Rename(m.path(from), m.path(to)); err != nil {
-		m.t.Fatal(err)
-	}
+	check.OK(m.t, os.Rename(m.path(from), m.path(to)))
 }
 
 // until collects changes until one names the last file, and returns the names of
@@ -77,10 +69,7 @@ func (m *module) until(last string) []string {
 				m.t.Fatal(change.Err)
 			}
 			for _, file := range change.Files {
-				name, err := filepath.Rel(m.root, file)
-				if err != nil {
-					m.t.Fatal(err)
-				}
+				name := check.Value(filepath.Rel(m.root, file))(m.t)
 				names = append(names, filepath.ToSlash(name))
 			}
 		case <-deadline:
@@ -186,8 +175,7 @@ func TestChangesFollowsARootThatIsALink(t *testing.T) {
 	if err := os.Symlink(dir, link); err != nil {
 		t.Skipf("this system makes no symbolic links: %v", err)
 	}
-	changes, err := Changes(t.Context(), link, time.Millisecond)
-	check.OK(t, err)
+	changes := check.Value(Changes(t.Context(), link, time.Millisecond))(t)
 	check.OK(t, os.WriteFile(filepath.Join(dir, "main.go"), nil, 0o600))
 	select {
 	case change := <-changes:
