@@ -141,6 +141,7 @@ while [ $# -gt 0 ]; do case $1 in --output) out=$2;; stage=*) stage=${1#stage=};
   $(cat refused)=*) echo "setting \"$(cat refused)\" is refused"; exit 1;; esac; shift; done
 in=$stage.json; [ -f $in ] || in=template.json; [ ! -f "$on" ] || in=$on
 grep -q Resources $in || { echo "template.json is broken"; exit 1; }
+echo "$out" >>"$0.used"
 mkdir -p $out && cp $in $out/visitplannr-$stage.template.json
 echo '{"version":"36.0.0","artifacts":{"visitplannr-'$stage'":{"type":"aws:cloudformation:stack",
   "environment":"aws://unknown-account/unknown-region","properties":{

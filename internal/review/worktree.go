@@ -2,6 +2,7 @@ package review
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -81,14 +82,14 @@ func (r repository) checkOut(ctx context.Context, name string) (_ *tree, err err
 	sweep(trees)
 	for n := 1; ; n++ {
 		slot := filepath.Join(trees, fmt.Sprintf("%.8x-%.12s-%d", sha256.Sum256([]byte(r.dir)), commit, n))
-		t := &tree{filepath.Join(slot, "tree", r.prefix), filepath.Join(slot, "scratch"), flock.New(slot + ".lock")}
+		t := &tree{filepath.Join(slot, "tree", r.prefix), filepath.Join(slot, "scratch", rand.Text()), flock.New(slot + ".lock")}
 		switch free, err := t.lock.TryLock(); {
 		case err != nil:
 			return nil, fmt.Errorf("lock %s: %w", slot, err)
 		case !free:
 			continue
 		}
-		if err := r.fill(ctx, slot, commit); err != nil {
+		if err := r.fill(ctx, slot, commit, t.scratch); err != nil {
 			t.release()
 			return nil, fmt.Errorf("check out %s: %w", name, err)
 		}
@@ -100,13 +101,15 @@ func (r repository) checkOut(ctx context.Context, name string) (_ *tree, err err
 	}
 }
 
-// fill makes the tree of a slot hold exactly the files of the commit, and empties its
-// scratch directory.
-func (r repository) fill(ctx context.Context, slot, commit string) error {
-	dir, scratch, index := filepath.Join(slot, "tree"), filepath.Join(slot, "scratch"), filepath.Join(slot, "index")
+// fill makes the tree of a slot hold exactly the files of the commit, and makes an empty
+// scratch directory. Its name is new, and those of earlier runs need not go now: what a
+// killed run started may still write there, and the CDK's lock on its output is its own.
+func (r repository) fill(ctx context.Context, slot, commit, scratch string) error {
+	dir, index := filepath.Join(slot, "tree"), filepath.Join(slot, "index")
 	now := time.Now()
-	if err := errors.Join(os.Chtimes(slot+".lock", now, now), os.RemoveAll(scratch), os.RemoveAll(index+".lock"),
-		os.MkdirAll(dir, 0o700), os.Mkdir(scratch, 0o700)); err != nil {
+	_ = os.RemoveAll(filepath.Dir(scratch))
+	if err := errors.Join(os.Chtimes(slot+".lock", now, now), os.RemoveAll(index+".lock"),
+		os.MkdirAll(dir, 0o700), os.MkdirAll(scratch, 0o700)); err != nil {
 		return err
 	}
 	for _, args := range [][]string{{"read-tree", "--reset", "-u", "--no-sparse-checkout", commit}, {"clean", "-ffdxq"}} {
@@ -120,10 +123,10 @@ func (r repository) fill(ctx context.Context, slot, commit string) error {
 }
 
 // kept is where the next run finds what was made from the commit alone.
-func (t *tree) kept() string { return filepath.Join(filepath.Dir(t.scratch), "kept") }
+func (t *tree) kept() string { return filepath.Join(filepath.Dir(filepath.Dir(t.scratch)), "kept") }
 
 func (t *tree) release() {
-	_ = os.RemoveAll(t.scratch) // or the next run does
+	_ = os.RemoveAll(filepath.Dir(t.scratch)) // or the next run does
 	_ = t.lock.Unlock()
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -197,7 +198,15 @@ func TestDiffOfAnyRepository(t *testing.T) {
 			}
 			group.Wait()
 		}
+		outputs := func() []string {
+			text, err := os.ReadFile(filepath.Join(dir, "node_modules", ".bin", "cdk.used"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return strings.Fields(string(text))
+		}
 		several()
+		before := outputs()
 		trees := inCache(t, "tree")
 		if len(trees) == 0 {
 			t.Fatal("got no trees, want those that the next run takes again")
@@ -210,6 +219,11 @@ func TestDiffOfAnyRepository(t *testing.T) {
 		}
 		several()
 		wantNothingLeftOver(t)
+		for _, output := range outputs()[len(before):] {
+			if slices.Contains(before, output) {
+				t.Errorf("got the output %s again, want another: what a killed run started may still lock it", output)
+			}
+		}
 
 		for _, tree := range trees {
 			check.OK(t, os.Chtimes(filepath.Dir(tree)+".lock", time.Time{}, time.Now().AddDate(0, 0, -8)))
