@@ -102,12 +102,13 @@ func sharedSlice(t *testing.T) (api, dynamoDB string) {
 	t.Helper()
 	shared.Do(func() {
 		given, err := settings.LoadLocal(nil)
+		logs := &lockedBuffer{}
 		if err == nil {
 			shared.run, err = local.Start(context.Background(), local.Config{Endpoints: contract.Endpoints(), Settings: given,
-				Table: defaultTable, Addr: "127.0.0.1:0", EngineAddr: "127.0.0.1:0"})
+				Table: defaultTable, Addr: "127.0.0.1:0", EngineAddr: "127.0.0.1:0", Log: logs})
 		}
 		if err != nil {
-			t.Error(err)
+			t.Errorf("%v\n%s", err, logs)
 		}
 	})
 	if shared.run == nil {

@@ -168,15 +168,18 @@ func TestEndpointsOfOtherKindsAreDescribed(t *testing.T) {
 
 func TestEveryProblemIsDescribed(t *testing.T) {
 	t.Parallel()
-	responses := at(t, readCommitted(t), "paths", "/destination", "post", "responses")
-	for _, problem := range contract.ProblemTypes() {
-		response := at(t, responses, strconv.Itoa(problem.Status))
-		example := at(t, response, "content", contract.MediaTypeProblem, "examples", slug(problem), "value")
-		if example["type"] != problem.Type || example["title"] != problem.Title || example["detail"] != problem.Detail {
-			t.Errorf("the example of %s is %v", problem.Type, example)
-		}
-		if _, found := at(t, response, "headers")[headerRetryAfter]; found != (problem.RetryAfter > 0) {
-			t.Errorf("status %d describes Retry-After: %t; %s has it: %t", problem.Status, found, problem.Type, problem.RetryAfter > 0)
+	described := readCommitted(t)
+	for _, e := range contract.Endpoints() {
+		responses := at(t, described, "paths", e.Path, strings.ToLower(e.Method), "responses")
+		for _, problem := range e.ProblemTypes() {
+			response := at(t, responses, strconv.Itoa(problem.Status))
+			example := at(t, response, "content", contract.MediaTypeProblem, "examples", slug(problem), "value")
+			if example["type"] != problem.Type || example["title"] != problem.Title || example["detail"] != problem.Detail {
+				t.Errorf("the example of %s at %s is %v", problem.Type, e.Route(), example)
+			}
+			if _, found := at(t, response, "headers")[headerRetryAfter]; found != (problem.RetryAfter > 0) {
+				t.Errorf("status %d of %s describes Retry-After: %t; %s has it: %t", problem.Status, e.Route(), found, problem.Type, problem.RetryAfter > 0)
+			}
 		}
 	}
 }
