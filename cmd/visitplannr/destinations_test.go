@@ -16,6 +16,7 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/local"
+	"visitplannr/internal/local/faults"
 	"visitplannr/internal/settings"
 	"visitplannr/test/check"
 )
@@ -122,7 +123,7 @@ func startRun(t *testing.T, given settingFlags, dir string) (*local.Run, *locked
 	t.Helper()
 	logs := &lockedBuffer{} // functions and gateway write to it side by side
 	config := local.Config{Endpoints: contract.Endpoints(), Table: defaultTable, Addr: "127.0.0.1:0", EngineAddr: "127.0.0.1:0",
-		Dir: dir, Follow: dir != "", Log: logs}
+		Dir: dir, Follow: dir != "", Log: logs, Faults: faults.New(1, nil)}
 	var err error
 	if config.Settings, err = settings.LoadLocal(given); err != nil {
 		t.Fatal(err)

@@ -206,6 +206,8 @@ func page(run local.Config) (*console.Console, error) {
 		Title:       fmt.Sprintf("%s, %s", run.Settings.Stage, run.Settings.Access),
 		Table:       run.Table,
 		Description: description,
+		Faults:      run.Faults,
+		InMemory:    run.Engine == "" && run.Data == "",
 	}
 	if run.Settings.Access == settings.IAM {
 		config.Signers = pageSigners(local.Principals())

@@ -136,7 +136,7 @@ func (p *tab) await(expression string) {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, time.Minute)
 	defer cancel()
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression)); err != nil {
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](expression, chromedp.WithPollingTimeout(time.Minute))); err != nil {
 		p.Fatalf("%s does not come true: %v; the page says:\n%s", expression, err, p.text("body"))
 	}
 }
@@ -239,6 +239,23 @@ func TestPage(t *testing.T) {
 		p.do(chromedp.Click(chromedp.CSS("#outcome button")))
 		p.says("#trace-steps", "nothing new")
 		p.do(chromedp.Click(chromedp.ID("all")))
+	})
+
+	t.Run("sets faults while it runs, and shows what a request met", func(t *testing.T) {
+		p := of(t)
+		eval[any](p, `document.getElementById("fault-choice").open = true`)
+		p.do(chromedp.SendKeys(chromedp.ID("fault-down"), "2\r"))
+		p.says("#faults-wrong", "must be a number from 0 to 1")
+		eval[any](p, `document.getElementById("fault-down").value = ""`)
+		p.do(chromedp.SendKeys(chromedp.ID("fault-denied"), "1\r"))
+		p.says("#faults-on", "denied 100 %")
+		p.propose("Not allowed to", "54", "-3")
+		p.says("#outcome", "500 Internal Server Error")
+		p.do(chromedp.Click(chromedp.CSS("#outcome button")))
+		p.says("#trace-steps", "faults: fault injected · denied, before the table got the request")
+		p.says("#trace-steps", "table: tried 1 time")
+		p.do(chromedp.Click(chromedp.ID("all")), chromedp.Click(chromedp.ID("faults-off")))
+		p.await(`document.getElementById("faults-on").hidden && document.getElementById("fault-denied").value === ""`)
 	})
 
 	t.Run("gives the request and a curl line that does the same", func(t *testing.T) {
@@ -370,6 +387,20 @@ func TestPage(t *testing.T) {
 		}
 	})
 
+	t.Run("shows that nothing is lost", func(t *testing.T) {
+		p := of(t)
+		eval[any](p, `fetch("/_visitplannr/faults", { method: "POST", body: "lost-reply=0.1,crash=0.05" }).then(() => 0)`)
+		p.says("#faults-now", "crash 5 %")
+		p.do(chromedp.Click(chromedp.ID("prove")))
+		p.says("#proof-status", "200 of 200 proposals were confirmed")
+		p.says("#proof-status", "The table has 200: 0 lost, 0 doubled.")
+		got := eval[map[string]string](p, `Object.fromEntries([...document.querySelectorAll("#tally div")].map((d) => [d.querySelector("dt").textContent, d.querySelector("dd").textContent]))`)
+		if got["stored"] != "200" || got["lost"] != "0" || got["doubled"] != "0" || got["503s"] == "0" || got["sent"] <= "200" {
+			t.Errorf("got %v, want 200 stored, none lost or doubled, and requests that were sent again after a 503", got)
+		}
+		p.do(chromedp.Click(chromedp.ID("faults-off")))
+	})
+
 	t.Run("asks nobody but this run", func(t *testing.T) {
 		p := of(t)
 		p.mu.Lock()
@@ -414,6 +445,9 @@ func TestPageOffersEveryEndpoint(t *testing.T) {
 	p.says("#events-problem", "The table cannot be read: "+eventstore.ErrUnavailable.Error())
 	if events := p.text("#events"); events != "" {
 		t.Errorf("got the events %q of a table that cannot be read", events)
+	}
+	if !eval[bool](p, `document.getElementById("faults").hidden && document.getElementById("proof").hidden`) {
+		t.Error("it offers faults, or to fill the table, although the run does not")
 	}
 }
 
@@ -478,6 +512,9 @@ func TestPageIsAccessible(t *testing.T) {
 	p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)), chromedp.Click(chromedp.CSS("#outcome button")))
 	p.propose("", "91", "west")
 	p.says("#outcome", "400 Bad Request")
+	eval[any](p, `document.getElementById("fault-choice").open = true`)
+	p.do(chromedp.SendKeys(chromedp.ID("fault-slow"), "0.1\r"), chromedp.Click(chromedp.ID("prove")))
+	p.says("#proof-status", "200 of 200 proposals were confirmed")
 	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[any](string(axe)+"; 0")); err != nil {
 		t.Fatal(err)
 	}

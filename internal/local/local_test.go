@@ -141,7 +141,7 @@ func TestACrashIsInjectedIntoTheProcessThatServes(t *testing.T) {
 	}
 	check.OK(t, run.Close())
 	logged := check.Value(os.ReadFile(log.Name()))(t)
-	if id := crashed.Header.Get(contract.HeaderRequestID); !strings.Contains(string(logged), `"message":"fault injected","requestId":"`+id+`","fault":"crash after","operation":"PutItem","reachedTable":true`) {
+	if id := crashed.Header.Get(contract.HeaderRequestID); !strings.Contains(string(logged), `"message":"fault injected","requestId":"`+id+`","fault":"crash","operation":"PutItem","reachedTable":true`) {
 		t.Errorf("the log has no line for the crash of request %s: %s", id, string(logged))
 	}
 	if !strings.Contains(string(logged), "signal: killed") {

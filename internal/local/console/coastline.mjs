@@ -13,7 +13,7 @@ const land = JSON.parse(readFileSync(require.resolve("world-atlas/land-10m.json"
 // A corner is kept where the triangle that it makes with its neighbours is at least so
 // large, in square degrees, and an island where it is. Around the British Isles far
 // smaller ones count, and on the coasts in sight of them.
-const smallest = 0.1;
+const smallest = 0.11;
 const within = (lon, lat, west, south, east, north) => lon > west && lon < east && lat > south && lat < north;
 const detail = ([lon, lat]) => within(lon, lat, -11, 49.8, 2, 61) ? 700 : within(lon, lat, -14, 43, 15, 64) ? 50 : 1;
 

@@ -23,6 +23,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/local/faults"
 )
 
 //go:generate node coastline.mjs web/coastline.json
@@ -51,6 +52,9 @@ type Config struct {
 
 	// Signers can sign the form's requests. None: the API is open.
 	Signers []Signer
+
+	Faults   *faults.Proxy // what the page sets; nil: nothing
+	InMemory bool          // the table is; so the page may fill it to show that nothing is lost
 }
 
 // Signer is a principal of the local run that can sign the form's requests.
@@ -129,6 +133,9 @@ func (c *Console) routes() *http.ServeMux {
 		_, _ = w.Write(c.config.Description) // a client that has gone gets nothing
 	})
 	page.HandleFunc("POST "+Prefix+"sign", c.serveSignature)
+	if c.config.Faults != nil {
+		page.HandleFunc("POST "+Prefix+"faults", c.serveFaults)
+	}
 	return page
 }
 
@@ -146,7 +153,10 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 
 // serveRun sends the page its description of the run.
 func (c *Console) serveRun(w http.ResponseWriter, _ *http.Request) {
-	samples, signers := map[string]any{}, map[string]string{}
+	samples, signers, choices := map[string]any{}, map[string]string{}, []faults.Choice{}
+	if c.config.Faults != nil {
+		choices = faults.Choices()
+	}
 	for _, e := range c.config.Endpoints {
 		if e.Body != nil {
 			samples[e.Function] = e.Body.Sample()
@@ -156,13 +166,25 @@ func (c *Console) serveRun(w http.ResponseWriter, _ *http.Request) {
 		signers[s.Name] = s.Curl
 	}
 	answerJSON(w, map[string]any{"title": c.config.Title, "table": c.config.Table,
-		"endpoints": c.config.Endpoints, "samples": samples, "signers": signers,
+		"endpoints": c.config.Endpoints, "samples": samples, "signers": signers, "faults": choices, "inMemory": c.config.InMemory,
 		"keyHeader": contract.HeaderIdempotencyKey, "idHeader": contract.HeaderRequestID})
+}
+
+// serveFaults sets the faults to the spec in the body.
+func (c *Console) serveFaults(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxShown))
+	spec, err2 := faults.Parse(string(body))
+	if err := errors.Join(err, err2); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	c.config.Faults.Set(spec)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // serveItems sends the items of the stream named in the query or, without one, the
 // newest of the table, oldest first, in DynamoDB's JSON, and the problem if some are
-// missing.
+// missing. With "containing" they are all items whose data contains a text.
 func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), historyTime)
 	defer cancel()
@@ -176,6 +198,7 @@ func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 		events = c.stream(ctx, stream)
 	}
 	var found []eventstore.Event
+	containing := r.URL.Query().Get("containing")
 	malformed, problem := 0, ""
 	for event, err := range events {
 		if errors.Is(err, eventstore.ErrInvalid) {
@@ -183,13 +206,16 @@ func (c *Console) serveItems(w http.ResponseWriter, r *http.Request) {
 			problem = fmt.Sprintf("Items that are not events are left out: %d, such as: %v", malformed, err)
 			continue
 		}
-		if errors.Is(err, eventstore.ErrTimeout) || ctx.Err() != nil {
+		if containing == "" && (errors.Is(err, eventstore.ErrTimeout) || ctx.Err() != nil) {
 			problem = fmt.Sprintf("Events are missing: the table was not read to its end within %v.", historyTime)
 			break // if the table is too large to read, show part of it
 		}
 		if err != nil {
 			http.Error(w, "The table cannot be read: "+err.Error(), http.StatusServiceUnavailable)
 			return
+		}
+		if !bytes.Contains(event.Data, []byte(containing)) {
+			continue
 		}
 		if found = append(found, event); len(found) >= 2*historyLength {
 			found = newest(found)

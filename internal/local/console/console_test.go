@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,7 @@ import (
 
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore"
+	"visitplannr/internal/local/faults"
 	"visitplannr/internal/local/httpserver"
 	"visitplannr/internal/program"
 	"visitplannr/test/check"
@@ -334,6 +336,11 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 	if _, got := read("?stream=" + all[0].StreamName.String()); len(got.Items) != 1 || got.Problem != "" {
 		t.Errorf("got %d items of one stream and the problem %q, want its one", len(got.Items), got.Problem)
 	}
+	for text, want := range map[string]int{"0.123": historyLength, "0.124": 0} {
+		if _, got := read("?containing=" + text); len(got.Items) != want {
+			t.Errorf("got %d items whose data contains %s, want %d", len(got.Items), text, want)
+		}
+	}
 	if code, _ := read("?stream=nonsense"); code != http.StatusBadRequest {
 		t.Errorf("got %d for a name that is none, want 400", code)
 	}
@@ -346,9 +353,53 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 			t.Errorf("%v: got %d, %d items and %q, want the one that can be read and %q", err, code, len(got.Items), got.Problem, problem)
 		}
 	}
+	failure = eventstore.ErrTimeout
+	if code, _ := read("?containing=0.123"); code != http.StatusServiceUnavailable {
+		t.Errorf("got %d for a part of the items that contain a text, want 503", code)
+	}
 	failure = eventstore.ErrUnavailable
 	if code, _ := read(""); code != http.StatusServiceUnavailable {
 		t.Errorf("got %d without a store, want 503", code)
+	}
+}
+
+func TestFaultsAreSetWhileItRuns(t *testing.T) {
+	t.Parallel()
+	proxy := faults.New(1, nil)
+	page := serving(New(Config{Faults: proxy}))
+	set := func(spec string) *httptest.ResponseRecorder {
+		recorder := httptest.NewRecorder()
+		page.ServeHTTP(recorder, httptest.NewRequest("POST", "http://localhost:3000"+Prefix+"faults", strings.NewReader(spec)))
+		return recorder
+	}
+	if got := set("down=0.5,crash=0.1"); got.Code != http.StatusNoContent || proxy.Spec().String() != "down=0.5,crash=0.1" {
+		t.Errorf("got %d %s, and the faults %q", got.Code, got.Body, proxy.Spec())
+	}
+	if got := set("down=2"); got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "from 0 to 1") || len(proxy.Spec()) != 2 {
+		t.Errorf("got %d %s, and the faults %q; want 400, what is wrong, and the faults as they were", got.Code, got.Body, proxy.Spec())
+	}
+	if got := set(""); got.Code != http.StatusNoContent || len(proxy.Spec()) != 0 {
+		t.Errorf("got %d %s, and the faults %q; want none", got.Code, got.Body, proxy.Spec())
+	}
+	if got := answer(serving(New(Config{})), "POST", "http://localhost:3000"+Prefix+"faults"); got.Body.String() != "API" {
+		t.Errorf("got %d %s where there is nothing to set", got.Code, got.Body)
+	}
+}
+
+// What everybody loads who opens the page.
+func TestThePageIsSmall(t *testing.T) {
+	t.Parallel()
+	size := int64(0)
+	err := fs.WalkDir(embedded, ".", func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		size += info.Size()
+		return err
+	})
+	if err != nil || size >= 110_000 || size < 50_000 {
+		t.Errorf("got %d bytes, %v; want less than 110,000", size, err)
 	}
 }
 

@@ -138,6 +138,10 @@ func (p piece) snapshot() piece {
 
 // state is what the page's picture of the parts shows.
 func (c *Console) state() any {
+	on := ""
+	if c.config.Faults != nil {
+		on = c.config.Faults.Spec().String()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	functions := map[string]any{}
@@ -147,5 +151,5 @@ func (c *Console) state() any {
 			Build Build
 		}{f.snapshot(), f.build}
 	}
-	return map[string]any{"api": c.api.snapshot(), "functions": functions, "table": c.table.snapshot()}
+	return map[string]any{"api": c.api.snapshot(), "functions": functions, "table": c.table.snapshot(), "faults": on}
 }

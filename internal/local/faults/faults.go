@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -229,10 +230,8 @@ func (p *Proxy) Serve(engine http.Handler, hooks Hooks) error {
 		return fmt.Errorf("fault proxy: %w", err)
 	}
 	p.engine, p.url, p.guard = engine, "http://"+listener.Addr().String(), guard.New("127.0.0.1:0")
-	p.mu.Lock()
 	p.hooks = hooks
-	p.announce()
-	p.mu.Unlock()
+	p.announce(p.Spec())
 	p.server = httpserver.New(p, log.New(io.Discard, "", 0))
 	go func() { _ = p.server.Serve(listener) }() // ends with Close
 	return nil
@@ -258,21 +257,19 @@ func (p *Proxy) Use(plan Plan) {
 // Set replaces the plan by what a spec says, from the beginning of the seed's order.
 func (p *Proxy) Set(spec Spec) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	before := len(p.spec)
+	before := p.spec
 	p.spec, p.plan = spec, Random(p.seed, spec...)
-	if before+len(spec) > 0 {
-		p.announce()
-	}
+	p.mu.Unlock()
+	p.announce(slices.Concat(before, spec))
 }
 
-// announce logs whether faults are on. The caller holds mu.
-func (p *Proxy) announce() {
-	if p.hooks.Log == nil {
+// announce logs that faults are on or off, unless none are and none were.
+func (p *Proxy) announce(known Spec) {
+	if p.hooks.Log == nil || len(known) == 0 {
 		return
 	}
-	if len(p.spec) > 0 {
-		p.hooks.Log.Warn("faults are on", "faults", p.spec.String(), "seed", p.seed)
+	if spec := p.Spec(); len(spec) > 0 {
+		p.hooks.Log.Warn("faults are on", "faults", spec.String(), "seed", p.seed)
 	} else {
 		p.hooks.Log.Info("faults are off")
 	}
@@ -347,7 +344,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		kind = map[Kind]Kind{Crash: DropBefore, CrashAfter: DropAfter}[kind] // no process of ours asked
 	}
 	if p.hooks.Log != nil {
-		p.hooks.Log.Warn("fault injected", "requestId", cmp.Or(id, "unknown"), "fault", kind, "operation", operation, "reachedTable", done)
+		name := kind
+		if kind == CrashAfter {
+			name = Crash
+		}
+		p.hooks.Log.Warn("fault injected", "requestId", cmp.Or(id, "unknown"), "fault", name, "operation", operation, "reachedTable", done)
 	}
 	if fails {
 		answered.write(w)

@@ -114,7 +114,7 @@ async function send(submit) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (endpoint.Text) headers.Accept = chosen("accept");
   if (endpoint.TakesKey && chosen("key") !== "none") {
-    if (chosen("key") === "fresh") lastKey = crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+    if (chosen("key") === "fresh") lastKey = unique();
     headers[run.keyHeader] = lastKey;
     document.querySelector("input[value=again]").disabled = false;
   }
@@ -122,13 +122,8 @@ async function send(submit) {
     ...Object.entries(headers).map(([name, value]) => "-H " + quote(`${name}: ${value}`)), ...(body === undefined ? [] : ["-d " + quote(body)])];
   try {
     const signer = $("signer").value;
-    if (signer) {
-      curl.splice(2, 0, run.signers[signer]);
-      const query = new URLSearchParams({ as: signer, method: endpoint.Method, path });
-      const signed = await fetch(`${base}sign?${query}`, { method: "POST", body: body ?? "" });
-      if (!signed.ok) throw new Error(await signed.text());
-      Object.assign(headers, await signed.json());
-    }
+    if (signer) curl.splice(2, 0, run.signers[signer]);
+    Object.assign(headers, await signature(endpoint.Method, path, body));
     performance.clearResourceTimings(); // it keeps no more than 250
     const response = await fetch(path, { method: endpoint.Method, headers, body, cache: "no-store", credentials: "omit" });
     const text = await response.text();
@@ -169,6 +164,17 @@ function fail(f, why) {
   f.error.textContent = why;
   f.rule.hidden = why === f.rule.textContent; // said once
   if (why) f.input.setAttribute("aria-invalid", "true"); else f.input.removeAttribute("aria-invalid");
+}
+
+const unique = () => crypto.randomUUID?.() ?? [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+
+// signature returns the headers that sign a request as the signer who is chosen, if there is one.
+async function signature(method, path, body = "") {
+  if (!$("signer").value) return {};
+  const query = new URLSearchParams({ as: $("signer").value, method, path });
+  const signed = await fetch(`${base}sign?${query}`, { method: "POST", body });
+  if (!signed.ok) throw new Error(await signed.text());
+  return signed.json();
 }
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
@@ -228,6 +234,103 @@ function drawPieces({ api, functions, table }) {
   built.set("text", text);
 }
 
+// Faults
+
+const faultInputs = new Map(run.faults.map(({ Kind, Situation }) => {
+  const id = `fault-${Kind}`;
+  const input = make("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", "aria-describedby": `${id}-note`, onchange: () => setFaults() });
+  $("fault-rates").append(make("div", { class: "field" }, make("label", { for: id }, Kind), input, make("p", { class: "note", id: `${id}-note` }, Situation)));
+  return [Kind, input];
+}));
+
+async function setFaults(spec = [...faultInputs].filter(([, input]) => input.value.trim()).map(([kind, input]) => `${kind}=${input.value.trim()}`).join()) {
+  const response = await fetch(base + "faults", { method: "POST", body: spec });
+  $("faults-wrong").textContent = response.ok ? "" : `Not set: ${await response.text()}`;
+}
+
+let drawnFaults = "";
+function drawFaults(spec) {
+  if (spec === drawnFaults) return;
+  drawnFaults = spec;
+  const rates = new Map(spec.split(",").filter(Boolean).map((rate) => rate.split("=")));
+  for (const [kind, input] of faultInputs) input.value = rates.get(kind) ?? "";
+  $("faults-on").hidden = !spec;
+  $("faults-now").textContent = [...rates].map(([kind, rate]) => `${kind} ${+(rate * 100).toFixed(2)} %`).join(", ");
+}
+
+// What the proof sends: the first endpoint that takes a key and has a text to recognize each proposal by.
+const proposals = 200, atOnce = 4; // of the 6 connections that a browser allows; live updates and comparison use one each
+const proven = run.endpoints.map((e) => ({ ...e, text: e.Body && leaves(e.Body).find(({ schema }) => schema.type === "string") })).find((e) => e.TakesKey && e.text);
+
+// proposal returns the sample at another place and with a text of its own.
+function proposal(text) {
+  const body = structuredClone(run.samples[proven.Function]);
+  for (const { path, schema } of leaves(proven.Body)) {
+    const parent = path.slice(0, -1).reduce((object, name) => object[name], body), last = path.at(-1);
+    if (path.join() === proven.text.path.join()) parent[last] = text;
+    else if (schema.type === "number") parent[last] = Math.min(schema.maximum ?? Infinity, Math.max(schema.minimum ?? -Infinity, +(parent[last] + Math.random() * 5 - 2.5).toFixed(4)));
+  }
+  return JSON.stringify(body);
+}
+
+async function prove() {
+  $("prove").disabled = true;
+  const mark = unique().slice(0, 8), confirmed = new Map(); // text of a proposal to the id of its event
+  const tally = { sent: 0, "503s": 0, replays: 0, stored: 0, lost: 0, doubled: 0 };
+  const say = (text) => { $("proof-status").textContent = text; };
+  let begun = 0, others = 0, broken, done;
+  const draw = () => $("tally").replaceChildren(...Object.entries(tally).map(([name, n]) =>
+    make("div", { class: /lost|doubled/.test(name) && (n ? "bad" : "good") }, make("dt", {}, name), make("dd", {}, count(n)))));
+  const send = async () => {
+    while (begun < proposals && !broken) {
+      const text = `Proof ${mark}, ${++begun} of ${proposals}`, key = unique(), body = proposal(text);
+      for (let wait = 0; wait !== undefined && !broken;) {
+        await new Promise((done) => setTimeout(done, wait * 1000));
+        const headers = { "Content-Type": "application/json", Accept: "application/json", [run.keyHeader]: key, ...await signature(proven.Method, proven.Path, body) };
+        const response = await fetch(proven.Path, { method: proven.Method, headers, body, cache: "no-store", credentials: "omit" });
+        const answer = parse(await response.text());
+        wait = response.headers.get("Retry-After") ?? undefined;
+        tally.sent++;
+        tally["503s"] += response.status === 503;
+        tally.replays += response.headers.has("Idempotency-Replayed");
+        if (response.ok) confirmed.set(text, answer?.eventId);
+        else if (wait === undefined) others++;
+        draw();
+      }
+    }
+  };
+  // compare counts what the table has. What was confirmed before it is read must be in it, once.
+  const compare = async () => {
+    const answers = [...confirmed];
+    const response = await fetch(`${base}items?containing=${mark}`);
+    if (!response.ok) throw new Error(await response.text());
+    const found = new Map();
+    for (const item of (await response.json()).items) {
+      const text = proven.text.path.reduce((value, name) => value?.M?.[name], item.Data)?.S;
+      found.set(text, [...found.get(text) ?? [], item.EventId.S]);
+    }
+    tally.stored = found.size;
+    tally.doubled = [...found.values()].reduce((n, ids) => n + ids.length - 1, 0);
+    tally.lost = answers.filter(([text, id]) => !found.get(text)?.includes(id)).length;
+    draw();
+  };
+  say(`Sending ${proposals} proposals with keys.`);
+  try {
+    const sending = Promise.all(Array.from({ length: atOnce }, () => send().catch((error) => { broken = error; }))).then(() => { done = true; });
+    while (!done) {
+      await Promise.race([sending, new Promise((later) => setTimeout(later, 500))]);
+      await compare();
+    }
+    if (broken) throw broken;
+    say(`${confirmed.size} of ${proposals} proposals were confirmed. The table has ${tally.stored}: ${tally.lost} lost, ${tally.doubled} doubled.${others ? ` ${others} got another error than 503.` : ""}`);
+  } catch (error) {
+    broken ??= error;
+    say(`Not finished: ${error.message}`);
+  } finally {
+    $("prove").disabled = false;
+  }
+}
+
 // Events, logs and the requests that they belong to
 
 const requests = new Map(); // by id: what the gateway, the functions and the table say
@@ -235,7 +338,7 @@ let followed;
 
 function ofRequest(id) {
   if (!requests.has(id)) {
-    requests.set(id, { lines: [], items: [] });
+    requests.set(id, { lines: [], items: [], tried: 0 });
     if (requests.size > remembered) requests.delete(requests.keys().next().value);
   }
   return requests.get(id);
@@ -303,12 +406,12 @@ function eventRow(item) {
 function logRow({ Source, Line, At }) {
   const said = parse(Line);
   const isObject = typeof said === "object" && said !== null;
-  const { level, message, requestId, durationMs, status, cause, timestamp, _aws } = isObject ? said : {};
+  const { level, message, requestId, durationMs, status, cause, timestamp, fault, reachedTable, _aws } = isObject ? said : {};
   if (_aws) { // metrics in CloudWatch's format
     const names = _aws.CloudWatchMetrics?.flatMap((m) => m.Metrics.map((metric) => metric.Name)) ?? [];
     return row("METRIC", names.map((name) => `${name} ${said[name]}`).join(", "));
   }
-  const text = [message, status, durationMs && `${ms(durationMs)} ms`, cause].filter((part) => part !== undefined && part !== "").join(" · ");
+  const text = [message, fault && `${fault}, ${reachedTable ? "after" : "before"} the table got the request`, status, durationMs && `${ms(durationMs)} ms`, cause].filter((part) => part !== undefined && part !== "").join(" · ");
   if (requestId) {
     ofRequest(requestId).lines.push(`${Source}: ${text}`);
     if (message === "accepted" && said.streamName && !said.replayed) expect(said.streamName);
@@ -360,11 +463,12 @@ function drawTrace() {
   $("trace").hidden = !followed;
   if (!followed) return;
   $("trace-title").textContent = `Request ${followed}`;
-  const { gateway, lines, items } = ofRequest(followed);
+  const { gateway, lines, items, tried } = ofRequest(followed);
   const step = (text) => make("li", {}, text);
   $("trace-steps").replaceChildren(
     step(gateway ? `gateway: ${gateway.Method} ${gateway.Path} answered ${gateway.Status} in ${ms(gateway.Ms)} ms` : "gateway: not seen since this page is open, or still under way"),
     ...lines.map(step),
+    ...(tried ? [step(`table: tried ${many(tried, "time")}`)] : []),
     ...items.map(({ StreamName, EventType }) => step(`table: ${EventType} stored as the opening of ${StreamName}`)),
     ...(items.length ? [] : [step(gateway?.Replayed ? "table: nothing new; it was stored by an earlier request" : "table: nothing stored")]));
 }
@@ -389,6 +493,7 @@ function draw() {
     try {
       if (kind === "state") state = data;
       else if (kind === "request") ofRequest(data.ID).gateway = data;
+      else if (kind === "tried") ofRequest(data).tried++;
       else if (kind === "stored") fresh.events.push(eventRow(data));
       else fresh.logs.push(logRow(data));
     } catch (error) {
@@ -397,7 +502,7 @@ function draw() {
   }
   insert($("events"), fresh.events.filter(Boolean));
   insert($("logs"), fresh.logs.slice(-rows));
-  if (state) drawPieces(state);
+  if (state) { drawPieces(state); drawFaults(state.faults); }
   if (followed) drawTrace();
 }
 
@@ -438,7 +543,7 @@ function listen() {
     if (known && known !== data) location.reload(); // another run, with another table and perhaps another API
     known = data;
   });
-  for (const kind of ["request", "stored", "log", "state"]) {
+  for (const kind of ["request", "tried", "stored", "log", "state"]) {
     stream.addEventListener(kind, ({ data, lastEventId }) => {
       last = lastEventId || last;
       enqueue(kind, JSON.parse(data));
@@ -458,6 +563,10 @@ $("form").addEventListener("submit", send);
 $("example").addEventListener("click", example);
 connect({ place, setPlace });
 choose(run.endpoints[0].Function);
+$("faults").hidden = !run.faults.length;
+$("faults-off").addEventListener("click", () => setFaults(""));
+$("proof").hidden = !run.inMemory || !proven;
+$("prove").addEventListener("click", prove);
 
 const coastline = await (await fetch(base + "coastline.json")).json();
 $("land").setAttribute("d", coastline.path);
