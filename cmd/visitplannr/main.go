@@ -33,6 +33,7 @@ func commands() []command {
 		{"event", "", "print the event that the gateway passes to a function", runEvent},
 		{"invoke", "FILE|-", "run a function once on an event", runInvoke},
 		{"propose", "", "propose a destination to the local or a deployed API", runPropose},
+		{"certify", "-- COMMAND [ARGUMENT...]", "grade a client of the API against failures", runCertify},
 		{"stream", "NAME", "print the events of one stream", runStream},
 		{"events", "", "print all events, or follow new ones", runEvents},
 		{"check", "", "check whether a stage can be deployed to an AWS account", runCheck},

@@ -13,7 +13,7 @@ func OwnGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 
-// KillGroup kills all processes in the group. It is not an error if none is left.
-func KillGroup(cmd *exec.Cmd) {
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+// KillGroup kills all processes in the group, and reports whether there were any.
+func KillGroup(cmd *exec.Cmd) bool {
+	return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) == nil
 }

@@ -1,0 +1,141 @@
+package certify
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"visitplannr/internal/contract"
+)
+
+// A Grade is a verdict on one thing that a client must do right.
+type Grade struct {
+	Name     string
+	Evidence string
+	Failed   bool
+}
+
+// The names of the grades.
+const (
+	theAttempts   = "attempts"
+	theKey        = "key"
+	theRetryAfter = "retry-after"
+	theSignature  = "signature"
+	whatIsStored  = "stored"
+	theExit       = "exit"
+)
+
+// early is by how much a clock may make a wait too short.
+const early = 50 * time.Millisecond
+
+// grade judges what was seen. A slow machine never fails a client: only a wait that is too
+// short is wrong, and a signature that is used again after a second in which the client
+// could have made another.
+func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade {
+	if len(attempts) == 0 {
+		return []Grade{{theAttempts, fmt.Sprintf("no %s came to API_URL; %s", contract.ProposeDestination.Route(), end.text), true}}
+	}
+	evidence, wrong := map[string][]string{}, map[string][]string{}
+	good := func(name, format string, args ...any) {
+		evidence[name] = append(evidence[name], fmt.Sprintf(format, args...))
+	}
+	bad := func(name, format string, args ...any) {
+		wrong[name] = append(wrong[name], fmt.Sprintf(format, args...))
+	}
+
+	var proposals []string
+	keys, signatures := map[string]bool{}, map[string]bool{}
+	for i, a := range attempts {
+		if !slices.Contains(proposals, a.said) {
+			proposals = append(proposals, a.said)
+		}
+		good(theAttempts, "%s", a.outcome())
+		key := strings.Join(a.keys, ", ")
+		keys[key], signatures[a.signature] = true, true
+		if len(a.keys) != 1 || key == "" {
+			bad(theKey, "request %d has %d Idempotency-Keys", i+1, len(a.keys))
+		}
+		if a.signature == "" {
+			bad(theSignature, "request %d is not signed", i+1)
+		}
+		again := slices.IndexFunc(attempts[i+1:], func(b *attempt) bool { return b.said == a.said })
+		retry := slices.Contains([]int{0, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable}, a.status)
+		switch {
+		case again < 0 && retry:
+			bad(theAttempts, "request %d was not sent again after %s", i+1, a.outcome())
+		case again >= 0 && !retry:
+			bad(theAttempts, "request %d was sent again after %s", i+1, a.outcome())
+		}
+		if again < 0 {
+			continue
+		}
+		next, number := attempts[i+1+again], i+2+again
+		if !slices.Equal(next.keys, a.keys) {
+			bad(theKey, "request %d repeats request %d with another key: %q, then %q", number, i+1, a.keys, next.keys)
+		}
+		pause := next.arrived.Sub(a.answered)
+		if next.signature == a.signature && pause >= time.Second {
+			bad(theSignature, "request %d has the signature of request %d, %.2f s later", number, i+1, pause.Seconds())
+		}
+		if a.retryAfter > 0 {
+			judge := good
+			if pause < a.retryAfter-early {
+				judge = bad
+			}
+			judge(theRetryAfter, "request %d came %.2f s after a %d that asked for %.0f s", number, pause.Seconds(), a.status, a.retryAfter.Seconds())
+		}
+	}
+	judge := good
+	if len(keys) < len(proposals) {
+		judge = bad
+	}
+	judge(theKey, "%d in %d requests, for %d proposals", len(keys), len(attempts), len(proposals))
+	good(theSignature, "%d in %d requests", len(signatures), len(attempts))
+
+	want, found := 1, 0
+	if s.Refuses {
+		want = 0
+	}
+	for _, said := range proposals {
+		times := 0
+		for _, event := range stored {
+			if event == said {
+				times++
+			}
+		}
+		if judge = good; times != want {
+			judge = bad
+		}
+		judge(whatIsStored, "%s: %d of %d", said, times, want)
+		found += min(times, 1)
+	}
+	says := fmt.Sprintf("%s, %d of %d proposals stored", end.text, found, len(proposals))
+	switch judge = good; {
+	case end.success && found < len(proposals):
+		judge, says = bad, says+": it reports as done what is not stored"
+	case end.untidy, end.success == s.Refuses:
+		judge = bad
+	}
+	judge(theExit, "%s", says)
+
+	var grades []Grade
+	for _, name := range []string{theAttempts, theKey, theRetryAfter, theSignature, whatIsStored, theExit} {
+		switch {
+		case len(wrong[name]) > 0:
+			grades = append(grades, Grade{name, strings.Join(wrong[name], "; "), true})
+		case len(evidence[name]) > 0:
+			grades = append(grades, Grade{name, strings.Join(evidence[name], ", "), false})
+		}
+	}
+	return grades
+}
+
+// outcome says what an attempt was answered.
+func (a *attempt) outcome() string {
+	if a.status == 0 {
+		return "no answer"
+	}
+	return fmt.Sprint(a.status)
+}
