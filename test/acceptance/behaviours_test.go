@@ -62,6 +62,12 @@ func behaviours() []behaviour {
 		{"The function may only put items", []need{rolePolicy}, keepsToItsRole},
 		{"The API may invoke the function by its own route only", []need{invocation}, invokesByItsRoute},
 		{"Above the stage's rate the answer is 429 with `Retry-After`, and waiting helps", []need{ownLimits}, throttles},
+		{"What Lambda refuses gets our problem and `Retry-After`", []need{awsItself}, answersForLambda},
+		{"TLS 1.2 and 1.3 are spoken, and nothing older", []need{awsItself}, speaksTLS},
+		{"A Host that is not the name of the TLS handshake is refused", []need{awsItself}, refusesAnotherName},
+		{"The function's log names who signed", []need{awsItself, signing, logLines}, logsWhoSigned},
+		{"The access log has a line for each request, with both of its ids", []need{awsItself, accessLog}, logsAccess},
+		{"The metrics of the API and the function reach CloudWatch", []need{awsItself, metrics}, publishesMetrics},
 	}
 }
 
@@ -621,17 +627,39 @@ func throttles(t *testing.T, r run) {
 	}
 }
 
-// show shows every behaviour of a system that its target does not lack.
-func show(t *testing.T, s *system, lacks map[need]string) {
+// outcome is how a behaviour ended that a target was asked for.
+type outcome string
+
+const (
+	shown   outcome = "shown"
+	refuted outcome = "refuted"
+	unseen  outcome = "unseen" // what it takes did not happen
+)
+
+// show shows every behaviour of a system that its target does not lack, and returns how
+// each of them ended, by what it says.
+func show(t *testing.T, s *system, lacks map[need]string) map[string]outcome {
 	t.Helper()
+	outcomes := map[string]outcome{}
 	s.check(t, lacks)
 	prefix := "acceptance-" + uuid.NewString()[:8]
 	for i, b := range behaviours() {
 		if slices.ContainsFunc(b.needs, func(n need) bool { return lacks[n] != "" }) {
 			continue // docs/acceptance.md says why
 		}
-		shown := t.Run(b.says, func(t *testing.T) { b.show(t, run{s, fmt.Sprintf("%s-%d", prefix, i)}) })
-		if i == 0 && !shown {
+		outcomes[b.says] = refuted
+		t.Run(b.says, func(t *testing.T) {
+			defer func() {
+				switch {
+				case t.Skipped():
+					outcomes[b.says] = unseen
+				case !t.Failed():
+					outcomes[b.says] = shown
+				}
+			}()
+			b.show(t, run{s, fmt.Sprintf("%s-%d", prefix, i)})
+		})
+		if i == 0 && outcomes[b.says] == refuted {
 			t.Fatal("no proposal is taken, so nothing else is asked")
 		}
 	}
@@ -639,4 +667,5 @@ func show(t *testing.T, s *system, lacks map[need]string) {
 	if s.items != nil {
 		t.Logf("%d events with the mark %s are left in the table", len(run{s, prefix}.events(t)), prefix)
 	}
+	return outcomes
 }

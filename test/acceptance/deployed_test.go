@@ -34,7 +34,8 @@ var (
 )
 
 // TestDeployed runs the suite against a stack in AWS. Each event that it leaves has
-// "acceptance-" in its name, and the log of the test says how many there are.
+// "acceptance-" in its name, and the log of the test says how many there are, and which
+// rows of docs/aws.md it measured.
 func TestDeployed(t *testing.T) {
 	if *stackName == "" && *apiURL == "" {
 		t.Skip("run it with -stack NAME or -url URL")
@@ -58,11 +59,12 @@ func TestDeployed(t *testing.T) {
 		by:     principal{credentials.AccessKeyID, credentials.SecretAccessKey, credentials.SessionToken},
 	}
 	s := &system{base: *apiURL, region: cfg.Region, editor: &a.by, scarce: true}
-	lacks := deployed.lacks
+	lacks, outputs := deployed.lacks, map[string]string{}
 	if *stackName == "" {
-		lacks = with(lacks, map[need]string{storedEvents: "only the URL is known", logLines: "only the URL is known"})
+		onlyURL := "only the URL is known"
+		lacks = with(lacks, map[need]string{storedEvents: onlyURL, logLines: onlyURL, accessLog: onlyURL, metrics: onlyURL})
 	} else {
-		outputs := a.outputs(t.Context(), t, *stackName)
+		outputs = a.outputs(t.Context(), t, *stackName)
 		s.base = outputs["ApiUrl"]
 		s.items, s.lines = a.items(outputs["EventsTableName"]), a.lines(firstOf(outputs["FunctionName"]))
 	}
@@ -75,9 +77,13 @@ func TestDeployed(t *testing.T) {
 	}
 	if cfg.BaseEndpoint != nil { // of something that stands for AWS
 		s.base, s.host = throughEmulator(t, a.endpoint(""), s.base)
+		lacks = with(lacks, map[need]string{awsItself: notAWS})
+	} else if *stackName != "" {
+		lacks = with(lacks, a.ask(t, s, *stackName, firstOf(outputs["FunctionName"])))
 	}
 	s.limited = s
-	show(t, s, lacks)
+	facts := ledger(t)
+	t.Log(measured(facts, show(t, s, lacks)))
 }
 
 // outputs returns what a deployed stack says of itself.

@@ -38,6 +38,7 @@ var (
 		openAccess:  "the stack is deployed with `access=iam`",
 		gatewayID:   "ministack gives the function and the client different ids",
 		headerLimit: "ministack has no such limit",
+		awsItself:   notAWS,
 	}
 	emulatorDev = target{"emulator, dev", with(onEmulator, map[need]string{
 		verifying: notVerified, stranger: notVerified, strangerProblem: notVerified, anotherEditor: notVerified,
@@ -269,15 +270,20 @@ func throughEmulator(t *testing.T, endpoint, apiURL string) (base, host string) 
 func (a awsAPI) lines(function string) func(t *testing.T, text string) []string {
 	return func(t *testing.T, text string) []string {
 		t.Helper()
-		var found struct{ Events []struct{ Message string } }
-		input := map[string]any{"logGroupName": a.configuration(t, function).LoggingConfig.LogGroup, "filterPattern": `"` + text + `"`}
-		check.OK(t, a.call(t.Context(), "logs", "Logs_20140328.FilterLogEvents", "1.1", input, &found))
-		var lines []string
-		for _, e := range found.Events {
-			lines = append(lines, e.Message)
-		}
-		return lines
+		return a.find(t, a.configuration(t, function).LoggingConfig.LogGroup, text)
 	}
+}
+
+// find returns the lines of a log group that contain a text.
+func (a awsAPI) find(t *testing.T, group, text string) (lines []string) {
+	t.Helper()
+	var found struct{ Events []struct{ Message string } }
+	input := map[string]any{"logGroupName": group, "filterPattern": `"` + text + `"`}
+	check.OK(t, a.call(t.Context(), "logs", "Logs_20140328.FilterLogEvents", "1.1", input, &found))
+	for _, e := range found.Events {
+		lines = append(lines, e.Message)
+	}
+	return lines
 }
 
 // configuration is what Lambda says of a function.

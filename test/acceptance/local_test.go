@@ -22,16 +22,17 @@ import (
 var (
 	noPermissions = "the local gateway needs no permission"
 	noRaised      = "the limits are raised; see prod"
+	notAWS        = "only AWS shows it: [aws.md](aws.md)"
 	localOpen     = target{"local, dev-open", map[need]string{
 		signing: "the API is open", verifying: "the API is open", anotherEditor: "the API is open",
 		stranger: "the API is open", strangerProblem: "the API is open",
-		invocation: noPermissions, ownLimits: noRaised,
+		invocation: noPermissions, ownLimits: noRaised, awsItself: notAWS,
 	}}
 	localGateway = target{"local, dev-open, validation=gateway", with(localOpen.lacks, map[need]string{
 		functionValidates: "the gateway checks first and only states the rules",
 	})}
 	localDev = target{"local, dev", map[need]string{
-		openAccess: "the API requires signatures", invocation: noPermissions, ownLimits: noRaised,
+		openAccess: "the API requires signatures", invocation: noPermissions, ownLimits: noRaised, awsItself: notAWS,
 	}}
 	localProd = target{"local, prod", with(localDev.lacks, map[need]string{ownLimits: ""})}
 )

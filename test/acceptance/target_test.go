@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -63,6 +64,9 @@ const (
 	noLimits          need = "no rate limit, and a table to throw away"
 	gatewayID         need = "the request's id in the header of the function's answers"
 	headerLimit       need = "API Gateway's limit on headers"
+	awsItself         need = "AWS, and not what stands for it"
+	accessLog         need = "reading the API's access log"
+	metrics           need = "reading metrics"
 )
 
 // principal is somebody who signs requests.
@@ -86,9 +90,22 @@ type system struct {
 	mayInvoke func(t *testing.T, route string) bool    // whether the API may invoke the function by a route such as POST/destination
 	limited   *system                                  // the same with the stage's own limits
 
-	scarce      bool         // Lambda may refuse what the stage admits
-	badGateway  atomic.Int32 // answers of 502
-	unavailable atomic.Int32 // answers of 503
+	// What only AWS has.
+	arn       string                                   // of the editor
+	accesses  func(t *testing.T, text string) []string // lines of the access log that contain text
+	published func(t *testing.T, m metric) bool        // whether CloudWatch has values of the last minutes
+	watched   []metric                                 // by alarms and the dashboard
+
+	scarce      bool                   // Lambda may refuse what the stage admits
+	badGateway  atomic.Int32           // answers of 502
+	unavailable atomic.Int32           // answers of 503
+	refused     atomic.Pointer[answer] // one of these
+}
+
+// A metric is named by its namespace and dimensions too.
+type metric struct {
+	namespace, name string
+	dimensions      [][2]string // name and value
 }
 
 // check compares what a system supplies with what its target lacks.
@@ -116,6 +133,7 @@ type request struct {
 	change       func(*http.Request) // after the signature
 	at           time.Time           // of the signature; zero: now
 	impatient    bool                // does not wait for Retry-After
+	client       *http.Client        // nil: the suite's
 }
 
 // answer is what came back.
@@ -142,8 +160,10 @@ func (s *system) send(ctx context.Context, r request) (answer, error) {
 		switch got.status {
 		case http.StatusBadGateway:
 			s.badGateway.Add(1)
+			s.refused.Store(&got)
 		case http.StatusServiceUnavailable:
 			s.unavailable.Add(1)
+			s.refused.Store(&got)
 		}
 		if r.impatient || attempt >= attempts[got.status] {
 			return got, nil
@@ -196,7 +216,7 @@ func (s *system) sendOnce(ctx context.Context, r request) (answer, error) {
 	if r.change != nil {
 		r.change(httpRequest)
 	}
-	return exchange(httpRequest)
+	return exchange(cmp.Or(r.client, httpClient), httpRequest)
 }
 
 func sign(ctx context.Context, r *http.Request, by principal, service, region, body string, at time.Time) error {
@@ -205,8 +225,8 @@ func sign(ctx context.Context, r *http.Request, by principal, service, region, b
 		r, hex.EncodeToString(hash[:]), service, region, at)
 }
 
-func exchange(r *http.Request) (answer, error) {
-	response, err := httpClient.Do(r)
+func exchange(client *http.Client, r *http.Request) (answer, error) {
+	response, err := client.Do(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -256,7 +276,7 @@ func (a awsAPI) post(ctx context.Context, service, body string, header http.Head
 	if err := sign(ctx, r, a.by, service, a.region, body, time.Now()); err != nil {
 		return nil, err
 	}
-	got, err := exchange(r)
+	got, err := exchange(httpClient, r)
 	if err == nil && got.status != http.StatusOK {
 		err = fmt.Errorf("status %d: %s", got.status, got.body)
 	}
@@ -268,7 +288,7 @@ func (a awsAPI) get(t *testing.T, service, path string, into any) {
 	t.Helper()
 	r := check.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, a.endpoint(service)+path, nil))(t)
 	check.OK(t, sign(t.Context(), r, a.by, service, a.region, "", time.Now()))
-	got, err := exchange(r)
+	got, err := exchange(httpClient, r)
 	if err == nil && got.status != http.StatusOK {
 		err = fmt.Errorf("status %d", got.status)
 	}
@@ -305,15 +325,15 @@ func (a awsAPI) items(table string) func(t *testing.T) []map[string]any {
 var errNever = errors.New("it did not happen in time")
 
 // eventually asks until the answer is there: what a request causes may come after
-// its answer.
+// its answer. It asks less and less often, since AWS counts the questions.
 func eventually(ctx context.Context, within time.Duration, happened func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	for !happened() {
+	for pause := 50 * time.Millisecond; !happened(); pause = min(2*pause, 10*time.Second) {
 		select {
 		case <-ctx.Done():
 			return errNever
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 	return nil
