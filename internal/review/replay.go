@@ -59,13 +59,19 @@ func replay(ctx context.Context, both [2]states, doing func(string) (done func()
 				answers[i] = append(answers[i], run.send(ctx, q))
 			}
 		}
+		var events [2]map[any][]any
 		for i, run := range runs {
-			if err := run.addEvents(ctx, &answers[i]); err != nil {
-				r.NotReplayed = append(r.NotReplayed, fmt.Sprintf("the events that %s stored%s were not compared: %v", both[i].name, with(given), err))
-			}
+			events[i], failed[i] = run.events(ctx)
+		}
+		if err := errors.Join(failed[:]...); err != nil {
+			r.NotReplayed = append(r.NotReplayed, fmt.Sprintf("what was stored%s was not compared: %v", with(given), err))
+			events = [2]map[any][]any{}
+		}
+		for i := range both {
+			answers[i] = withEvents(answers[i], events[i])
 		}
 		done()
-		for i, q := range append(requests, request{name: "no request at all"}) {
+		for i, q := range append(requests, request{name: "(what is stored without a request)"}) {
 			switch key, d := differ(answers[0][i], answers[1][i]); {
 			case d == nil && i < len(requests):
 				r.Alike++

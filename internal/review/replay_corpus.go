@@ -125,22 +125,29 @@ func corpus(dir string, descriptions [2][]byte) (list []request, err error) {
 	maps.Copy(all, work)
 	for _, route := range slices.Sorted(maps.Keys(all)) {
 		o, path := all[route], strings.Fields(route)[1]
+		unknown := func(body string) string {
+			var value any
+			_ = json.Unmarshal([]byte(body), &value) // what is no JSON has no members
+			if _, known := old[route]; !known {
+				return "the endpoint " + route
+			} else if member := news(value, "#", old[route].members, o.members); member != "" {
+				return "the member " + member + " of " + route
+			}
+			return ""
+		}
+		sample := o.sample
+		if known := old[route].sample; known != "" && unknown(sample) != "" {
+			sample = known // or a key would be used in the new state alone
+		}
 		add := func(name string, edits ...func(*request)) {
-			q := request{name: route + ", " + name, method: o.method, path: o.path, body: o.sample, header: http.Header{"Accept": {contract.MediaTypeJSON}}}
+			q := request{name: route + ", " + name, method: o.method, path: o.path, body: sample, header: http.Header{"Accept": {contract.MediaTypeJSON}}}
 			if o.body {
 				q.header.Set("Content-Type", contract.MediaTypeJSON)
 			}
 			for _, edit := range edits {
 				edit(&q)
 			}
-			var body any
-			if _, known := old[route]; !known {
-				q.unknown = "the endpoint " + route
-			} else if json.Unmarshal([]byte(q.body), &body) == nil {
-				if member := news(body, "#", old[route].members, o.members); member != "" {
-					q.unknown = "the member " + member + " of " + route
-				}
-			}
+			q.unknown = unknown(q.body)
 			list = append(list, q)
 		}
 		header := func(name string, values ...string) func(*request) {
@@ -151,9 +158,8 @@ func corpus(dir string, descriptions [2][]byte) (list []request, err error) {
 		by := func(s signer) func(*request) { return func(q *request) { q.by = s } }
 		to := func(method, path string) func(*request) { return func(q *request) { q.method, q.path = method, path } }
 
-		add("its example")
-		if sample := old[route].sample; sample != o.sample && sample != "" {
-			add("the old example", body(sample))
+		for _, example := range []string{o.sample, old[route].sample} {
+			add(fmt.Sprintf("the example %.100s", example), body(example))
 		}
 		for _, accept := range []string{"", "*/*", "text/plain", "text/html", "application/json;q=0", "text/plain;q=0.5, application/json"} {
 			add("Accept: "+accept, header("Accept", accept))

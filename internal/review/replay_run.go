@@ -2,7 +2,6 @@ package review
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,7 +12,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -37,7 +35,7 @@ type localRun struct {
 	}
 	description []byte // what is at Description
 	client      http.Client
-	end         func()
+	stop        func()
 }
 
 // errBefore says that a state cannot be replayed.
@@ -47,11 +45,6 @@ var errBefore = errors.New("is from before 'visitplannr local -json'")
 type unknownSetting string
 
 func (s unknownSetting) Error() string { return "there is no setting " + string(s) }
-
-var noSuchSetting = regexp.MustCompile(`setting "(\w+)" is .*there is no such setting`)
-
-// commandSays is before the error that the command ends with.
-const commandSays = "visitplannr local: "
 
 // start starts both states with some settings.
 func start(ctx context.Context, both [2]states, given map[string]string) (runs [2]*localRun, failed [2]error) {
@@ -66,7 +59,7 @@ func start(ctx context.Context, both [2]states, given map[string]string) (runs [
 func end(runs [2]*localRun) {
 	for _, r := range runs {
 		if r != nil {
-			r.end()
+			r.stop()
 		}
 	}
 }
@@ -96,87 +89,66 @@ func (s states) serve(ctx context.Context, given map[string]string) (_ *localRun
 	stdin, err := cmd.StdinPipe()
 	stdout, err2 := cmd.StdoutPipe()
 	cmd.Cancel = func() error { return stdin.Close() }
-	if err := errors.Join(err, err2, cmd.Start()); err != nil {
-		cancel()
-		return nil, err
-	}
 	r := &localRun{client: http.Client{Transport: &http.Transport{DisableCompression: true}, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-	r.end = func() {
+	r.stop = func() {
 		r.client.CloseIdleConnections()
 		cancel()
 		_ = cmd.Wait() // it was told to end
 	}
-	if json.NewDecoder(stdout).Decode(r) != nil {
-		err := cmd.Wait()
-		cancel()
-		said := strings.TrimSpace(stderr.String())
-		var exit *exec.ExitError
-		if key := noSuchSetting.FindStringSubmatch(said); key != nil {
-			return nil, unknownSetting(key[1])
-		}
-		if errors.As(err, &exit) && exit.ExitCode() == 2 { // a wrong command line
-			return nil, errBefore
-		}
-		first, _, _ := strings.Cut(said, "\n") // of a panic, or the log entry of an error
-		reason := strings.TrimPrefix(said[max(0, strings.LastIndex(said, commandSays)):], commandSays)
-		return nil, fmt.Errorf("%s (%.300s)", cmp.Or(reason, fmt.Sprint(err)), first)
+	err = errors.Join(err, err2, cmd.Start())
+	if err == nil && json.NewDecoder(stdout).Decode(r) != nil {
+		err = whyNot(cmd.Wait(), &stderr)
 	}
-	response, err := r.client.Get(r.Description)
 	if err == nil {
-		defer response.Body.Close()
-		r.description, err = io.ReadAll(response.Body)
+		_, _, r.description, err = r.call(ctx, http.MethodGet, r.Description, "", nil, nobody)
 	}
 	if err != nil {
-		r.end()
-		return nil, fmt.Errorf("it does not serve its description: %w", err)
+		r.stop()
+		return nil, err
 	}
 	return r, nil
 }
 
-// ownHeaders are those whose values no two answers share.
-var ownHeaders = []string{"Date", "Content-Length", "X-Amz-Apigw-Id", "X-Amzn-Trace-Id"}
+var (
+	noSuchSetting = regexp.MustCompile(`setting "(\w+)" is .*there is no such setting`)
+	noSuchFlag    = regexp.MustCompile(`flag provided but not defined|there is no command`)
+	atTheEnd      = regexp.MustCompile(`(?ms)^visitplannr local: (.*)`)
+	routine       = regexp.MustCompile(`(?m)^.*"level":"INFO".*\n`)
+)
 
-// send sends a request and returns what is answered.
-func (r *localRun) send(ctx context.Context, q request) answer {
-	if q.stored != nil {
-		if err := r.dynamoDB(ctx, "PutItem", map[string]any{"TableName": r.Table, "Item": q.stored}, &struct{}{}); err != nil {
-			return answer{tree: map[string]any{"status": err.Error()}}
-		}
+// whyNot returns why a command ended before it served, by what it wrote: its own reason,
+// and the first line of a function's panic or of its log.
+func whyNot(exit error, stderr fmt.Stringer) error {
+	said := routine.ReplaceAllString(stderr.String(), "")
+	if key := noSuchSetting.FindStringSubmatch(said); key != nil {
+		return unknownSetting(key[1])
 	}
-	status, header, body, err := r.do(ctx, q)
-	if err != nil {
-		return answer{tree: map[string]any{"status": "no answer"}} // the reason names ports
+	if noSuchFlag.MatchString(said) {
+		return errBefore
 	}
-	headers := map[string]any{}
-	for name, values := range header {
-		if headers[name] = strings.Join(values, ", "); slices.Contains(ownHeaders, name) {
-			headers[name] = "its own"
-		}
+	first, _, _ := strings.Cut(said, "\n")
+	if reason := atTheEnd.FindStringSubmatch(said); reason != nil {
+		return fmt.Errorf("%s (%.300s)", strings.TrimSpace(reason[1]), first)
 	}
-	a := answer{header.Get(contract.HeaderRequestID), map[string]any{"status": status, "headers": headers}}
-	var value any
-	if json.Unmarshal(body, &value) != nil {
-		value = string(body)
-	}
-	a.tree["body"] = value
-	return a
+	return fmt.Errorf("%w (%.300s)", exit, first)
 }
 
-func (r *localRun) do(ctx context.Context, q request) (status int, header http.Header, body []byte, err error) {
-	request, err := http.NewRequestWithContext(ctx, q.method, r.API+q.path, strings.NewReader(q.body))
+// call sends a request, signed where requests must be signed, and returns the answer.
+func (r *localRun) call(ctx context.Context, method, url, body string, header http.Header, by signer) (int, http.Header, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, nil, err
 	}
-	request.Header = q.header.Clone()
+	request.Header = header.Clone()
 	for _, s := range r.Signers {
-		if q.by == nobody || s.Allowed == (q.by == stranger) {
+		if by == nobody || s.Allowed == (by == stranger) {
 			continue
 		}
-		if q.by == forger {
+		if by == forger {
 			s.SecretAccessKey += "?"
 		}
-		hash := sha256.Sum256([]byte(q.body))
+		hash := sha256.Sum256([]byte(body))
 		if err := v4.NewSigner().SignHTTP(ctx, aws.Credentials{AccessKeyID: s.AccessKeyID, SecretAccessKey: s.SecretAccessKey},
 			request, hex.EncodeToString(hash[:]), "execute-api", "eu-west-1", time.Now()); err != nil {
 			return 0, nil, nil, err
@@ -188,63 +160,83 @@ func (r *localRun) do(ctx context.Context, q request) (status int, header http.H
 		return 0, nil, nil, err
 	}
 	defer response.Body.Close()
-	body, err = io.ReadAll(response.Body)
-	return response.StatusCode, response.Header, body, err
+	answer, err := io.ReadAll(response.Body)
+	return response.StatusCode, response.Header, answer, err
 }
 
 // dynamoDB calls an operation of the run's engine, which looks at no signature.
-func (r *localRun) dynamoDB(ctx context.Context, operation string, in, out any) error {
+func (r *localRun) dynamoDB(ctx context.Context, operation string, in map[string]any, out any) error {
+	in["TableName"] = r.Table
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.DynamoDB, bytes.NewReader(body))
-	if err != nil {
-		return err
+	status, _, answer, err := r.call(ctx, http.MethodPost, r.DynamoDB, string(body), http.Header{"X-Amz-Target": {"DynamoDB_20120810." + operation},
+		"Authorization": {"AWS4-HMAC-SHA256 Credential=replay/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=none"}}, nobody)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s: status %d", operation, status)
 	}
-	request.Header = http.Header{"X-Amz-Target": {"DynamoDB_20120810." + operation}, "Content-Type": {"application/x-amz-json-1.0"},
-		"Authorization": {"AWS4-HMAC-SHA256 Credential=replay/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=none"}}
-	response, err := r.client.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", operation, response.Status)
-	}
-	return json.NewDecoder(response.Body).Decode(out)
+	return errors.Join(err, json.Unmarshal(answer, out))
 }
 
-// addEvents adds to each answer the events that its request has stored, and one answer
-// with all other events.
-func (r *localRun) addEvents(ctx context.Context, answers *[]answer) error {
+// send sends a request and returns what is answered.
+func (r *localRun) send(ctx context.Context, q request) answer {
+	if q.stored != nil {
+		if err := r.dynamoDB(ctx, "PutItem", map[string]any{"Item": q.stored}, &struct{}{}); err != nil {
+			return answer{tree: map[string]any{"status": err.Error()}}
+		}
+	}
+	status, header, text, err := r.call(ctx, q.method, r.API+q.path, q.body, q.header, q.by)
+	if err != nil {
+		return answer{tree: map[string]any{"status": "no answer"}} // the reason names ports
+	}
+	headers := map[string]any{}
+	for name, values := range header {
+		switch name {
+		case "Date", "Content-Length", "X-Amz-Apigw-Id", "X-Amzn-Trace-Id": // each answer has its own
+			headers[name] = "any"
+		default:
+			headers[name] = strings.Join(values, ", ")
+		}
+	}
+	var body any
+	if json.Unmarshal(text, &body) != nil {
+		body = string(text)
+	}
+	return answer{header.Get(contract.HeaderRequestID), map[string]any{"status": status, "headers": headers, "body": body}}
+}
+
+// events returns what is stored, by the request that caused it.
+func (r *localRun) events(ctx context.Context) (map[any][]any, error) {
 	byRequest := map[any][]any{}
-	in := map[string]any{"TableName": r.Table, "ConsistentRead": true}
-	for {
+	for in := map[string]any{"ConsistentRead": true}; ; {
 		var page struct {
 			Items            []map[string]any
 			LastEvaluatedKey any
 		}
 		if err := r.dynamoDB(ctx, "Scan", in, &page); err != nil {
-			return err
+			return nil, err
 		}
 		for _, item := range page.Items {
 			event, _ := plain(map[string]any{"M": item}).(map[string]any)
 			byRequest[event["CausationId"]] = append(byRequest[event["CausationId"]], event)
 		}
-		if page.LastEvaluatedKey == nil {
-			break
+		if in["ExclusiveStartKey"] = page.LastEvaluatedKey; page.LastEvaluatedKey == nil {
+			return byRequest, nil
 		}
-		in["ExclusiveStartKey"] = page.LastEvaluatedKey
 	}
-	for _, a := range *answers {
+}
+
+// withEvents adds to each answer the events that its request has stored, and one answer
+// with all other events.
+func withEvents(answers []answer, byRequest map[any][]any) []answer {
+	for _, a := range answers {
 		a.tree["events"] = append([]any{}, byRequest[a.id]...)
 		delete(byRequest, a.id)
 	}
 	rest := slices.Concat(slices.Collect(maps.Values(byRequest))...)
 	slices.SortFunc(rest, func(x, y any) int { return strings.Compare(inWords(x), inWords(y)) })
-	*answers = append(*answers, answer{tree: map[string]any{"events": rest}})
-	return nil
+	return append(answers, answer{tree: map[string]any{"events": rest}})
 }
 
 // inWords returns an event without its own ids and times.
