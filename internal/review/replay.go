@@ -30,7 +30,7 @@ func replay(ctx context.Context, both [2]states, doing func(string) (done func()
 		runs, failed := start(ctx, both, given)
 		for lacks := new(unknownSetting); errors.As(errors.Join(failed[:]...), lacks); runs, failed = start(ctx, both, given) {
 			end(runs)
-			r.NotReplayed = append(r.NotReplayed, fmt.Sprintf("not replayed with %s set: one of the two has no such setting", *lacks))
+			r.NotReplayed = append(r.NotReplayed, fmt.Sprintf("not replayed with %s set: one of the two has no such setting", string(*lacks)))
 			delete(given, string(*lacks)) // it is on in neither
 		}
 		defer end(runs)

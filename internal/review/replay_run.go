@@ -236,7 +236,7 @@ func withEvents(answers []answer, byRequest map[any][]any) []answer {
 	}
 	rest := slices.Concat(slices.Collect(maps.Values(byRequest))...)
 	slices.SortFunc(rest, func(x, y any) int { return strings.Compare(inWords(x), inWords(y)) })
-	return append(answers, answer{tree: map[string]any{"events": rest}})
+	return append(answers, answer{tree: map[string]any{"status": "stored", "events": rest}})
 }
 
 // inWords returns an event without its own ids and times.
