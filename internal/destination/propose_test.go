@@ -149,93 +149,42 @@ func TestPropose(t *testing.T) {
 		}
 	})
 
-	t.Run("answers a key's second command with the first one's event", func(t *testing.T) {
-		store := &memory{}
-		p := proposer(store)
-		first := propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")})
-		second := propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-2", Key: key("k")})
-		if first.Replayed || !second.Replayed {
-			t.Errorf("replayed: first %t, second %t; want false, true", first.Replayed, second.Replayed)
-		}
-		if got, want := second.Event, first.Event; got.ID != want.ID || got.Timestamp != want.Timestamp || got.CausationID != "request-1" {
-			t.Errorf("second event %+v, want the first %+v", got, want)
-		}
-		if store.count() != 1 {
-			t.Errorf("%d events stored, want 1", store.count())
-		}
-	})
-
-	t.Run("takes two spellings of one proposal for the same", func(t *testing.T) {
-		p := proposer(&memory{})
-		propose(t, p, destination.Command{Proposal: proposal(t, "Null Island", "0", "10"), RequestID: "request-1", Key: key("k")})
-		again := propose(t, p, destination.Command{Proposal: proposal(t, " Null Island\n", "-0.0", "1.0E1"), RequestID: "request-2", Key: key("k")})
-		if !again.Replayed {
-			t.Error("not called a replay")
-		}
-	})
-
-	for outcome, other := range map[string]func(*testing.T) destination.Proposal{
-		"refuses a key's second command with another name": func(t *testing.T) destination.Proposal {
-			return proposal(t, "brockholes", "53.77", "-2.63")
-		},
-		"refuses a key's second command with another latitude": func(t *testing.T) destination.Proposal {
-			return proposal(t, "Brockholes", "53.77000000000001", "-2.63") // the next float64
-		},
-		"refuses a key's second command with another longitude": func(t *testing.T) destination.Proposal {
-			return proposal(t, "Brockholes", "53.77", "2.63")
-		},
-	} {
-		t.Run(outcome, func(t *testing.T) {
-			store := &memory{}
-			p := proposer(store)
-			propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")})
-			got, err := p.Propose(t.Context(), destination.Command{Proposal: other(t), RequestID: "request-2", Key: key("k")})
-			if !errors.Is(err, destination.ErrKeyReused) {
-				t.Errorf("got %+v, %v; want ErrKeyReused", got, err)
-			}
-			if eventstore.Retryable(err) || store.count() != 1 {
-				t.Errorf("retryable %t, %d stored; want false, 1", eventstore.Retryable(err), store.count())
-			}
-		})
+	data := func(text string) func(*eventstore.Event) {
+		return func(e *eventstore.Event) { e.Data = json.RawMessage(text) }
 	}
-
-	for outcome, change := range map[string]func(*eventstore.Event){
-		"refuses a key whose event is of another type":           func(e *eventstore.Event) { e.Type = "destinationRejected" },
-		"refuses a key whose event says something else":          func(e *eventstore.Event) { e.Data = json.RawMessage(`{"name":5}`) },
-		"refuses a key whose event lacks what a proposal has":    func(e *eventstore.Event) { e.Data = json.RawMessage(`{"name":"Brockholes"}`) },
-		"refuses a key whose event has no data that can be read": func(e *eventstore.Event) { e.Data = json.RawMessage(`{`) },
-		"refuses a key whose event was proposed somewhere nearby": func(e *eventstore.Event) {
-			e.Data = json.RawMessage(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.64}}`)
-		},
+	for outcome, c := range map[string]struct {
+		name, latitude, longitude string
+		change                    func(stored *eventstore.Event)
+		want                      error // nil: the first command's event, as a replay
+	}{
+		"the same proposal is a replay":                        {"Brockholes", "53.77", "-2.63", nil, nil},
+		"another spelling of it is one too":                    {" Brockholes\n", "5.377E1", "-0.263E1", nil, nil},
+		"another name is refused":                              {"brockholes", "53.77", "-2.63", nil, destination.ErrKeyReused},
+		"another latitude is refused":                          {"Brockholes", "53.77000000000001", "-2.63", nil, destination.ErrKeyReused}, // the next float64
+		"another longitude is refused":                         {"Brockholes", "53.77", "2.63", nil, destination.ErrKeyReused},
+		"an event of another type is no proposal":              {"Brockholes", "53.77", "-2.63", func(e *eventstore.Event) { e.Type = "destinationRejected" }, destination.ErrKeyReused},
+		"an event that says something else is none":            {"Brockholes", "53.77", "-2.63", data(`{"name":5}`), destination.ErrKeyReused},
+		"an event that lacks what a proposal has is none":      {"Brockholes", "53.77", "-2.63", data(`{"name":"Brockholes"}`), destination.ErrKeyReused},
+		"an event whose data cannot be read is none":           {"Brockholes", "53.77", "-2.63", data(`{`), destination.ErrKeyReused},
+		"an event of somewhere nearby is another proposal":     {"Brockholes", "53.77", "-2.63", data(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.64}}`), destination.ErrKeyReused},
+		"an event of a later schema version is not judged":     {"Brockholes", "53.77", "-2.63", func(e *eventstore.Event) { e.SchemaVersion = destination.ProposedSchemaVersion + 1 }, destination.ErrLaterVersion},
+		"an event with a member of a later release is neither": {"Brockholes", "53.77", "-2.63", data(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63},"later":1}`), destination.ErrLaterVersion},
 	} {
-		t.Run(outcome, func(t *testing.T) {
+		t.Run("under a key that was used, "+outcome, func(t *testing.T) {
 			store := &memory{}
 			p := proposer(store)
 			first := propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")})
-			changed := first.Event
-			change(&changed)
-			store.events[changed.StreamName] = changed
-			if got, err := p.Propose(t.Context(), destination.Command{Proposal: brockholes(t), RequestID: "request-2", Key: key("k")}); !errors.Is(err, destination.ErrKeyReused) {
-				t.Errorf("got %+v, %v; want ErrKeyReused", got, err)
+			if c.change != nil {
+				stored := first.Event
+				c.change(&stored)
+				store.events[stored.StreamName] = stored
 			}
-		})
-	}
-
-	for outcome, change := range map[string]func(*eventstore.Event){
-		"does not judge an event of a later schema version": func(e *eventstore.Event) { e.SchemaVersion = destination.ProposedSchemaVersion + 1 },
-		"does not judge an event with a member that a later release added": func(e *eventstore.Event) {
-			e.Data = json.RawMessage(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63},"later":1}`)
-		},
-	} {
-		t.Run(outcome, func(t *testing.T) {
-			store := &memory{}
-			p := proposer(store)
-			stored := propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1", Key: key("k")}).Event
-			change(&stored)
-			store.events[stored.StreamName] = stored
-			got, err := p.Propose(t.Context(), destination.Command{Proposal: brockholes(t), RequestID: "request-2", Key: key("k")})
-			if !errors.Is(err, destination.ErrLaterVersion) || errors.Is(err, destination.ErrKeyReused) {
-				t.Errorf("got %+v, %v; want ErrLaterVersion", got, err)
+			got, err := p.Propose(t.Context(), destination.Command{Proposal: proposal(t, c.name, c.latitude, c.longitude), RequestID: "request-2", Key: key("k")})
+			if !errors.Is(err, c.want) || eventstore.Retryable(err) || first.Replayed || store.count() != 1 {
+				t.Errorf("got %v (first a replay: %t), %d stored; want %v and 1 stored", err, first.Replayed, store.count(), c.want)
+			}
+			if is, was := got.Event, first.Event; c.want == nil && (!got.Replayed || is.ID != was.ID || is.Timestamp != was.Timestamp || is.CausationID != "request-1") {
+				t.Errorf("got %+v, want a replay of %+v", got, was)
 			}
 		})
 	}
