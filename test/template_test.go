@@ -128,8 +128,7 @@ func (s given) context() map[string]any {
 // config returns the settings with the stage's defaults.
 func (s given) config(t *testing.T) settings.Config {
 	t.Helper()
-	c := check.Value(settings.Load(s.context()))(t)
-	return c
+	return check.Value(settings.Load(s.context()))(t)
 }
 
 // contextOf returns the context of cdk.json, feature flags and all, and the setting

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"visitplannr/internal/eventstore"
+	"visitplannr/test/check"
 )
 
 const (
@@ -20,10 +21,7 @@ var nineOClock = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 func opening(t *testing.T) eventstore.Event {
 	t.Helper()
 	id := mustParseID(t, "01920000-0000-7000-8000-00000000000a")
-	event, err := eventstore.Opening("destination", id, "destinationProposed", 1, nineOClock, causation, json.RawMessage(brockhole))
-	if err != nil {
-		t.Fatalf("Opening: %v", err)
-	}
+	event := check.Value(eventstore.Opening("destination", id, "destinationProposed", 1, nineOClock, causation, json.RawMessage(brockhole)))(t)
 	return event
 }
 

@@ -22,10 +22,7 @@ func mustParseID(t *testing.T, s string) eventstore.ID {
 
 func newID(t *testing.T) eventstore.ID {
 	t.Helper()
-	id, err := eventstore.NewID()
-	if err != nil {
-		t.Fatalf("NewID: %v", err)
-	}
+	id := check.Value(eventstore.NewID())(t)
 	return id
 }
 

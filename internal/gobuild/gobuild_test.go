@@ -37,8 +37,7 @@ func write(t *testing.T, name string, text []byte) {
 func build(t *testing.T, root string) []byte {
 	t.Helper()
 	binary := check.Value(gobuild.Function(t.Context(), root, function, t.TempDir(), gobuild.Lambda))(t)
-	code := check.Value(os.ReadFile(binary))(t)
-	return code
+	return check.Value(os.ReadFile(binary))(t)
 }
 
 // The hash of these bytes is what a reviewer sees of the code. Not parallel: the

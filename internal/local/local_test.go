@@ -170,9 +170,6 @@ func TestStartLeavesNothingBehindWhenItFails(t *testing.T) {
 	if !errors.As(err, &address) || !address.OfEngine {
 		t.Errorf("got %v, want that the engine's address is taken", err)
 	}
-	again, err := net.Listen("tcp", free.Addr().String())
-	if err != nil {
-		t.Fatalf("the API's address is still taken: %v", err)
-	}
+	again := check.Value(net.Listen("tcp", free.Addr().String()))(t)
 	_ = again.Close()
 }

@@ -274,8 +274,7 @@ func call(t *testing.T, body, accept, key string) events.APIGatewayProxyResponse
 		event.Headers[contract.HeaderIdempotencyKey] = key
 	}
 	proposer := destination.NewProposer(accepting{})
-	response := check.Value(propose.New(proposer, httpapi.Config{Output: io.Discard}).Handle(t.Context(), event))(t)
-	return response
+	return check.Value(propose.New(proposer, httpapi.Config{Output: io.Discard}).Handle(t.Context(), event))(t)
 }
 
 // accepting is a store that takes every event and keeps none.

@@ -58,8 +58,7 @@ func testInCache(m *testing.M) int {
 func inCache(t *testing.T, name string) []string {
 	t.Helper()
 	cache := check.Value(os.UserCacheDir())(t)
-	found := check.Value(filepath.Glob(filepath.Join(cache, "visitplannr", "review", "*", name)))(t)
-	return found
+	return check.Value(filepath.Glob(filepath.Join(cache, "visitplannr", "review", "*", name)))(t)
 }
 
 func wantNothingLeftOver(t *testing.T) {

@@ -24,8 +24,7 @@ func TestConfigOfAStage(t *testing.T) {
 			context[s.Key] = map[string]string{"dev": s.Dev, "prod": s.Prod}[stage]
 		}
 		context["stage"] = stage
-		config := check.Value(settings.Load(context))(t)
-		return config
+		return check.Value(settings.Load(context))(t)
 	}
 	dev, prod := ofRows("dev"), ofRows("prod")
 	if !prod.PointInTimeRecovery || !prod.DeletionProtection || prod.Removal != settings.Retain || prod.Access != settings.IAM || prod.Delivery != settings.Canary {

@@ -115,8 +115,7 @@ func (r run) key() string { return r.mark + "-" + uuid.NewString() }
 // must sends a request and fails the test when nothing is answered.
 func (r run) must(t *testing.T, q request) answer {
 	t.Helper()
-	got := check.Value(r.send(t.Context(), q))(t)
-	return got
+	return check.Value(r.send(t.Context(), q))(t)
 }
 
 // decode reads one JSON value and nothing after it, of members that are known.

@@ -41,10 +41,7 @@ func TestDeployed(t *testing.T) {
 		t.Skip("run it with -stack NAME or -url URL")
 	}
 	cfg := check.Value(config.LoadDefaultConfig(t.Context()))(t)
-	credentials, err := cfg.Credentials.Retrieve(t.Context())
-	if err != nil {
-		t.Fatalf("no AWS credentials to sign with: %v", err)
-	}
+	credentials := check.Value(cfg.Credentials.Retrieve(t.Context()))(t)
 	if cfg.Region == "" {
 		t.Fatal("no AWS region: set AWS_REGION")
 	}

@@ -169,9 +169,7 @@ func (e *emulator) start(t *testing.T, enforceIAM bool) {
 		_, _ = io.Copy(io.Discard, response.Body)
 		return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 	})
-	if err != nil {
-		t.Fatalf("ministack does not answer: %v", err)
-	}
+	check.OK(t, err)
 }
 
 // cdk runs the CDK's command line against the emulator.
@@ -364,8 +362,7 @@ func (e *emulator) user(t *testing.T, name string, may bool) *principal {
 		for i := 0; i < len(parameters); i += 2 {
 			values.Set(parameters[i], parameters[i+1])
 		}
-		text := check.Value(e.query(t.Context(), "iam", values))(t)
-		return text
+		return check.Value(e.query(t.Context(), "iam", values))(t)
 	}
 	iam("Action", "CreateUser")
 	if may {

@@ -82,9 +82,7 @@ func TestARetryOfWhatAnyReleaseStoredIsAReplay(t *testing.T) {
 				putItem(t, engine, table, g.Item)
 				var stored eventstore.Event
 				for event, err := range store.All(t.Context()) {
-					if err != nil {
-						t.Fatalf("the stored event cannot be read: %v", err)
-					}
+					check.OK(t, err)
 					stored = event
 				}
 				if g.Key == "" {
@@ -99,8 +97,7 @@ func TestARetryOfWhatAnyReleaseStoredIsAReplay(t *testing.T) {
 					if g.Caller != "anonymous" {
 						event.RequestContext.Identity.UserArn = g.Caller
 					}
-					response := check.Value(handler.Handle(t.Context(), event))(t)
-					return response
+					return check.Value(handler.Handle(t.Context(), event))(t)
 				}
 				var receipt contract.Receipt
 				got := send(g.Body)

@@ -219,10 +219,7 @@ var client = func() *http.Client {
 
 func (s *slice) mustPost(body, key string) answer {
 	s.t.Helper()
-	got, err := s.post(body, key)
-	if err != nil {
-		s.t.Fatalf("no answer: %v", err)
-	}
+	got := check.Value(s.post(body, key))(s.t)
 	return got
 }
 

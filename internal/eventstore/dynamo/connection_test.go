@@ -69,6 +69,5 @@ func environment(endpoint string) func(string) string {
 func opening(t *testing.T) eventstore.Event {
 	t.Helper()
 	id := check.Value(eventstore.NewID())(t)
-	event := check.Value(eventstore.Opening("destination", id, "destinationProposed", 1, time.Now(), "cause", []byte(`{"name":"Brockholes"}`)))(t)
-	return event
+	return check.Value(eventstore.Opening("destination", id, "destinationProposed", 1, time.Now(), "cause", []byte(`{"name":"Brockholes"}`)))(t)
 }

@@ -22,6 +22,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
+	"visitplannr/test/check"
 	"visitplannr/test/corpus"
 )
 
@@ -117,10 +118,7 @@ const (
 
 func handleFuzzed(t *testing.T, handler *httpapi.Handler, event events.APIGatewayProxyRequest) events.APIGatewayProxyResponse {
 	t.Helper()
-	response, err := handler.Handle(t.Context(), event)
-	if err != nil {
-		t.Fatalf("got the error %v, want a problem", err)
-	}
+	response := check.Value(handler.Handle(t.Context(), event))(t)
 	return response
 }
 

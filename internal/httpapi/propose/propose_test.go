@@ -15,6 +15,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/httpapi"
 	"visitplannr/internal/httpapi/propose"
+	"visitplannr/test/check"
 )
 
 const (
@@ -37,10 +38,7 @@ func ask(t *testing.T, store openFunc, body string, headers map[string]string) e
 		NewID: func() (eventstore.ID, error) { return eventstore.ParseID(id) },
 	}, httpapi.Config{Output: io.Discard})
 	event := events.APIGatewayProxyRequest{Body: body, Headers: headers, RequestContext: events.APIGatewayProxyRequestContext{RequestID: cause}}
-	response, err := handler.Handle(t.Context(), event)
-	if err != nil {
-		t.Fatalf("Handle: %v; every failure must become an answer", err)
-	}
+	response := check.Value(handler.Handle(t.Context(), event))(t)
 	return response
 }
 

@@ -37,8 +37,7 @@ func ask(t *testing.T, g *Gateway, r *http.Request) (*http.Response, *events.API
 func gatewayWith(t *testing.T, cfg Config) *Gateway {
 	t.Helper()
 	cfg.Endpoints, cfg.Logger = contract.Endpoints(), slog.New(slog.DiscardHandler)
-	g := check.Value(New(cfg))(t)
-	return g
+	return check.Value(New(cfg))(t)
 }
 
 func request(method, path string) *http.Request {

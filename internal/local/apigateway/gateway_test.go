@@ -475,10 +475,7 @@ func TestRubbishIsTheClientsFault(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				conn := dial(t, server)
 				check.Value(io.WriteString(conn, request))(t)
-				response, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				if err != nil {
-					t.Fatalf("no answer: %v", err)
-				}
+				response := check.Value(http.ReadResponse(bufio.NewReader(conn), nil))(t)
 				defer response.Body.Close()
 				// net/http itself says 501 to an encoding and 505 to a version it does not know.
 				if status := response.StatusCode; status >= 500 && status != http.StatusNotImplemented && status != http.StatusHTTPVersionNotSupported {

@@ -195,9 +195,7 @@ func (b *logBuffer) onlyLine(t *testing.T) map[string]any {
 	t.Helper()
 	var line map[string]any
 	decoder := json.NewDecoder(&b.Buffer)
-	if err := decoder.Decode(&line); err != nil {
-		t.Fatalf("log: %v", err)
-	}
+	check.OK(t, decoder.Decode(&line))
 	if _, err := decoder.Token(); err != io.EOF {
 		t.Errorf("logged more than one line: %s", b.String())
 	}

@@ -31,10 +31,7 @@ import (
 func TestSchemaIsValidDraft4(t *testing.T) {
 	t.Parallel()
 	document := schemaDocument(t)
-	metaschema, err := jsonschema.NewCompiler().Compile("http://json-schema.org/draft-04/schema#")
-	if err != nil {
-		t.Fatalf("compile metaschema: %v", err)
-	}
+	metaschema := check.Value(jsonschema.NewCompiler().Compile("http://json-schema.org/draft-04/schema#"))(t)
 	if err := metaschema.Validate(document); err != nil {
 		t.Errorf("the contract's schema: %v", err)
 	}
@@ -50,8 +47,7 @@ func TestSchemaIsValidDraft4(t *testing.T) {
 func schemaDocument(t *testing.T) any {
 	t.Helper()
 	text := check.Value(json.Marshal(*contract.ProposeDestination.Body))(t)
-	document := check.Value(jsonschema.UnmarshalJSON(strings.NewReader(string(text))))(t)
-	return document
+	return check.Value(jsonschema.UnmarshalJSON(strings.NewReader(string(text))))(t)
 }
 
 // metaschemaProperties lists what draft 4's own schema describes.
@@ -211,10 +207,7 @@ func (f function) propose(t *testing.T, body string) events.APIGatewayProxyRespo
 	t.Helper()
 	request := httptest.NewRequest(http.MethodPost, contract.ProposeDestination.Path, nil)
 	request.Header.Set("Content-Type", contract.MediaTypeJSON)
-	response, err := f.handler.Handle(t.Context(), NewEvent(contract.ProposeDestination, nil, request, []byte(body), "0192f000-0000-4000-8000-000000000000"))
-	if err != nil {
-		t.Fatalf("the function returned the error %v, want a problem", err)
-	}
+	response := check.Value(f.handler.Handle(t.Context(), NewEvent(contract.ProposeDestination, nil, request, []byte(body), "0192f000-0000-4000-8000-000000000000")))(t)
 	return response
 }
 

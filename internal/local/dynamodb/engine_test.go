@@ -343,8 +343,7 @@ func TestServer(t *testing.T) {
 	t.Parallel()
 	start := func(t *testing.T) *dynamodb.Server {
 		t.Helper()
-		s := check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{}))(t)
-		return s
+		return check.Value(dynamodb.Start("127.0.0.1:0", dynamodb.Options{}))(t)
 	}
 
 	t.Run("says that it cannot listen where another one does", func(t *testing.T) {

@@ -171,15 +171,9 @@ type guest struct {
 func (p place) await(t *testing.T) guest {
 	t.Helper()
 	_ = p.Listener.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
-	connection, err := p.Accept()
-	if err != nil {
-		t.Fatalf("no function came: %v", err)
-	}
+	connection := check.Value(p.Accept())(t)
 	t.Cleanup(func() { connection.Close() })
-	line, err := bufio.NewReader(connection).ReadString('\n')
-	if err != nil {
-		t.Fatalf("the function did not say who it is: %v", err)
-	}
+	line := check.Value(bufio.NewReader(connection).ReadString('\n'))(t)
 	pid := check.Value(strconv.Atoi(strings.TrimSpace(line)))(t)
 	return guest{connection, pid}
 }
