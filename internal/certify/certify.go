@@ -144,14 +144,18 @@ func try(ctx context.Context, run *local.Run, g *gateway, command []string, limi
 	ended, err := execute(ctx, command, limit, output, environment("http://"+listener.Addr().String(), run.Signers[0]))
 	answered, cancel := context.WithTimeout(context.WithoutCancel(ctx), apigateway.IntegrationTimeout+time.Second)
 	defer cancel()
-	err = errors.Join(err, server.Shutdown(answered)) // after that all is stored that will be
+	if err := errors.Join(err, server.Shutdown(answered)); err != nil { // after that all is stored that will be
+		return t, err
+	}
 	var stored []string
-	for event, failed := range run.Store.All(ctx) {
-		err = errors.Join(err, failed)
+	for event, err := range run.Store.All(ctx) {
+		if err != nil {
+			return t, err
+		}
 		stored = append(stored, said(event.Data))
 	}
-	printed, failed := os.ReadFile(output.Name())
-	if err := errors.Join(err, failed); err != nil {
+	printed, err := os.ReadFile(output.Name())
+	if err != nil {
 		return t, err
 	}
 	return Trial{g.scenario, printed, grade(g.scenario, g.attempts, stored, ended)}, nil
@@ -240,7 +244,7 @@ type attempt struct {
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithoutCancel(r.Context())) // it arrives, though its client may go
-	if _, _, ok := contract.Match(contract.Endpoints(), r.Method, r.URL.EscapedPath()); !ok {
+	if _, _, ok := contract.Match([]contract.Endpoint{contract.ProposeDestination}, r.Method, r.URL.EscapedPath()); !ok {
 		g.api.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
 		return
 	}

@@ -19,12 +19,12 @@ type Grade struct {
 
 // The names of the grades.
 const (
-	theAttempts   = "attempts"
-	theKey        = "key"
-	theRetryAfter = "retry-after"
-	theSignature  = "signature"
-	whatIsStored  = "stored"
-	theExit       = "exit"
+	gradeAttempts   = "attempts"
+	gradeKey        = "key"
+	gradeRetryAfter = "retry-after"
+	gradeSignature  = "signature"
+	gradeStored     = "stored"
+	gradeExit       = "exit"
 )
 
 // early is by how much a clock may make a wait too short.
@@ -35,7 +35,7 @@ const early = 50 * time.Millisecond
 // could have made another.
 func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade {
 	if len(attempts) == 0 {
-		return []Grade{{theAttempts, fmt.Sprintf("no %s came to API_URL; %s", contract.ProposeDestination.Route(), end.text), true}}
+		return []Grade{{gradeAttempts, fmt.Sprintf("no %s came to API_URL; %s", contract.ProposeDestination.Route(), end.text), true}}
 	}
 	evidence, wrong := map[string][]string{}, map[string][]string{}
 	good := func(name, format string, args ...any) {
@@ -51,48 +51,48 @@ func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade
 		if !slices.Contains(proposals, a.said) {
 			proposals = append(proposals, a.said)
 		}
-		good(theAttempts, "%s", a.outcome())
+		good(gradeAttempts, "%s", a.outcome())
 		key := strings.Join(a.keys, ", ")
 		keys[key], signatures[a.signature] = true, true
 		if len(a.keys) != 1 || key == "" {
-			bad(theKey, "request %d has %d Idempotency-Keys", i+1, len(a.keys))
+			bad(gradeKey, "request %d has %d Idempotency-Keys", i+1, len(a.keys))
 		}
 		if a.signature == "" {
-			bad(theSignature, "request %d is not signed", i+1)
+			bad(gradeSignature, "request %d is not signed", i+1)
 		}
 		again := slices.IndexFunc(attempts[i+1:], func(b *attempt) bool { return b.said == a.said })
 		retry := slices.Contains([]int{0, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable}, a.status)
 		switch {
 		case again < 0 && retry:
-			bad(theAttempts, "request %d was not sent again after %s", i+1, a.outcome())
+			bad(gradeAttempts, "request %d was not sent again after %s", i+1, a.outcome())
 		case again >= 0 && !retry:
-			bad(theAttempts, "request %d was sent again after %s", i+1, a.outcome())
+			bad(gradeAttempts, "request %d was sent again after %s", i+1, a.outcome())
 		}
 		if again < 0 {
 			continue
 		}
 		next, number := attempts[i+1+again], i+2+again
 		if !slices.Equal(next.keys, a.keys) {
-			bad(theKey, "request %d repeats request %d with another key: %q, then %q", number, i+1, a.keys, next.keys)
+			bad(gradeKey, "request %d repeats request %d with another key: %q, then %q", number, i+1, a.keys, next.keys)
 		}
 		pause := next.arrived.Sub(a.answered)
 		if next.signature == a.signature && pause >= time.Second {
-			bad(theSignature, "request %d has the signature of request %d, %.2f s later", number, i+1, pause.Seconds())
+			bad(gradeSignature, "request %d has the signature of request %d, %.2f s later", number, i+1, pause.Seconds())
 		}
 		if a.retryAfter > 0 {
 			judge := good
 			if pause < a.retryAfter-early {
 				judge = bad
 			}
-			judge(theRetryAfter, "request %d came %.2f s after a %d that asked for %.0f s", number, pause.Seconds(), a.status, a.retryAfter.Seconds())
+			judge(gradeRetryAfter, "request %d came %.2f s after a %d that asked for %.0f s", number, pause.Seconds(), a.status, a.retryAfter.Seconds())
 		}
 	}
 	judge := good
 	if len(keys) < len(proposals) {
 		judge = bad
 	}
-	judge(theKey, "%d in %d requests, for %d proposals", len(keys), len(attempts), len(proposals))
-	good(theSignature, "%d in %d requests", len(signatures), len(attempts))
+	judge(gradeKey, "%d in %d requests, for %d proposals", len(keys), len(attempts), len(proposals))
+	good(gradeSignature, "%d in %d requests", len(signatures), len(attempts))
 
 	want, found := 1, 0
 	if s.Refuses {
@@ -108,7 +108,7 @@ func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade
 		if judge = good; times != want {
 			judge = bad
 		}
-		judge(whatIsStored, "%s: %d of %d", said, times, want)
+		judge(gradeStored, "%s: %d of %d", said, times, want)
 		found += min(times, 1)
 	}
 	says := fmt.Sprintf("%s, %d of %d proposals stored", end.text, found, len(proposals))
@@ -118,10 +118,10 @@ func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade
 	case end.untidy, end.success == s.Refuses:
 		judge = bad
 	}
-	judge(theExit, "%s", says)
+	judge(gradeExit, "%s", says)
 
 	var grades []Grade
-	for _, name := range []string{theAttempts, theKey, theRetryAfter, theSignature, whatIsStored, theExit} {
+	for _, name := range []string{gradeAttempts, gradeKey, gradeRetryAfter, gradeSignature, gradeStored, gradeExit} {
 		switch {
 		case len(wrong[name]) > 0:
 			grades = append(grades, Grade{name, strings.Join(wrong[name], "; "), true})
