@@ -38,6 +38,8 @@ type Change struct {
 	Path   string `json:"path"`             // to the value, such as Properties.Timeout; "" for the whole resource
 	Before any    `json:"before,omitempty"` // nil: there was none
 	After  any    `json:"after,omitempty"`  // nil: there is none
+
+	With []Change `json:"with,omitempty"` // what is new and there for this new function alone
 }
 
 func (c Change) isNew() bool  { return c.Path == "" && c.Before == nil }
@@ -49,16 +51,18 @@ func (c Change) String() string {
 	where := c.Type + " " + c.ID
 	switch {
 	case c.isNew():
-		var values []string
-		for _, v := range c.values() {
-			if v.concern(true) >= 0 {
-				values = append(values, strings.TrimPrefix(v.Path, "Properties.")+" "+short(v.After))
+		parts, bare := []string{where + c.exposes()}, map[string]int{}
+		for _, w := range c.With {
+			if text := w.exposes(); text != "" {
+				parts = append(parts, strings.TrimPrefix(w.Type, "AWS::")+text)
+			} else {
+				bare[strings.TrimPrefix(w.Type, "AWS::")]++
 			}
 		}
-		if len(values) > 0 {
-			where += ": " + strings.Join(values, ", ")
+		for _, kind := range slices.Sorted(maps.Keys(bare)) {
+			parts = append(parts, fmt.Sprint(bare[kind], " ", kind))
 		}
-		return "+ " + where
+		return "+ " + strings.Join(parts, "; ")
 	case c.isGone():
 		return "- " + where
 	}
@@ -71,11 +75,60 @@ func (c Change) String() string {
 	return fmt.Sprintf("~ %s %s: %s -> %s", where, path, short(c.Before), short(c.After))
 }
 
+// exposes says what a new resource permits and exposes.
+func (c Change) exposes() string {
+	var values []string
+	for _, v := range c.values() {
+		if v.concern(true) >= 0 && !(companions.MatchString(c.Type) && own.MatchString(v.Path)) {
+			values = append(values, strings.TrimPrefix(v.Path, "Properties.")+" "+short(v.After))
+		}
+	}
+	if values == nil {
+		return ""
+	}
+	return ": " + strings.Join(values, ", ")
+}
+
+// companions are types that come with a function, and own are their values that only say so.
+var (
+	companions = regexp.MustCompile(`^AWS::(IAM::(Role|Policy)|Lambda::(Alias|Permission|Version)|Logs::LogGroup|CloudWatch::Alarm|CodeDeploy::.*|ApiGateway::(Method|Model|Resource))$`)
+	own        = regexp.MustCompile(`^Properties\.(FunctionName|Roles)$`)
+)
+
+// gather makes one change of each new function and its companions.
+func gather(changes []Change) []Change {
+	linked := func(a, b Change) bool {
+		return slices.Contains(references(a.After), b.ID) || slices.Contains(references(b.After), a.ID)
+	}
+	rest := slices.Clone(changes)
+	for i := 0; i < len(rest); i++ {
+		if !rest[i].isNew() || rest[i].Type != "AWS::Lambda::Function" {
+			continue
+		}
+		id := rest[i].ID
+		with := []Change{rest[i]}
+		for j := 0; j < len(with); j++ {
+			for _, c := range rest {
+				if c.isNew() && companions.MatchString(c.Type) && linked(with[j], c) &&
+					!slices.ContainsFunc(with, func(w Change) bool { return w.ID == c.ID }) {
+					with = append(with, c)
+				}
+			}
+		}
+		rest = slices.DeleteFunc(rest, func(c Change) bool {
+			return c.ID != id && slices.ContainsFunc(with, func(w Change) bool { return w.ID == c.ID })
+		})
+		i = slices.IndexFunc(rest, func(c Change) bool { return c.ID == id })
+		rest[i].With = with[1:]
+	}
+	return rest
+}
+
 // values returns the values of a new resource.
 func (c Change) values() []Change {
 	var values []Change
 	compare(nil, c.After, "", func(path string, _, after any) {
-		values = append(values, Change{c.ID, c.Type, path, nil, after})
+		values = append(values, Change{ID: c.ID, Type: c.Type, Path: path, After: after})
 	})
 	return values
 }
@@ -108,7 +161,7 @@ func Changes(before, after Template) []Change {
 			continue
 		}
 		compare(b, a, "", func(path string, before, after any) {
-			changes = append(changes, Change{id, kind, path, before, after})
+			changes = append(changes, Change{ID: id, Type: kind, Path: path, Before: before, After: after})
 		})
 	}
 	return changes
@@ -172,6 +225,7 @@ type concern struct {
 	title string
 	types *regexp.Regexp // of resources
 	paths *regexp.Regexp // of values; nil: any, and the resource itself
+	but   *regexp.Regexp // paths that are none; nil: all are
 	ofNew bool           // whether a value of a new resource counts too
 }
 
@@ -192,18 +246,22 @@ var concerns = []concern{
 		paths: regexp.MustCompile(`^(DeletionPolicy|UpdateReplacePolicy)$|DeletionProtection|PointInTimeRecovery|RetentionInDays|KeySchema|AttributeDefinitions|^Properties\.(TableName|LogGroupName)$`)},
 	{title: "What happens to stored data", types: regexp.MustCompile(`^AWS::(DynamoDB|Logs|S3|Backup)::`), paths: regexp.MustCompile(`^$`)},
 	{title: "What code runs, and in which environment", types: regexp.MustCompile(`^AWS::Lambda::(Function|LayerVersion)$`), ofNew: true,
+		but:   tuning,
 		paths: regexp.MustCompile(`^Properties\.(Layers|Environment|Runtime|Handler|Content|CodeSigningConfigArn|VpcConfig|FileSystemConfigs)\b`)},
 	{title: "What code runs, and in which environment", types: regexp.MustCompile(`^AWS::Lambda::(Function|LayerVersion)$`), paths: regexp.MustCompile(`^$`)},
 	{title: "Encryption", types: regexp.MustCompile(`^AWS::KMS::`)},
 	{title: "Encryption", types: anything, paths: regexp.MustCompile(`(?i)(kms|encrypt|SSESpecification|SecureTransport|SecurityPolicy)`)},
 	{title: "Limits and capacity", types: anything,
-		paths: regexp.MustCompile(`(MethodSettings|ReservedConcurrentExecutions|ProvisionedThroughput|BillingMode|(Min|Max)Capacity|Properties\.(Timeout|MemorySize))`)},
+		paths: regexp.MustCompile(`(MethodSettings|ReservedConcurrentExecutions|ProvisionedThroughput|BillingMode|(Min|Max)Capacity|Properties\.(Timeout|MemorySize)|\.GO(MEMLIMIT|GC|MAXPROCS)$)`)},
 	{title: "Alarms, logs and rollback", types: regexp.MustCompile(`^AWS::(CloudWatch::Alarm|SNS::|CodeDeploy::)`)},
 	{title: "Alarms, logs and rollback", types: anything, paths: regexp.MustCompile(`(AccessLogSetting|LoggingConfig|Tracing|UpdatePolicy)`)},
 }
 
 var (
 	anything = regexp.MustCompile(``)
+
+	// tuning matches variables that Go's runtime reads, which choose no code.
+	tuning = regexp.MustCompile(`\.GO(MEMLIMIT|GC|MAXPROCS)$`)
 
 	// harmless matches values that add nothing to the line of their resource.
 	harmless = regexp.MustCompile(`^(Type|Metadata.*|DependsOn.*)$|PolicyDocument\.Version$|PolicyName$|[dD]escription$`)
@@ -215,7 +273,7 @@ func (c Change) concern(partOfNew bool) int {
 		return -1
 	}
 	return slices.IndexFunc(concerns, func(k concern) bool {
-		return k.types.MatchString(c.Type) && (k.paths == nil || k.paths.MatchString(c.Path)) && (k.ofNew || !partOfNew)
+		return k.types.MatchString(c.Type) && (k.paths == nil || k.paths.MatchString(c.Path)) && (k.but == nil || !k.but.MatchString(c.Path)) && (k.ofNew || !partOfNew)
 	})
 }
 
@@ -230,9 +288,11 @@ type Group struct {
 func (c Change) gravest() int {
 	gravest := c.concern(false)
 	if c.isNew() {
-		for _, v := range c.values() {
-			if i := v.concern(true); i >= 0 && (gravest < 0 || i < gravest) {
-				gravest = i
+		for _, part := range append([]Change{c}, c.With...) {
+			for _, v := range part.values() {
+				if i := v.concern(true); i >= 0 && (gravest < 0 || i < gravest) {
+					gravest = i
+				}
 			}
 		}
 	}
@@ -252,6 +312,9 @@ func Concerns(changes []Change) []Group {
 	var groups []Group
 	for _, k := range concerns {
 		if len(of[k.title]) > 0 {
+			slices.SortStableFunc(of[k.title], func(a, b Change) int { // what holds events first
+				return strings.Count(b.Type, "DynamoDB") - strings.Count(a.Type, "DynamoDB")
+			})
 			groups = append(groups, Group{k.title, of[k.title]})
 			delete(of, k.title)
 		}

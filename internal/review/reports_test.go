@@ -52,6 +52,7 @@ var plants = map[string]struct {
 	stages     []string  // that are compared; nil: dev
 	contract   [2]string // what is replaced in docs/openapi.yaml
 	words      [2]string // likewise
+	files      map[string]string
 }{
 	"the table's key is renamed": {both: plant{
 		table + ".Properties.KeySchema.1.AttributeName":            "Event",
@@ -113,11 +114,25 @@ var plants = map[string]struct {
 		contract: [2]string{"maximum: 90", "maximum: 80"},
 	},
 	"a limit is wider, and another is said in words": {
-		contract: [2]string{"maximum: 90", "maximum: 95"}, words: [2]string{"must be 1 to 200 characters", "must be 1 to 80 characters"},
+		contract: [2]string{"maximum: 90", "maximum: 95"}, words: [2]string{"description: must be 1 to 200 characters", "description: must be 1 to 80 characters"},
 	},
-	"only code is new": {stages: both, both: plant{function + ".Properties.Code.S3Key": strings.Repeat("1", 64) + ".zip"},
-		prod: plant{"Resources.proposedestinationCurrentVersion0123ABCD": nil, "Resources.proposedestinationCurrentVersion4567CDEF": resource("AWS::Lambda::Version", map[string]any{}),
-			"Resources.proposedestinationliveE513D270.Properties.FunctionVersion": getAtt("proposedestinationCurrentVersion4567CDEF", "Version")}},
+	"requirements are newer, and events have another form": {files: map[string]string{
+		"go.mod":       "module example\n\ngo 1.26.1\n\nrequire example.org/newer v1.1.0\n",
+		"package.json": `{"devDependencies": {"aws-cdk": "2.2.0", "other": "1.0.0"}}`,
+		"test/e2e/testdata/events/destinationProposed-2.json": "{}",
+	}},
+	"a deployment takes long, or is refused": {stages: both, both: plant{
+		"Resources.apiC8550315.Properties.SecurityPolicy":                 "SecurityPolicy_TLS13_1_3_2025_09",
+		"Resources.apiC8550315.Properties.EndpointAccessMode":             "STRICT",
+		"Resources.apiC8550315.Properties.EndpointConfiguration":          map[string]any{"Types": []string{"EDGE"}},
+		function + ".Properties.ReservedConcurrentExecutions":             900,
+		function + ".Properties.Environment.Variables.GOMEMLIMIT":         "1MiB",
+		"Resources.proposedestinationlogs91328E11":                        nil,
+		"Resources.apiDeploymentStagedev96712F43.Properties.DeploymentId": ref("other"),
+	}},
+	"only code is new": {files: map[string]string{"functions/f/f.go": "package main\n\nfunc main() { println() }\n"}, stages: both, both: plant{function + ".Properties.Code.S3Key": strings.Repeat("1", 64) + ".zip"},
+		prod: plant{"Resources.proposedestinationCurrentVersion0123ABCD0123456789abcdef0123456789abcdef": nil, "Resources.proposedestinationCurrentVersion4567CDEFfedcba9876543210fedcba9876543210": resource("AWS::Lambda::Version", map[string]any{}),
+			"Resources.proposedestinationliveE513D270.Properties.FunctionVersion": getAtt("proposedestinationCurrentVersion4567CDEFfedcba9876543210fedcba9876543210", "Version")}},
 	"the table has a key of its own": {both: plant{
 		"Resources.key":                        resource("AWS::KMS::Key", map[string]any{"KeyPolicy": map[string]any{"Statement": []any{allow("kms:*", "*")}}}),
 		table + ".Properties.SSESpecification": map[string]any{"SSEEnabled": true, "SSEType": "KMS", "KMSMasterKeyId": ref("key")},
@@ -132,6 +147,9 @@ func TestReportsOfPlantedChangesAreUpToDate(t *testing.T) {
 			dir, put := stages(t)
 			if p.stages == nil {
 				p.stages = []string{"dev"}
+			}
+			for file, text := range p.files {
+				put(file, text)
 			}
 			put("dev.json", planted(t, read(t, "testdata/dev.json"), p.both))
 			put("prod.json", planted(t, planted(t, read(t, "testdata/prod.json"), p.both), p.prod))
@@ -217,10 +235,13 @@ func stages(t *testing.T) (dir string, put func(name, text string)) {
 		t.Skip("the CDK's command line is not installed: run npm ci")
 	}
 	dir, put = repository(t)
-	put("node_modules/.bin/cdk", strings.Replace(fakeCDK, `echo "[~] diff of $*"; exit`, `exec "`+cdk+`" "$@"`, 1))
+	put("node_modules/.bin/cdk", strings.Replace(fakeCDK, `printf 'WARNING %s (Annotation)\n   of the stack\n\nResources\n' "$(cat note)"; echo "[~] diff of $*"; exit`, `exec "`+cdk+`" "$@"`, 1))
 	put("dev.json", read(t, "testdata/dev.json"))
 	put("prod.json", read(t, "testdata/prod.json"))
 	put("docs/openapi.yaml", read(t, "../../docs/openapi.yaml"))
+	put("go.mod", "module example\n\ngo 1.26\n\nrequire example.org/newer v1.0.0\n")
+	put("package.json", `{"devDependencies": {"aws-cdk": "2.1.0"}}`)
+	put("functions/f/f.go", "package main\n\nfunc main() {}\n")
 	git(t, dir, "tag", "-d", "base")
 	commit(t, dir, "base")
 	return dir, put

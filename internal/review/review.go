@@ -65,50 +65,10 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 		work.name, work.dir, work.kept = o.Head, tree.dir, tree.kept()
 	}
 
-	// The two states are independent and are synthesized in parallel. What is of one state
-	// is synthesized in turn, since older commits build into one folder.
-	views := views(o)
-	var synthesis sync.WaitGroup
-	var failed [2][]error
-	for i, s := range []states{old, work} {
-		synthesis.Go(func() {
-			for _, v := range views {
-				failed[i] = append(failed[i], s.synth(ctx, v))
-			}
-		})
-	}
-	synthesis.Wait()
 	r := &Report{SchemaVersion: SchemaVersion, Base: o.Base, Head: o.Head}
-	var stacks []stackDiff
-	var compared []Finding
-	seen := map[string]map[string]bool{} // by stage, the changes that were shown
-	for i, v := range views {
-		err := failure(old, work, failed[0][i], failed[1][i])
-		switch {
-		case err != nil && v.set == nil:
-			return nil, fmt.Errorf("%w\nThis is of stage %s.", err, v.stage)
-		case err != nil:
-			reason := fmt.Sprintf("%.400s", strings.Join(strings.Fields(err.Error()), " "))
-			if failed[0][i] == nil {
-				r.Findings = append(r.Findings, Finding{Kind: Concern, Stages: []string{v.stage}, With: v.with, Title: "!! Is not synthesized any more", Text: "   " + reason})
-			}
-			compared = append(compared, Finding{Stages: []string{v.stage}, Text: v.setting() + ": NOT compared, " + reason})
-			continue
-		}
-		compared = append(compared, Finding{Stages: []string{v.stage}, Text: v.setting() + old.leftOut(v) + work.leftOut(v)})
-		if seen[v.stage] == nil {
-			seen[v.stage] = map[string]bool{}
-		}
-		d, err := compareStacks(ctx, old, work, v, seen[v.stage])
-		if err != nil {
-			return nil, err
-		}
-		r.Findings = append(r.Findings, d.findings()...)
-		if v.set == nil {
-			stacks = append(stacks, d)
-			r.Summary = append(r.Summary, Finding{Stages: []string{v.stage}, Text: d.headline()})
-			r.Changes = append(r.Changes, d.all...)
-		}
+	onlyCode, err := r.compareTemplates(ctx, old, work)
+	if err != nil {
+		return nil, err
 	}
 	both := [2]states{old, work}
 	var served [2][]byte
@@ -123,12 +83,68 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Summary, r.Findings, r.Changes = merged(r.Summary), merged(append(r.Findings, breaks...)), merged(r.Changes)
+	fromSources, err := sources(ctx, old, work, onlyCode)
+	if err != nil {
+		return nil, err
+	}
+	r.Summary, r.Findings, r.Changes = merged(r.Summary), merged(slices.Concat(r.Findings, breaks, fromSources)), merged(r.Changes)
+	return r, nil
+}
+
+// compareTemplates adds what differs between the templates, and reports whether that is
+// the functions' code alone.
+func (r *Report) compareTemplates(ctx context.Context, old, work states) (onlyCode bool, err error) {
+	// The two states are independent and are synthesized in parallel. What is of one state
+	// is synthesized in turn, since older commits build into one folder.
+	views := views(old.options)
+	var synthesis sync.WaitGroup
+	var failed [2][]error
+	for i, s := range []states{old, work} {
+		synthesis.Go(func() {
+			for _, v := range views {
+				failed[i] = append(failed[i], s.synth(ctx, v))
+			}
+		})
+	}
+	synthesis.Wait()
+	var stacks []stackDiff
+	var compared []Finding
+	onlyCode = true
+	seen := map[string]map[string]bool{} // by stage, the changes that were shown
+	for i, v := range views {
+		err := failure(old, work, failed[0][i], failed[1][i])
+		switch {
+		case err != nil && v.set == nil:
+			return false, fmt.Errorf("%w\nstage %s", err, v.stage)
+		case err != nil:
+			reason := fmt.Sprintf("%.400s", strings.Join(strings.Fields(err.Error()), " "))
+			if failed[0][i] == nil {
+				r.Findings = append(r.Findings, Finding{Kind: Concern, Stages: []string{v.stage}, With: v.with, Title: "!! Is not synthesized any more", Text: "   " + reason})
+			}
+			compared = append(compared, Finding{Stages: []string{v.stage}, Text: v.setting() + ": NOT compared, " + reason})
+			continue
+		}
+		compared = append(compared, Finding{Stages: []string{v.stage}, Text: v.setting() + old.leftOut(v) + work.leftOut(v)})
+		if seen[v.stage] == nil {
+			seen[v.stage] = map[string]bool{}
+		}
+		d, err := compareStacks(ctx, old, work, v, seen[v.stage])
+		if err != nil {
+			return false, err
+		}
+		r.Findings = append(r.Findings, slices.Concat(d.findings(), d.besides())...)
+		onlyCode = onlyCode && (v.set == nil && d.onlyCode() || len(d.changes) == 0)
+		if v.set == nil {
+			stacks = append(stacks, d)
+			r.Summary = append(r.Summary, Finding{Stages: []string{v.stage}, Text: d.headline()})
+			r.Changes = append(r.Changes, d.all...)
+		}
+	}
 	for _, c := range merged(compared) {
 		r.Compared = append(r.Compared, "the templates of "+c.where()+c.Text)
 	}
 	r.Picture = picture(stacks)
-	return r, nil
+	return onlyCode && len(r.Changes) > 0, nil
 }
 
 // failure says which of the two states is not synthesized, and an error of both once.
@@ -345,7 +361,8 @@ func (s states) command(ctx context.Context, name string, args ...string) *exec.
 type synthesized struct {
 	template  Template
 	text      []byte
-	protected bool // termination protection, which is not in the template
+	protected bool   // termination protection, which is not in the template
+	notes     string // holds the warnings of the synthesis, as JSON
 }
 
 func read(assembly, stack string) (synthesized, error) {
@@ -369,6 +386,8 @@ func read(assembly, stack string) (synthesized, error) {
 	if err := json.Unmarshal(text, &manifest); err != nil {
 		return s, fmt.Errorf("%s: manifest: %w", assembly, err)
 	}
+	metadata, _ := os.ReadFile(filepath.Join(assembly, stack+".metadata.json")) // older CDKs write all into the manifest
+	s.notes = string(text) + string(metadata)
 	s.protected = manifest.Artifacts[stack].Properties.TerminationProtection
 	return s, nil
 }

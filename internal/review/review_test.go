@@ -73,7 +73,7 @@ func TestConcerns(t *testing.T) {
 		want := []string{
 			"Who may do what", "- AWS::IAM::Policy policy",
 			"Who may call the API, and with what", "- AWS::ApiGateway::Method method",
-			"What happens to stored data", "- AWS::Logs::LogGroup logs", "- AWS::DynamoDB::Table table",
+			"What happens to stored data", "- AWS::DynamoDB::Table table", "- AWS::Logs::LogGroup logs",
 			"What code runs, and in which environment", "- AWS::Lambda::Function function",
 			"Alarms, logs and rollback", "- AWS::CloudWatch::Alarm alarm", "- AWS::SNS::Topic topic",
 		}
@@ -87,7 +87,7 @@ func TestConcerns(t *testing.T) {
 		want := []string{
 			"Who may do what", "+ AWS::IAM::Policy policy: PolicyDocument.Statement [Allow dynamodb:PutItem on table.Arn]",
 			"Who may call the API, and with what", `+ AWS::ApiGateway::Method method: AuthorizationType "AWS_IAM"`,
-			"What happens to stored data", "+ AWS::Logs::LogGroup logs", "+ AWS::DynamoDB::Table table",
+			"What happens to stored data", "+ AWS::DynamoDB::Table table", "+ AWS::Logs::LogGroup logs",
 			"What code runs, and in which environment", "+ AWS::Lambda::Function function",
 			"Alarms, logs and rollback", "+ AWS::CloudWatch::Alarm alarm", "+ AWS::SNS::Topic topic",
 		}
@@ -136,7 +136,7 @@ func concerns(t *testing.T, before, after string) []string {
 const fakeCDK = `#!/bin/sh
 set -e
 [ -z "$AWS_ACCESS_KEY_ID" ] || { echo "got credentials"; exit 1; }
-if [ "$1" = diff ]; then echo "[~] diff of $*"; exit; fi
+if [ "$1" = diff ]; then printf 'WARNING %s (Annotation)\n   of the stack\n\nResources\n' "$(cat note)"; echo "[~] diff of $*"; exit; fi
 while [ $# -gt 0 ]; do case $1 in --output) out=$2;; stage=*) stage=${1#stage=};; corsOrigins=*) on=switched.json;;
   $(cat refused)=*) echo "setting \"$(cat refused)\" is refused"; exit 1;; esac; shift; done
 in=$stage.json; [ -f $in ] || in=template.json; [ ! -f "$on" ] || in=$on
@@ -144,7 +144,7 @@ grep -q Resources $in || { echo "template.json is broken"; exit 1; }
 echo "$out" >>"$0.used"
 mkdir -p $out && cp $in $out/visitplannr-$stage.template.json
 echo '{"version":"36.0.0","artifacts":{"visitplannr-'$stage'":{"type":"aws:cloudformation:stack",
-  "environment":"aws://unknown-account/unknown-region","properties":{
+  "environment":"aws://unknown-account/unknown-region","metadata":"'"$(cat note)"'","properties":{
   "templateFile":"visitplannr-'$stage'.template.json","terminationProtection":'$(cat protected)'}}}}' >$out/manifest.json
 `
 
@@ -169,6 +169,7 @@ func repository(t *testing.T) (dir string, put func(name, text string)) {
 	put("template.json", template)
 	put("protected", "true")
 	put("refused", "nothing")
+	put("note", "alarms notify nobody")
 	commit(t, dir, "base")
 	return dir, put
 }
@@ -223,6 +224,13 @@ func TestDiff(t *testing.T) {
 		}
 		if strings.Index(got, "AuthorizationType") > strings.Index(got, "diff of diff") {
 			t.Errorf("got\n%s\nwant what is dangerous before the whole", got)
+		}
+		if strings.Contains(got, "WARNING") || strings.Contains(got, "of the stack") {
+			t.Errorf("got\n%s\nwant no warning that the change does not make", got)
+		}
+		put("note", "alarms ring at night")
+		if got, err := diff(t, dir, "base"); err != nil || strings.Count(got, "WARNING alarms ring at night") != 1 {
+			t.Errorf("got\n%s, %v\nwant the new warning once", got, err)
 		}
 	})
 

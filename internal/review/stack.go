@@ -80,7 +80,7 @@ func compareStacks(ctx context.Context, old, work states, v view, seen map[strin
 	if err != nil {
 		return d, fmt.Errorf("cdk diff of %s: %w\n%s", stack, err, output)
 	}
-	d.readCDK(output)
+	d.readCDK(output, before.notes)
 	return d, nil
 }
 
@@ -103,14 +103,15 @@ var reissued = regexp.MustCompile(`^AWS::(ApiGateway::Deployment|Lambda::Version
 
 var (
 	replacing = regexp.MustCompile(`^\[~\] .* (\S+) (replace|may be replaced)\n`)
+	warning   = regexp.MustCompile(`^WARNING (.*) \(Annotation\)$`)
 	cause     = regexp.MustCompile(`(?m)^ .─ \[.\] (\S+) \((?:requires|may cause) replacement\)$`)
 )
 
 // readCDK splits the output of cdk diff by resource and reads which are replaced. The
 // CDK's command line contains CloudFormation's specification, which says what cannot be
-// changed in place.
-func (d *stackDiff) readCDK(output string) {
-	title, fresh := "", true
+// changed in place. It repeats no warning that the old state's notes hold.
+func (d *stackDiff) readCDK(output, notes string) {
+	title, fresh, told := "", true, false
 	add := func(text string) {
 		d.all = append(d.all, Finding{Stages: []string{d.stage}, Title: title, Text: text})
 	}
@@ -118,6 +119,11 @@ func (d *stackDiff) readCDK(output string) {
 		switch {
 		case text == "" || strings.HasPrefix(text, "Stack ") || strings.Contains(text, "Number of stacks with differences"):
 			fresh = true
+			continue
+		case told && strings.HasPrefix(text, " "):
+			continue
+		case warning.MatchString(text) && strings.Contains(notes, words(warning.FindStringSubmatch(text)[1], true)):
+			told = true
 			continue
 		case strings.HasPrefix(text, "["):
 			add(text)
@@ -128,7 +134,7 @@ func (d *stackDiff) readCDK(output string) {
 		default:
 			d.all[len(d.all)-1].Text += "\n" + text
 		}
-		fresh = false
+		fresh, told = false, false
 	}
 	for _, resource := range d.all {
 		found := replacing.FindStringSubmatch(resource.Text)
@@ -247,12 +253,12 @@ func (d stackDiff) findings() []Finding {
 			list = append(list, Finding{Kind: kind, Stages: stages, With: d.with, Title: title, Text: "   " + c.String(), Change: &c})
 		}
 	}
-	for _, g := range Concerns(d.changes) {
+	for _, g := range Concerns(gather(d.changes)) {
 		for _, c := range g.Changes {
 			add(Concern, "!! "+g.Title, c)
 		}
 	}
-	for _, c := range d.changes {
+	for _, c := range gather(d.changes) {
 		if d.set != nil && c.gravest() < 0 { // nothing else shows it
 			add(Other, "Other changes", c)
 		}
