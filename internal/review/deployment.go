@@ -3,13 +3,12 @@ package review
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -176,42 +175,32 @@ func requirements(dir string) (map[string]string, error) {
 	return found, nil
 }
 
-// changedPackages returns the packages of this module in the functions that are new or
-// whose files differ.
+// changedPackages returns the packages of this module in the functions whose files differ.
 func changedPackages(ctx context.Context, oldDir, newDir string) ([]string, error) {
-	var sums [2]map[string]string
-	for i, dir := range []string{oldDir, newDir} {
-		list := program.Command(ctx, dir, "go", "list", "-deps", "-json=ImportPath,Dir,Module,GoFiles,EmbedFiles", "./functions/...")
+	files, changed := map[string]int{}, map[string]bool{} // a file of one state alone is counted once
+	for _, dir := range []string{oldDir, newDir} {
+		list := program.Command(ctx, dir, "go", "list", "-deps", "-f",
+			`{{with .Module}}{{if .Main}}{{range $.GoFiles}}{{$.ImportPath}}/{{.}} {{end}}{{range $.EmbedFiles}}{{$.ImportPath}}/{{.}} {{end}}{{.Path}}{{"\n"}}{{end}}{{end}}`, "./functions/...")
 		list.Env = append(list.Env, "GOOS=linux", "CGO_ENABLED=0")
 		output, err := program.Output(list)
 		if err != nil {
 			return nil, err
 		}
-		sums[i] = map[string]string{}
-		for decoder := json.NewDecoder(strings.NewReader(output)); ; {
-			var p struct {
-				ImportPath, Dir     string
-				Module              *struct{ Main bool }
-				GoFiles, EmbedFiles []string
-			}
-			if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				return nil, err
-			}
-			if p.Module == nil || !p.Module.Main {
-				continue
-			}
-			sum := sha256.New()
-			for _, name := range slices.Concat(p.GoFiles, p.EmbedFiles) {
-				text, err := os.ReadFile(filepath.Join(p.Dir, name))
+		for line := range strings.Lines(output) {
+			names := strings.Fields(line)
+			for _, name := range names[:len(names)-1] {
+				text, err := os.ReadFile(filepath.Join(dir, strings.TrimPrefix(name, names[len(names)-1])))
 				if err != nil {
 					return nil, err
 				}
-				fmt.Fprintf(sum, "%s %d\n%s", name, len(text), text)
+				files[name+"\x00"+string(text)]++
 			}
-			sums[i][p.ImportPath] = fmt.Sprintf("%x", sum.Sum(nil))
 		}
 	}
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(sums[1])), func(path string) bool { return sums[0][path] == sums[1][path] }), nil
+	for file, states := range files {
+		if name, _, _ := strings.Cut(file, "\x00"); states == 1 {
+			changed[path.Dir(name)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(changed)), nil
 }

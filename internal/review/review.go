@@ -4,6 +4,7 @@
 package review
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -21,6 +22,7 @@ import (
 	"sync"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/sync/errgroup"
 
 	"visitplannr/internal/program"
 	"visitplannr/internal/settings"
@@ -66,11 +68,11 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 	}
 
 	r := &Report{SchemaVersion: SchemaVersion, Base: o.Base, Head: o.Head}
-	onlyCode, err := r.compareTemplates(ctx, old, work)
+	both := [2]states{old, work}
+	onlyCode, err := r.compareTemplates(ctx, both)
 	if err != nil {
 		return nil, err
 	}
-	both := [2]states{old, work}
 	var served [2][]byte
 	if o.Replay {
 		replayed, err := replay(ctx, both, o.doing)
@@ -93,20 +95,29 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 
 // compareTemplates adds what differs between the templates, and reports whether that is
 // the functions' code alone.
-func (r *Report) compareTemplates(ctx context.Context, old, work states) (onlyCode bool, err error) {
-	// The two states are independent and are synthesized in parallel. What is of one state
-	// is synthesized in turn, since older commits build into one folder.
+func (r *Report) compareTemplates(ctx context.Context, both [2]states) (onlyCode bool, err error) {
+	old, work := both[0], both[1]
+	// The two states are independent. A commit may be so old that it builds into one folder,
+	// so what is of a commit is synthesized in turn.
+	done := old.options.doing("Synthesizing the templates of both states")
 	views := views(old.options)
-	var synthesis sync.WaitGroup
-	var failed [2][]error
-	for i, s := range []states{old, work} {
-		synthesis.Go(func() {
-			for _, v := range views {
-				failed[i] = append(failed[i], s.synth(ctx, v))
+	failed := [2][]error{make([]error, len(views)), make([]error, len(views))}
+	var states sync.WaitGroup
+	for i, s := range both {
+		states.Go(func() {
+			var syntheses errgroup.Group
+			syntheses.SetLimit(map[bool]int{true: 2, false: 1}[s.kept == ""])
+			for j, v := range views {
+				syntheses.Go(func() error {
+					failed[i][j] = s.synth(ctx, v)
+					return nil
+				})
 			}
+			_ = syntheses.Wait() // failed has them
 		})
 	}
-	synthesis.Wait()
+	states.Wait()
+	done()
 	var stacks []stackDiff
 	var compared []Finding
 	onlyCode = true
@@ -273,14 +284,12 @@ type states struct {
 	options Options
 }
 
-// assembly is where a view is synthesized: of a commit, at a place that is named by all
-// that it is made from besides the commit.
+// assembly is where a view is synthesized: named by all that it is made from besides the
+// state's files.
 func (s states) assembly(v view) string {
-	if s.kept == "" {
-		return filepath.Join(s.out, v.stage+" "+v.with)
-	}
 	installed, _ := os.ReadFile(filepath.Join(filepath.Dir(s.cdk), "..", ".package-lock.json"))
-	return filepath.Join(s.kept, fmt.Sprintf("%.16x", sha256.Sum256(fmt.Append(nil, v.stage, v.set, s.options.Context, runtime.Version(), string(installed)))))
+	name := sha256.Sum256(fmt.Append(nil, v.stage, v.set, s.options.Context, runtime.Version(), string(installed)))
+	return filepath.Join(cmp.Or(s.kept, s.out), fmt.Sprintf("%.16x", name))
 }
 
 // refused matches the settings that a state does not have, or not with this value.
@@ -295,7 +304,7 @@ func (s states) synth(ctx context.Context, v view) error {
 	if _, err := os.Stat(s.assembly(v)); err == nil {
 		return nil
 	}
-	out, set, left := filepath.Join(s.out, "synthesis"), maps.Clone(v.set), []string{}
+	out, set, left := filepath.Join(s.out, "new-"+filepath.Base(s.assembly(v))), maps.Clone(v.set), []string{}
 	for {
 		args := []string{"synth", "--quiet", "--output", out, "--context", "stage=" + v.stage}
 		for _, key := range slices.Sorted(maps.Keys(set)) {
