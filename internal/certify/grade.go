@@ -30,6 +30,9 @@ const (
 // early is by how much a clock may make a wait too short.
 const early = 50 * time.Millisecond
 
+// enough is how much evidence is shown of what is right.
+const enough = 4
+
 // grade judges what was seen. A slow machine never fails a client: only a wait that is too
 // short is wrong, and a signature that is used again after a second in which the client
 // could have made another.
@@ -126,7 +129,11 @@ func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade
 		case len(wrong[name]) > 0:
 			grades = append(grades, Grade{name, strings.Join(wrong[name], "; "), true})
 		case len(evidence[name]) > 0:
-			grades = append(grades, Grade{name, strings.Join(evidence[name], ", "), false})
+			shown := evidence[name]
+			if more := len(shown) - enough; more > 0 {
+				shown = append(shown[:enough], fmt.Sprintf("and %d more", more))
+			}
+			grades = append(grades, Grade{name, strings.Join(shown, ", "), false})
 		}
 	}
 	return grades
