@@ -75,7 +75,7 @@ func (d stackDiff) besides() []Finding {
 			}
 		}
 		versions = versions || c.Type == "AWS::Lambda::Version" && c.isNew()
-		if before := d.before.Resources[c.ID]; c.isGone() && keeps(before["DeletionPolicy"]) && !reissued.MatchString(c.Type) {
+		if before := d.before.Resources[c.ID]; c.isGone() && keeps(before["DeletionPolicy"]) && !alwaysReplaced.MatchString(c.Type) {
 			add("docs/runbook.md#delete", "%s %s: stays in the account, costs what it costs, and belongs to no stack", c.Type, c.ID)
 		}
 	}

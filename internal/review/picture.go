@@ -40,7 +40,7 @@ func picture(stacks []stackDiff) string {
 			for from, resource := range t.Resources {
 				for _, to := range append(references(resource["Properties"]), from) {
 					if max(d.status[from], d.status[to]) == same || t.kind(to) == "" ||
-						reissued.MatchString(t.kind(from)) || reissued.MatchString(t.kind(to)) {
+						alwaysReplaced.MatchString(t.kind(from)) || alwaysReplaced.MatchString(t.kind(to)) {
 						continue
 					}
 					edge := [2]*node{at(from), at(to)}

@@ -2,10 +2,12 @@ package review_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -191,6 +193,19 @@ func git(t *testing.T, dir string, args ...string) string {
 	return out
 }
 
+func TestMembersOfTheReportsJSONAreDocumented(t *testing.T) {
+	t.Parallel()
+	page := read(t, "../../docs/review.md")
+	for _, kind := range []reflect.Type{reflect.TypeFor[review.Report](), reflect.TypeFor[review.Finding](), reflect.TypeFor[review.Behaviour](),
+		reflect.TypeFor[review.Difference](), reflect.TypeFor[review.Change]()} {
+		for _, field := range reflect.VisibleFields(kind) {
+			if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); !strings.Contains(page, "`"+name+"`") {
+				t.Errorf("docs/review.md lacks %q of %s", name, kind)
+			}
+		}
+	}
+}
+
 func TestDiff(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "not for the CDK")
 
@@ -228,6 +243,14 @@ func TestDiff(t *testing.T) {
 		}
 		if strings.Contains(got, "WARNING") || strings.Contains(got, "of the stack") {
 			t.Errorf("got\n%s\nwant no warning that the change does not make", got)
+		}
+		report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: []string{"dev"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var data review.Report
+		if err := json.Unmarshal([]byte(report.JSON()), &data); err != nil || data.Text() != report.Text() || data.SchemaVersion != review.SchemaVersion {
+			t.Errorf("got %s, %v; want the same report as data", report.JSON(), err)
 		}
 		put("note", "alarms ring at night")
 		if got, err := diff(t, dir, "base"); err != nil || strings.Count(got, "WARNING alarms ring at night") != 1 {

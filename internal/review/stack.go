@@ -63,7 +63,7 @@ func compareStacks(ctx context.Context, old, work states, v view, seen map[strin
 	})
 	for _, c := range d.changes {
 		switch {
-		case reissued.MatchString(c.Type) || c.ID == stack:
+		case alwaysReplaced.MatchString(c.Type) || c.ID == stack:
 		case c.isGone():
 			d.status[c.ID] = gone
 		case c.isNew():
@@ -94,12 +94,12 @@ func (c Change) key() (key string, derived bool) {
 	value := func(v any) string { return contents.ReplaceAllString(words(v, true), "*") }
 	before, after := value(c.Before), value(c.After)
 	return strings.Join([]string{contents.ReplaceAllString(c.ID, "*"), c.Path, before, after}, "\n"),
-		before == after || reissued.MatchString(c.Type)
+		before == after || alwaysReplaced.MatchString(c.Type)
 }
 
-// reissued are the types that the CDK replaces whenever their content changes. That is
+// alwaysReplaced are the types that the CDK replaces whenever their content changes. That is
 // intended and needs no attention.
-var reissued = regexp.MustCompile(`^AWS::(ApiGateway::Deployment|Lambda::Version)$`)
+var alwaysReplaced = regexp.MustCompile(`^AWS::(ApiGateway::Deployment|Lambda::Version)$`)
 
 var (
 	replacing = regexp.MustCompile(`^\[~\] .* (\S+) (replace|may be replaced)\n`)
@@ -178,8 +178,8 @@ func (d stackDiff) headline() string {
 	return "no changes"
 }
 
-// held is what is lost with each type of resource that holds data.
-var held = []struct {
+// losses is what is lost with each type of resource that holds data.
+var losses = []struct {
 	types *regexp.Regexp
 	what  string
 }{
@@ -188,8 +188,8 @@ var held = []struct {
 	{regexp.MustCompile(`^AWS::(S3::Bucket|SQS::Queue|Kinesis::Stream|Backup::BackupVault|EFS::FileSystem|RDS::DB(Instance|Cluster)|SecretsManager::Secret|KMS::Key)$`), "its contents"},
 }
 
-// addressed are types whose URL clients use; the URL ends with the resource.
-var addressed = regexp.MustCompile(`^AWS::(ApiGateway::RestApi|ApiGatewayV2::Api|Lambda::Url)$`)
+// hasURL are types whose URL clients use; the URL ends with the resource.
+var hasURL = regexp.MustCompile(`^AWS::(ApiGateway::RestApi|ApiGatewayV2::Api|Lambda::Url)$`)
 
 // loss says that a resource is replaced or removed, and what is lost with it. It is ""
 // for a resource that stays or whose removal loses nothing.
@@ -209,7 +209,7 @@ func (d stackDiff) loss(id string) string {
 	if why := d.because[id]; why != "" {
 		text += " (" + why + ")"
 	}
-	for _, h := range held {
+	for _, h := range losses {
 		switch {
 		case !h.types.MatchString(kind):
 		case kept:
@@ -218,7 +218,7 @@ func (d stackDiff) loss(id string) string {
 			return text + ": " + h.what + " are deleted"
 		}
 	}
-	if addressed.MatchString(kind) {
+	if hasURL.MatchString(kind) {
 		return text + ": its URL stops working, and clients need a new one"
 	}
 	if d.status[id] == gone {
