@@ -8,12 +8,10 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,27 +28,24 @@ import (
 var (
 	proposals  = flag.Int("proposals", 200, "how many proposals TestNothingLostNothingTwice sends")
 	clients    = flag.Int("clients", 16, "how many clients send them side by side")
-	seed       = flag.Uint64("seed", 1, "decides which proposals, faults and kills there are")
+	seed       = flag.Uint64("seed", 1, "decides which proposals and faults there are")
 	engineName = flag.String("engine", enginetest.Embedded.Name, "the engine: embedded or dynoxide")
 )
 
-// The bad day: how often each fault meets a write, and how often a process of the
-// function is killed when one arrives.
-var (
-	rates = []faults.Rate{
-		{Kind: faults.Throttled, Rate: 0.06},
-		{Kind: faults.InternalError, Rate: 0.02},
-		{Kind: faults.InternalErrorAfter, Rate: 0.02},
-		{Kind: faults.Unavailable, Rate: 0.01},
-		{Kind: faults.BadGateway, Rate: 0.01},
-		{Kind: faults.DropBefore, Rate: 0.03},
-		{Kind: faults.DropAfter, Rate: 0.03},
-		{Kind: faults.Cut, Rate: 0.01},
-		{Kind: faults.Slow, Rate: 0.05},
-		{Kind: faults.Hang, Rate: 0.002},
-	}
-	killRate = 0.01
-)
+// The bad day: how often each fault meets a write.
+var rates = faults.Spec{
+	{Kind: faults.Throttled, Rate: 0.06},
+	{Kind: faults.InternalError, Rate: 0.02},
+	{Kind: faults.InternalErrorAfter, Rate: 0.02},
+	{Kind: faults.Unavailable, Rate: 0.01},
+	{Kind: faults.BadGateway, Rate: 0.01},
+	{Kind: faults.DropBefore, Rate: 0.03},
+	{Kind: faults.DropAfter, Rate: 0.03},
+	{Kind: faults.Cut, Rate: 0.01},
+	{Kind: faults.Slow, Rate: 0.05},
+	{Kind: faults.Hang, Rate: 0.002},
+	{Kind: faults.Crash, Rate: 0.01},
+}
 
 const (
 	stressTimeout = 3 * time.Second // of an invocation, so that one that hangs is soon over
@@ -87,7 +82,7 @@ func TestNothingLostNothingTwice(t *testing.T) {
 	if *proposals < 1 || *clients < 1 {
 		t.Fatalf("-proposals %d, -clients %d: both must be at least 1", *proposals, *clients)
 	}
-	s, runtime, kills := stressed(t)
+	s, runtime := stressed(t)
 	work := drawProposals()
 
 	began := time.Now()
@@ -111,11 +106,11 @@ func TestNothingLostNothingTwice(t *testing.T) {
 	}
 
 	tally := settle(t, work, s.stored())
-	tally.print(t, s, kills.Load(), took)
+	tally.print(t, s, took)
 }
 
 // stressed starts the slice with the real bootstrap behind the Runtime API.
-func stressed(t *testing.T) (*slice, *lambda.Runtime, *atomic.Int64) {
+func stressed(t *testing.T) (*slice, *lambda.Runtime) {
 	t.Helper()
 	i := slices.IndexFunc(enginetest.All(), func(e enginetest.Engine) bool { return e.Name == *engineName })
 	if i < 0 {
@@ -133,18 +128,9 @@ func stressed(t *testing.T) (*slice, *lambda.Runtime, *atomic.Int64) {
 	t.Cleanup(func() { _ = runtime.Close() }) // a second time, unless the test broke off
 	s.serve(runtime)
 
-	kills := &atomic.Int64{}
-	weather, random := faults.Random(*seed, rates...), rand.New(rand.NewPCG(*seed, 1))
-	s.proxy.Use(func(operation string) faults.Kind {
-		if processes := runtime.Processes(); random.Float64() < killRate && len(processes) > 0 {
-			victim, err := os.FindProcess(processes[random.IntN(len(processes))])
-			if err == nil && victim.Kill() == nil { // it may have ended by now
-				kills.Add(1)
-			}
-		}
-		return weather(operation)
-	})
-	return s, runtime, kills
+	s.proxy.Use(faults.Random(*seed, rates...))
+	s.proxy.Kills(runtime.Kill)
+	return s, runtime
 }
 
 // drawProposals returns proposals with names of their own: two of three with a
@@ -322,13 +308,12 @@ func receiptOf(e eventstore.Event) string {
 	return string(encoded)
 }
 
-func (r *tally) print(t *testing.T, s *slice, kills int64, took time.Duration) {
+func (r *tally) print(t *testing.T, s *slice, took time.Duration) {
 	t.Helper()
 	t.Logf("engine %s, seed %d, %d clients, %v", *engineName, *seed, *clients, took.Round(time.Millisecond))
 	t.Logf("%d proposals: %d with a key, of which %d were sent twice at once", r.proposals, r.keyed, r.doubled)
 	t.Logf("answers: %d OK, of which %d replays; %d unavailable; %d clients had to repeat", r.answers[200], r.replays, r.answers[503], r.repeated)
 	t.Logf("stored: %d events, %d acknowledged, %d of attempts without a key that got 503", r.stored, r.acknowledged, r.explained)
-	t.Logf("function processes killed: %d", kills)
 	counts := s.proxy.Counts("PutItem")
 	for _, kind := range slices.Sorted(maps.Keys(counts)) {
 		t.Logf("writes met by fault %q: %d", kind, counts[kind])
