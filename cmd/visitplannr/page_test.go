@@ -22,6 +22,7 @@ import (
 	"visitplannr/internal/eventstore"
 	"visitplannr/internal/local"
 	"visitplannr/internal/local/console"
+	"visitplannr/internal/local/faults"
 	"visitplannr/internal/program"
 	"visitplannr/test/check"
 )
@@ -494,6 +495,24 @@ func TestLocalNamesWhatToTry(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestLocalSaysThatFaultsAreOn(t *testing.T) {
+	t.Parallel()
+	config := local.Config{Faults: faults.New(1, faults.Spec{{Kind: faults.Unavailable, Rate: 0.6}, {Kind: faults.Crash, Rate: 0.1}})}
+	if text := banner(&local.Run{}, config, nil); !strings.Contains(text, "  Faults    ON: down=0.6,crash=0.1\n") {
+		t.Errorf("got\n%s\nwant the faults in it", text)
+	}
+	config.Faults.Set(nil)
+	if text := banner(&local.Run{}, config, nil); strings.Contains(text, "Faults") {
+		t.Errorf("got\n%s\nalthough there are none", text)
+	}
+	help := visitplannr(t.Context(), nil, "local", "-h").stdout
+	for _, c := range faults.Choices() {
+		if !strings.Contains(help, fmt.Sprintf("\n  %-15s %s\n", c.Kind, c.Situation)) {
+			t.Errorf("the help does not tell of %s", c.Kind)
+		}
 	}
 }
 
