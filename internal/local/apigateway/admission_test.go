@@ -176,14 +176,32 @@ func TestAnswersCarryBothIDs(t *testing.T) {
 	}
 }
 
-func TestHeadersAreLimited(t *testing.T) {
+func TestHeadersAndURLAreLimited(t *testing.T) {
 	t.Parallel()
 	g := gatewayWith(t, Config{})
-	for size, want := range map[int]int{9_000: http.StatusOK, maxHeaderBytes: http.StatusRequestHeaderFieldsTooLarge} {
+	plain := headerBytes(request(http.MethodPost, "/destination"))
+	one, many := maxHeaderBytes-plain-len("X-Large: \r\n"), (maxHeaderBytes-plain)/len("X-Large: \r\n")
+	for name, c := range map[string]struct {
+		values []string // of the header X-Large
+		url    int
+		want   int
+	}{
+		"headers at the limit":       {[]string{strings.Repeat("x", one)}, 0, http.StatusOK},
+		"headers above it":           {[]string{strings.Repeat("x", one+1)}, 0, http.StatusRequestHeaderFieldsTooLarge},
+		"many headers without value": {make([]string, many), 0, http.StatusOK},
+		"one more of these":          {make([]string, many+1), 0, http.StatusRequestHeaderFieldsTooLarge},
+		"a URL at the limit":         {nil, maxURLBytes, http.StatusOK},
+		"a URL above it":             {nil, maxURLBytes + 1, http.StatusRequestURITooLong},
+	} {
 		r := request(http.MethodPost, "/destination")
-		r.Header.Set("X-Large", strings.Repeat("x", size))
-		if response, _ := ask(t, g, r); response.StatusCode != want {
-			t.Errorf("%d bytes: got %d, want %d", size, response.StatusCode, want)
+		if c.url > 0 {
+			r = request(http.MethodPost, "/destination?x="+strings.Repeat("y", c.url-len("/destination?x=")))
+		}
+		for _, value := range c.values {
+			r.Header.Add("X-Large", value)
+		}
+		if response, _ := ask(t, g, r); response.StatusCode != c.want {
+			t.Errorf("%s: got %d, want %d", name, response.StatusCode, c.want)
 		}
 	}
 }

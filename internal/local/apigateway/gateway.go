@@ -39,14 +39,15 @@ type Invoker interface {
 }
 
 // API Gateway's own limits:
-// https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
 const (
 	// MaxBodyBytes is the largest request that a REST API takes.
 	MaxBodyBytes = 10 << 20
 
-	// maxHeaderBytes bounds the request line and the values of all headers. AWS does
-	// not document what API Gateway answers above it; here it is a 431.
+	// maxHeaderBytes bounds the lines of all headers, maxURLBytes a Regional API's URL.
+	// AWS does not document what API Gateway answers above them; here a 431 and a 414.
 	maxHeaderBytes = 10_240
+	maxURLBytes    = 10_240
 	// maxEventBytes is the largest event that Lambda accepts; above it the gateway
 	// answers 413:
 	// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -145,7 +146,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.timeout + g.patience))
 	if size := headerBytes(r); size > maxHeaderBytes {
 		g.answer(w, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestHeaderFieldsTooLarge,
-			cause: fmt.Errorf("request line and header values have %d bytes, API Gateway takes %d", size, maxHeaderBytes)})
+			cause: fmt.Errorf("the headers have %d bytes, API Gateway takes %d", size, maxHeaderBytes)})
+		return
+	}
+	if size := len(r.RequestURI); size > maxURLBytes {
+		g.answer(w, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestURITooLong,
+			cause: fmt.Errorf("the URL has %d bytes, API Gateway takes %d", size, maxURLBytes)})
 		return
 	}
 	endpoint, parameters, ok := contract.Match(g.endpoints, r.Method, r.URL.EscapedPath())

@@ -57,12 +57,13 @@ func render(response contract.GatewayResponse, requestID string) string {
 	return strings.ReplaceAll(response.Template(), contract.GatewayRequestID, requestID)
 }
 
-// headerBytes is the size of a request's line and header values.
+// headerBytes is the size of a request's headers: names, values, and what ends and
+// separates them.
 func headerBytes(r *http.Request) int {
-	size := len(r.Method) + len(r.RequestURI) + len(r.Proto) + len(r.Host)
-	for _, values := range r.Header {
+	size := len("Host: \r\n") + len(r.Host)
+	for name, values := range r.Header {
 		for _, value := range values {
-			size += len(value)
+			size += len(name) + len(": \r\n") + len(value)
 		}
 	}
 	return size
