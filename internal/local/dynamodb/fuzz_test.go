@@ -23,12 +23,11 @@ func FuzzExpression(f *testing.F) {
 			"l": {kind: "L", list: []value{{kind: "N", text: "1"}, {kind: "NULL", text: "true"}}},
 			"m": {kind: "M", members: item{"x": {kind: "M", members: item{"y": {kind: "BOOL", text: "true"}}}}},
 		}
-		h := func() *placeholders {
-			return &placeholders{map[string]string{"#n": "n"}, item{":v": {kind: "S", text: "S"}, ":n": {kind: "N", text: "1"},
-				":s": {kind: "NS", list: []value{{kind: "N", text: "1"}, {kind: "N", text: "2"}}}}, map[string]bool{}}
-		}
+		used := placeholders{names: map[string]string{"#n": "n"}, values: item{":v": {kind: "S", text: "S"}, ":n": {kind: "N", text: "1"},
+			":s": {kind: "NS", list: []value{{kind: "N", text: "1"}, {kind: "N", text: "2"}}}}, used: map[string]bool{}}
+		conditions, projections, updates := used, used, used
 		before := string(it.appendJSON(nil))
-		if condition, err := parse(h(), "ConditionExpression", &text, (*parser).condition); err == nil {
+		if condition := parse(&conditions, "ConditionExpression", &text, (*parser).condition); conditions.err == nil {
 			condition.holds(it)
 			condition.holds(nil)
 			described := &table{KeySchema: []keyElement{{"a", "HASH"}, {"n", "RANGE"}}, AttributeDefinitions: []attributeDefinition{{"a", "S"}, {"n", "N"}}}
@@ -38,21 +37,21 @@ func FuzzExpression(f *testing.F) {
 				wantInvalid(t, err)
 			}
 		} else {
-			wantInvalid(t, err)
+			wantInvalid(t, conditions.err)
 		}
-		if paths, err := parse(h(), "ProjectionExpression", &text, (*parser).projection); err == nil {
+		if paths := parse(&projections, "ProjectionExpression", &text, (*parser).projection); projections.err == nil {
 			it.project(paths).appendJSON(nil)
 		} else {
-			wantInvalid(t, err)
+			wantInvalid(t, projections.err)
 		}
-		if actions, err := parse(h(), "UpdateExpression", &text, (*parser).update); err == nil {
+		if actions := parse(&updates, "UpdateExpression", &text, (*parser).update); updates.err == nil {
 			if updated, err := it.apply(actions); err != nil {
 				wantInvalid(t, err)
 			} else if err := updated.check(0); err != nil {
 				wantInvalid(t, err)
 			}
 		} else {
-			wantInvalid(t, err)
+			wantInvalid(t, updates.err)
 		}
 		if after := string(it.appendJSON(nil)); after != before {
 			t.Errorf("the item was changed\n got %s\nwant %s", after, before)

@@ -108,10 +108,10 @@ func (e *Engine) updateItem(in *request) (any, error) {
 			old = in.Key
 		}
 		updated, err := old.apply(in.update)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = updated.check(0) // the update may have nested it too deeply
 		}
-		if err := updated.check(0); err != nil { // the update may have nested it too deeply
+		if err != nil {
 			return nil, err
 		}
 		if updated.size() > maxItemSize {
@@ -152,10 +152,7 @@ func (e *Engine) write(in *request, key item, keyOf func(*table, item) ([]byte, 
 		}
 		return at.put(after)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return out, err
 }
 
 // write returns the answer to a write, and what it puts at a place.

@@ -48,16 +48,21 @@ func (p path) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// placeholders are a request's expression attribute names and values, and which of
-// them its expressions have used.
+// placeholders are a request's expression attribute names and values, which of them its
+// expressions have used, and the first error in an expression.
 type placeholders struct {
 	names  map[string]string
 	values item
 	used   map[string]bool
+	err    error
 }
 
-// unused returns the error for placeholders that no expression has used.
-func (h *placeholders) unused() error {
+// check returns the first error in an expression, or else the one for placeholders that
+// no expression has used.
+func (h *placeholders) check() error {
+	if h.err != nil {
+		return h.err
+	}
 	for what, keys := range map[string][]string{"Values": slices.Sorted(maps.Keys(h.values)), "Names": slices.Sorted(maps.Keys(h.names))} {
 		keys = slices.DeleteFunc(keys, func(key string) bool { return h.used[key] })
 		if len(keys) > 0 {
@@ -91,16 +96,18 @@ type token struct {
 
 var tokens = regexp.MustCompile(`[#:]?[A-Za-z_][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|[0-9]+|<>|<=|>=|\s+|(?s:.)`)
 
-// parse reads an expression with one of the parser's rules, unless text is nil. what
-// names the request parameter that holds it.
-func parse[T any](h *placeholders, what string, text *string, rule func(*parser) T) (parsed T, err error) {
+// parse reads an expression with one of the parser's rules, unless text is nil or there
+// is an error already. what names the request parameter that holds it.
+func parse[T any](h *placeholders, what string, text *string, rule func(*parser) T) (parsed T) {
 	switch {
-	case text == nil:
-		return parsed, nil
+	case text == nil || h.err != nil:
+		return parsed
 	case *text == "":
-		return parsed, invalid("Invalid %s: The expression can not be empty;", what)
+		h.err = invalid("Invalid %s: The expression can not be empty;", what)
+		return parsed
 	case len(*text) > maxExpression:
-		return parsed, invalid("Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %d", what, len(*text))
+		h.err = invalid("Invalid %s: Expression size has exceeded the maximum allowed size; expression size: %d", what, len(*text))
+		return parsed
 	}
 	p := &parser{placeholders: h, text: *text, functions: conditionFunctions}
 	for _, span := range tokens.FindAllStringIndex(p.text, -1) {
@@ -117,9 +124,9 @@ func parse[T any](h *placeholders, what string, text *string, rule func(*parser)
 		p.fault = p.syntax
 	}
 	if p.fault != "" {
-		return parsed, invalid("Invalid %s: %s", what, p.fault)
+		h.err = invalid("Invalid %s: %s", what, p.fault)
 	}
-	return parsed, nil
+	return parsed
 }
 
 func (p *parser) peek() string { return p.tokens[p.at].text }
@@ -319,20 +326,16 @@ func (p *parser) checkTypes(n *node, allowed []string) {
 }
 
 // condition reads a condition. OR binds less tightly than AND, and AND less than NOT.
-func (p *parser) condition() *node {
-	n := p.conjunction()
-	for p.accept("OR") {
-		p.count()
-		n = &node{op: "OR", args: []*node{n, p.conjunction()}}
-	}
-	return n
-}
+func (p *parser) condition() *node { return p.joined("OR", p.conjunction) }
 
-func (p *parser) conjunction() *node {
-	n := p.negation()
-	for p.accept("AND") {
+func (p *parser) conjunction() *node { return p.joined("AND", p.negation) }
+
+// joined reads one or more operands with the operator between them.
+func (p *parser) joined(operator string, operand func() *node) *node {
+	n := operand()
+	for p.accept(operator) {
 		p.count()
-		n = &node{op: "AND", args: []*node{n, p.negation()}}
+		n = &node{op: operator, args: []*node{n, operand()}}
 	}
 	return n
 }

@@ -223,24 +223,13 @@ func (in *request) parse() error {
 	if err := in.checkPlaceholders(); err != nil {
 		return err
 	}
-	h := &placeholders{in.ExpressionAttributeNames, in.ExpressionAttributeValues, map[string]bool{}}
-	var err error
-	if in.update, err = parse(h, "UpdateExpression", in.UpdateExpression, (*parser).update); err != nil {
-		return err
-	}
-	if in.condition, err = parse(h, "ConditionExpression", in.ConditionExpression, (*parser).condition); err != nil {
-		return err
-	}
-	if in.keyCondition, err = parse(h, "KeyConditionExpression", in.KeyConditionExpression, (*parser).condition); err != nil {
-		return err
-	}
-	if in.filter, err = parse(h, "FilterExpression", in.FilterExpression, (*parser).condition); err != nil {
-		return err
-	}
-	if in.projection, err = parse(h, "ProjectionExpression", in.ProjectionExpression, (*parser).projection); err != nil {
-		return err
-	}
-	return h.unused()
+	h := &placeholders{names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues, used: map[string]bool{}}
+	in.update = parse(h, "UpdateExpression", in.UpdateExpression, (*parser).update)
+	in.condition = parse(h, "ConditionExpression", in.ConditionExpression, (*parser).condition)
+	in.keyCondition = parse(h, "KeyConditionExpression", in.KeyConditionExpression, (*parser).condition)
+	in.filter = parse(h, "FilterExpression", in.FilterExpression, (*parser).condition)
+	in.projection = parse(h, "ProjectionExpression", in.ProjectionExpression, (*parser).projection)
+	return h.check()
 }
 
 // valued are DynamoDB's texts about an operation's missing expressions.

@@ -482,12 +482,7 @@ func (r record) raw() jsontext.Value {
 }
 
 // json returns a copy of the item in DynamoDB's JSON; nil for none.
-func (r record) json() jsontext.Value {
-	if r == nil {
-		return nil
-	}
-	return bytes.Clone(r.raw())
-}
+func (r record) json() jsontext.Value { return bytes.Clone(r.raw()) }
 
 func (r record) item() (it item, err error) {
 	if r == nil {

@@ -127,12 +127,8 @@ func (e *Engine) createTable(in *request) (any, error) {
 		}
 		return t.createTable(described)
 	})
-	if err != nil {
-		return nil, err
-	}
-	creating := *described
-	creating.TableStatus = "CREATING" // as DynamoDB answers, although it is ready at once
-	return struct{ TableDescription table }{creating}, nil
+	described.TableStatus = "CREATING" // as DynamoDB answers, although it is ready at once
+	return struct{ TableDescription *table }{described}, err
 }
 
 // newTable returns the table described by a request.
@@ -220,13 +216,10 @@ func (e *Engine) deleteTable(in *request) (any, error) {
 		if deleted, err = t.described(*in.TableName); err != nil {
 			return err
 		}
+		deleted.TableStatus = "DELETING"
 		return t.deleteTable(deleted)
 	})
-	if err != nil {
-		return nil, err
-	}
-	deleted.TableStatus = "DELETING"
-	return struct{ TableDescription *table }{deleted}, nil
+	return struct{ TableDescription *table }{deleted}, err
 }
 
 func (e *Engine) listTables(in *request) (any, error) {
