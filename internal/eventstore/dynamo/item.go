@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -36,34 +37,19 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 // decode is the inverse of encode. Its errors wrap eventstore.ErrInvalid.
 func decode(item map[string]types.AttributeValue) (eventstore.Event, error) {
 	d := decoder{item: item}
-	var (
-		e      eventstore.Event
-		parsed error
-	)
-	keep := func(err error) {
-		if parsed == nil {
-			parsed = err
-		}
+	e := eventstore.Event{
+		StreamName:    parsed(&d, eventstore.AttrStreamName, eventstore.ParseStreamName),
+		ID:            parsed(&d, eventstore.AttrEventID, eventstore.ParseID),
+		Type:          d.text(eventstore.AttrEventType),
+		SchemaVersion: d.integer(eventstore.AttrSchemaVersion),
+		Timestamp:     parsed(&d, eventstore.AttrTimestamp, eventstore.ParseTime),
+		CorrelationID: d.text(eventstore.AttrCorrelationID),
+		CausationID:   d.text(eventstore.AttrCausationID),
+		Data:          d.json(eventstore.AttrData),
 	}
-	var err error
-	e.StreamName, err = eventstore.ParseStreamName(d.text(eventstore.AttrStreamName))
-	keep(err)
-	e.ID, err = eventstore.ParseID(d.text(eventstore.AttrEventID))
-	keep(err)
-	e.Type = d.text(eventstore.AttrEventType)
-	e.SchemaVersion = d.integer(eventstore.AttrSchemaVersion)
-	e.Timestamp, err = eventstore.ParseTime(d.text(eventstore.AttrTimestamp))
-	keep(err)
-	e.CorrelationID = d.text(eventstore.AttrCorrelationID)
-	e.CausationID = d.text(eventstore.AttrCausationID)
-	e.Data = d.json(eventstore.AttrData)
-	keep(d.err)
-	if parsed == nil {
-		parsed = e.Validate()
-	}
-	if parsed != nil {
+	if err := cmp.Or(d.err, e.Validate()); err != nil {
 		return eventstore.Event{}, fmt.Errorf("stored item %q/%q: %w",
-			d.text(eventstore.AttrStreamName), d.text(eventstore.AttrEventID), parsed)
+			d.text(eventstore.AttrStreamName), d.text(eventstore.AttrEventID), err)
 	}
 	return e, nil
 }
@@ -87,6 +73,13 @@ func (d *decoder) text(attribute string) string {
 		return ""
 	}
 	return v.Value
+}
+
+// parsed takes a text and reads it with parse.
+func parsed[T any](d *decoder, attribute string, parse func(string) (T, error)) T {
+	value, err := parse(d.text(attribute))
+	d.err = cmp.Or(d.err, err)
+	return value
 }
 
 func (d *decoder) integer(attribute string) int {

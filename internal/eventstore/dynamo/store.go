@@ -86,10 +86,10 @@ func (c counting) Do(request *http.Request) (*http.Response, error) {
 	return c.HTTPClient.Do(request)
 }
 
-func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (map[string]types.AttributeValue, error) {
+func (s *Store) get(ctx context.Context, item attributes) (attributes, error) {
 	out, err := s.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table,
-		Key: map[string]types.AttributeValue{
+		Key: attributes{
 			eventstore.AttrStreamName: item[eventstore.AttrStreamName],
 			eventstore.AttrEventID:    item[eventstore.AttrEventID],
 		},
@@ -106,59 +106,52 @@ func (s *Store) get(ctx context.Context, item map[string]types.AttributeValue) (
 // wraps eventstore.ErrInvalid and names it, and reading goes on. Any other error, one of
 // package eventstore, is the last.
 func (s *Store) Stream(ctx context.Context, name eventstore.StreamName) iter.Seq2[eventstore.Event, error] {
-	return s.events("query", func() pager {
-		pages := dynamodb.NewQueryPaginator(s.client, &dynamodb.QueryInput{
+	return s.events("query", func(start attributes) (items []attributes, next attributes, err error) {
+		out, err := s.client.Query(ctx, &dynamodb.QueryInput{
 			TableName:              &s.table,
 			KeyConditionExpression: aws.String("#stream = :stream"),
 			ExpressionAttributeNames: map[string]string{
 				"#stream": eventstore.AttrStreamName,
 			},
-			ExpressionAttributeValues: map[string]types.AttributeValue{
+			ExpressionAttributeValues: attributes{
 				":stream": &types.AttributeValueMemberS{Value: name.String()},
 			},
-			ConsistentRead: aws.Bool(true),
+			ConsistentRead:    aws.Bool(true),
+			ExclusiveStartKey: start,
 		})
-		return pager{pages.HasMorePages, func() ([]map[string]types.AttributeValue, error) {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return page.Items, nil
-		}}
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.Items, out.LastEvaluatedKey, nil
 	})
 }
 
 // All yields every event of the table in no order. It reads the whole table:
 // for development and repair, not for serving. Its errors are those of Stream.
 func (s *Store) All(ctx context.Context) iter.Seq2[eventstore.Event, error] {
-	return s.events("scan", func() pager {
-		pages := dynamodb.NewScanPaginator(s.client, &dynamodb.ScanInput{
-			TableName:      &s.table,
-			ConsistentRead: aws.Bool(true),
+	return s.events("scan", func(start attributes) (items []attributes, next attributes, err error) {
+		out, err := s.client.Scan(ctx, &dynamodb.ScanInput{
+			TableName:         &s.table,
+			ConsistentRead:    aws.Bool(true),
+			ExclusiveStartKey: start,
 		})
-		return pager{pages.HasMorePages, func() ([]map[string]types.AttributeValue, error) {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			return page.Items, nil
-		}}
+		if err != nil {
+			return nil, nil, err
+		}
+		return out.Items, out.LastEvaluatedKey, nil
 	})
 }
 
-// pager is the common part of the SDK's query and scan paginators. It reads once, from
-// the first page to the last.
-type pager struct {
-	more func() bool
-	next func() ([]map[string]types.AttributeValue, error)
-}
+// attributes are an item, or its key.
+type attributes = map[string]types.AttributeValue
 
-// events yields what a new pager reads, each time it is ranged over.
-func (s *Store) events(op string, open func() pager) iter.Seq2[eventstore.Event, error] {
+// events yields the events of the pages that read returns, from the key at which one
+// ended to the next.
+func (s *Store) events(op string, read func(start attributes) (items []attributes, next attributes, err error)) iter.Seq2[eventstore.Event, error] {
 	return func(yield func(eventstore.Event, error) bool) {
-		pages := open()
-		for pages.more() {
-			items, err := pages.next()
+		var start attributes
+		for {
+			items, next, err := read(start)
 			if err != nil {
 				yield(eventstore.Event{}, s.translate(op, err))
 				return
@@ -167,6 +160,9 @@ func (s *Store) events(op string, open func() pager) iter.Seq2[eventstore.Event,
 				if !yield(decode(item)) {
 					return
 				}
+			}
+			if start = next; len(start) == 0 {
+				return
 			}
 		}
 	}
