@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -241,26 +242,7 @@ func (p *parser) object(schema contract.Schema, pointer string) error {
 // escapePointer writes a member's name as a reference token of a JSON pointer in a URI
 // fragment (RFC 6901, sections 3 and 6), truncated if it is very long.
 func escapePointer(name string) string {
-	name = strings.ToValidUTF8(shorten(name), "")
-	var escaped strings.Builder
-	for _, c := range []byte(name) {
-		switch {
-		case c == '~':
-			escaped.WriteString("~0")
-		case c == '/':
-			escaped.WriteString("~1")
-		case isFragment(c):
-			escaped.WriteByte(c)
-		default:
-			fmt.Fprintf(&escaped, "%%%02X", c)
-		}
-	}
-	return escaped.String()
-}
-
-// isFragment reports whether a URI's fragment may hold c as it is (RFC 3986,
-// section 3.5).
-func isFragment(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
-		strings.IndexByte("-._~!$&'()*+,;=:@/?", c) >= 0
+	token := strings.NewReplacer("~", "~0", "/", "~1").Replace(strings.ToValidUTF8(shorten(name), ""))
+	escaped := (&url.URL{Fragment: token}).EscapedFragment()
+	return strings.ReplaceAll(escaped, "%27", "'") // which a fragment may hold as it is, as RFC 3986, section 3.5, has it
 }

@@ -112,7 +112,7 @@ func New[C any](endpoint contract.Endpoint, operation Operation[C], cfg Config) 
 			return answer, time.Since(began), err
 		},
 		problems: operation.Problems,
-		logger:   newLogger(output, logLevel(cfg.LogLevel)),
+		logger:   newLogger(output, logLevels[cfg.LogLevel]),
 		metrics:  metrics{output: output, function: cfg.FunctionName, now: cfg.Now},
 		origins:  cfg.CORSOrigins,
 	}

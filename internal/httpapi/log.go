@@ -47,24 +47,11 @@ func newLogger(output io.Writer, level slog.Level) *slog.Logger {
 	}))
 }
 
-// logLevel returns the level with this Lambda name, or INFO, Lambda's default, for any
-// other name.
+// logLevels are the levels by Lambda's names. Any other name gives the zero value, which
+// is INFO, Lambda's default:
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
-func logLevel(name string) slog.Level {
-	switch name {
-	case "TRACE":
-		return slog.LevelDebug - 4
-	case "DEBUG":
-		return slog.LevelDebug
-	case "WARN":
-		return slog.LevelWarn
-	case "ERROR":
-		return slog.LevelError
-	case "FATAL":
-		return slog.LevelError + 4
-	default:
-		return slog.LevelInfo
-	}
+var logLevels = map[string]slog.Level{
+	"TRACE": slog.LevelDebug - 4, "DEBUG": slog.LevelDebug, "WARN": slog.LevelWarn, "ERROR": slog.LevelError, "FATAL": slog.LevelError + 4,
 }
 
 // lineWriter keeps concurrent requests from mixing their lines.

@@ -42,23 +42,19 @@ func newRequest(ctx context.Context, endpoint contract.Endpoint, event events.AP
 	if r.ID = cmp.Or(event.RequestContext.RequestID, r.invocation); r.ID == "" {
 		r.ID = uuid.NewString()
 	}
-	single := http.Header{}
-	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
-		single.Add(name, event.Headers[name])
-	}
 	// A header's name may come in several spellings, and none may hide another. They
 	// are sorted, because a map's order must not decide anything.
+	for _, name := range slices.Sorted(maps.Keys(event.Headers)) {
+		r.values.Add(name, event.Headers[name])
+	}
+	multi := http.Header{}
 	for _, name := range slices.Sorted(maps.Keys(event.MultiValueHeaders)) {
 		for _, value := range event.MultiValueHeaders[name] {
-			r.values.Add(name, value)
+			multi.Add(name, value)
 		}
 	}
 	// The multi-value form has all values; the single one only the last of each.
-	for name, values := range single {
-		if _, found := r.values[name]; !found {
-			r.values[name] = values
-		}
-	}
+	maps.Copy(r.values, multi)
 	return r
 }
 
@@ -174,9 +170,8 @@ func (r *Request) readKey() error {
 // forms of one key are the same key.
 func parseKey(value string) (string, bool) {
 	key := value
-	if strings.HasPrefix(value, `"`) {
-		var ok bool
-		if key, ok = unquote(value); !ok {
+	if quoted, ok := strings.CutPrefix(value, `"`); ok {
+		if key, ok = unquote(quoted); !ok {
 			return "", false
 		}
 	}
@@ -191,11 +186,8 @@ func parseKey(value string) (string, bool) {
 	return key, true
 }
 
-func unquote(value string) (string, bool) {
-	inner, found := strings.CutPrefix(value, `"`)
-	if !found {
-		return "", false
-	}
+// unquote reads a string whose opening quote has been read.
+func unquote(inner string) (string, bool) {
 	var key strings.Builder
 	for i := 0; i < len(inner); i++ {
 		switch c := inner[i]; c {
