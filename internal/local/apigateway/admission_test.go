@@ -26,7 +26,7 @@ func ask(t *testing.T, g *Gateway, r *http.Request) (*http.Response, *events.API
 	t.Helper()
 	recorder := httptest.NewRecorder()
 	var seen *events.APIGatewayProxyRequest
-	g.functions = map[string]Invoker{contract.ProposeDestination.Function: invokerFunc(func(_ context.Context, event []byte) ([]byte, error) {
+	g.config.Functions = map[string]Invoker{contract.ProposeDestination.Function: invokerFunc(func(_ context.Context, event []byte) ([]byte, error) {
 		seen = new(events.APIGatewayProxyRequest)
 		return []byte(`{"statusCode":200,"body":"OK"}`), json.Unmarshal(event, seen)
 	})}
@@ -151,7 +151,7 @@ func TestAnswersCarryBothIDs(t *testing.T) {
 	extended := regexp.MustCompile(`^[A-Za-z0-9+/]{15}=$`)
 	var log bytes.Buffer
 	g := gatewayWith(t, Config{})
-	g.logger = slog.New(slog.NewJSONHandler(&log, nil))
+	g.config.Logger = slog.New(slog.NewJSONHandler(&log, nil))
 	const chosen = "6c4a1f3e-2b7d-4e0c-9a58-d1f0b3c2e4a6"
 	for _, path := range []string{"/destination", "/other"} {
 		r := request(http.MethodPost, path)

@@ -14,7 +14,7 @@ import (
 // whether the request was such a question.
 func (g *Gateway) preflight(w http.ResponseWriter, r *http.Request) bool {
 	var methods []string
-	for _, e := range g.endpoints {
+	for _, e := range g.config.Endpoints {
 		if _, _, ok := contract.Match([]contract.Endpoint{e}, e.Method, r.URL.EscapedPath()); ok {
 			methods = append(methods, e.Method)
 		}

@@ -95,31 +95,23 @@ type Config struct {
 
 // Gateway is an http.Handler that serves the routes of its endpoints.
 type Gateway struct {
-	endpoints []contract.Endpoint
-	functions map[string]Invoker
+	config    Config
 	models    map[string]model // by function; empty: functions check bodies
 	responses map[string]contract.GatewayResponse
-	config    Config
 	throttle  *rate.Limiter
 	now       func() time.Time
-	timeout   time.Duration
-	patience  time.Duration
-	logger    *slog.Logger
 }
 
 // New returns a Gateway.
 func New(cfg Config) (*Gateway, error) {
+	cfg.Timeout = cmp.Or(cfg.Timeout, IntegrationTimeout)
+	cfg.Patience = cmp.Or(cfg.Patience, 20*time.Second)
 	g := &Gateway{
-		endpoints: cfg.Endpoints,
-		functions: cfg.Functions,
+		config:    cfg,
 		models:    map[string]model{},
 		responses: map[string]contract.GatewayResponse{},
-		timeout:   cmp.Or(cfg.Timeout, IntegrationTimeout),
-		patience:  cmp.Or(cfg.Patience, 20*time.Second),
-		config:    cfg,
 		throttle:  newThrottle(cfg.ThrottleRate, cfg.ThrottleBurst),
 		now:       time.Now,
-		logger:    cfg.Logger,
 	}
 	for _, response := range contract.GatewayResponses() {
 		g.responses[response.Type] = response
@@ -143,7 +135,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(contract.HeaderRequestID, id)
 	w.Header().Set(headerExtendedID, extended)
 	// Per request, because the server may also serve an endless stream.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.timeout + g.patience))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.config.Timeout + g.config.Patience))
 	if size := headerBytes(r); size > maxHeaderBytes {
 		g.answer(w, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestHeaderFieldsTooLarge,
 			cause: fmt.Errorf("the headers have %d bytes, API Gateway takes %d", size, maxHeaderBytes)})
@@ -154,7 +146,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			cause: fmt.Errorf("the URL has %d bytes, API Gateway takes %d", size, maxURLBytes)})
 		return
 	}
-	endpoint, parameters, ok := contract.Match(g.endpoints, r.Method, r.URL.EscapedPath())
+	endpoint, parameters, ok := contract.Match(g.config.Endpoints, r.Method, r.URL.EscapedPath())
 	if !ok && g.preflight(w, r) {
 		return
 	}
@@ -169,13 +161,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBodyBytes))
-	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			g.refuse(w, contract.GatewayRequestTooLarge, err)
-		} else {
-			g.refuse(w, contract.GatewayDefault4XX, fmt.Errorf("read body: %w", err))
-		}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		g.refuse(w, contract.GatewayRequestTooLarge, err)
+		return
+	case err != nil:
+		g.refuse(w, contract.GatewayDefault4XX, fmt.Errorf("read body: %w", err))
 		return
 	}
 	caller, refused := g.admit(r, body)
@@ -201,9 +193,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Like Lambda, finish an invocation even if its client has gone.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.config.Timeout)
 	defer cancel()
-	answer, err := g.functions[endpoint.Function].Invoke(ctx, event)
+	answer, err := g.config.Functions[endpoint.Function].Invoke(ctx, event)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		g.refuse(w, contract.GatewayIntegrationTimeout, err)
@@ -249,7 +241,7 @@ func (g *Gateway) answer(w http.ResponseWriter, r refusal) {
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	g.logger.Log(context.Background(), level, "gateway answered", "requestId", id, "extendedRequestId", w.Header().Get(headerExtendedID),
+	g.config.Logger.Log(context.Background(), level, "gateway answered", "requestId", id, "extendedRequestId", w.Header().Get(headerExtendedID),
 		"responseType", r.responseType, "status", status, "cause", r.cause.Error())
 
 	for name, value := range contract.GatewayCORSHeaders(g.config.CORSOrigins) {
@@ -277,7 +269,8 @@ func NewEvent(e contract.Endpoint, parameters map[string]string, r *http.Request
 	now := time.Now().UTC()
 	trace := r.Header.Get("X-Amzn-Trace-Id")
 	if trace == "" {
-		trace = fmt.Sprintf("Root=1-%08x-%s", now.Unix(), hex24())
+		random := uuid.New()
+		trace = fmt.Sprintf("Root=1-%08x-%x", now.Unix(), random[:12])
 	}
 	sourceIP, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
@@ -330,11 +323,6 @@ func last(multi map[string][]string) map[string]string {
 		single[name] = values[len(values)-1]
 	}
 	return single
-}
-
-func hex24() string {
-	id := uuid.New()
-	return fmt.Sprintf("%x", id[:12])
 }
 
 // write turns the function's answer into an HTTP response. If the answer is malformed,
