@@ -11,10 +11,6 @@ var (
 	// ErrClosed is returned for invocations that Close refused or cut short.
 	ErrClosed = errors.New("the runtime is closed")
 
-	// ErrTimeout matches every *TimeoutError with errors.Is. It is not
-	// context.DeadlineExceeded, which says that the caller gave up.
-	ErrTimeout = errors.New("the function timed out")
-
 	// ErrRequestTooLarge is returned for a payload over MaxRequestBytes. Lambda
 	// answers RequestTooLargeException, status 413.
 	ErrRequestTooLarge = fmt.Errorf("the payload is larger than the %d bytes that Lambda takes", MaxRequestBytes)
@@ -33,7 +29,8 @@ func (e *FunctionError) Error() string {
 }
 
 // TimeoutError says that the function did not answer within Config.Timeout and was
-// killed. Lambda calls it Sandbox.Timedout.
+// killed. Lambda calls it Sandbox.Timedout. It is not context.DeadlineExceeded, which says
+// that the caller gave up.
 type TimeoutError struct {
 	RequestID string
 	Limit     time.Duration
@@ -42,9 +39,6 @@ type TimeoutError struct {
 func (e *TimeoutError) Error() string {
 	return fmt.Sprintf("Sandbox.Timedout: RequestId: %s Error: Task timed out after %.2f seconds", e.RequestID, e.Limit.Seconds())
 }
-
-// Is reports that a TimeoutError is an ErrTimeout.
-func (e *TimeoutError) Is(target error) bool { return target == ErrTimeout }
 
 // ExitError says that the function's process ended before it answered. Lambda
 // calls it Runtime.ExitError.

@@ -107,7 +107,7 @@ func newGeneration(bootstrap string, concurrency int) *generation {
 // returns ctx.Err() without the answer.
 //
 // Other errors, for errors.Is and errors.As: *FunctionError (the function
-// reported a failure), ErrTimeout, *ExitError (its process ended), *InitError (no
+// reported a failure), *TimeoutError, *ExitError (its process ended), *InitError (no
 // process could be made ready), ErrRequestTooLarge, ErrClosed.
 func (r *Runtime) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {

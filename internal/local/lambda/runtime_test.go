@@ -513,9 +513,9 @@ func TestTimeout(t *testing.T) {
 	parent := r.Processes()
 	_, err := hung.wait(t)
 
-	t.Run("is an ErrTimeout with Lambda's words", func(t *testing.T) {
+	t.Run("is a TimeoutError with Lambda's words", func(t *testing.T) {
 		var timeout *lambda.TimeoutError
-		if !errors.Is(err, lambda.ErrTimeout) || !errors.As(err, &timeout) {
+		if !errors.As(err, &timeout) {
 			t.Fatalf("got %v (%T), want a *TimeoutError", err, err)
 		}
 		if timeout.Limit != limit || timeout.RequestID == "" {

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -131,10 +132,22 @@ func (s *session) runs(trace string) bool {
 func (s *session) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", s.next)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", s.response)
-	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", s.invocationError)
-	mux.HandleFunc("POST /2018-06-01/runtime/init/error", s.postInitError)
+	mux.Handle("POST /2018-06-01/runtime/invocation/{id}/response", post(s.response))
+	mux.Handle("POST /2018-06-01/runtime/invocation/{id}/error", post(s.invocationError))
+	mux.Handle("POST /2018-06-01/runtime/init/error", post(s.postInitError))
 	return mux
+}
+
+// A post is a call by which the function says something. nil accepts it.
+type post func(*http.Request) *errorResponse
+
+// ServeHTTP implements http.Handler.
+func (p post) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if refused := p(r); refused != nil {
+		refused.write(w)
+		return
+	}
+	writeJSON(w, http.StatusAccepted, map[string]string{"status": "OK"})
 }
 
 // server returns the server of the Runtime API of one process, which knows the secret.
@@ -218,11 +231,10 @@ func (s *session) deliver(r *http.Request) *invocation {
 	return s.current
 }
 
-func (s *session) response(w http.ResponseWriter, r *http.Request) {
+func (s *session) response(r *http.Request) *errorResponse {
 	body, tooLarge, err := readBody(r.Body)
 	if err != nil {
-		truncated.write(w)
-		return
+		return truncated
 	}
 	result := outcome{payload: body}
 	if tooLarge {
@@ -235,30 +247,20 @@ func (s *session) response(w http.ResponseWriter, r *http.Request) {
 		document, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
 		result = outcome{err: functionError(document, kind)}
 	}
-	if refused := s.answer(r.PathValue("id"), "invocation/response", result); refused != nil {
-		refused.write(w)
-		return
+	refused := s.answer(r.PathValue("id"), "invocation/response", result)
+	if refused == nil && tooLarge {
+		refused = &errorResponse{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponseBytes)}
 	}
-	if tooLarge {
-		(&errorResponse{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
-			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxResponseBytes)}).write(w)
-		return
-	}
-	accept(w)
+	return refused
 }
 
-func (s *session) invocationError(w http.ResponseWriter, r *http.Request) {
+func (s *session) invocationError(r *http.Request) *errorResponse {
 	body, _, err := readBody(r.Body)
 	if err != nil {
-		truncated.write(w)
-		return
+		return truncated
 	}
-	result := outcome{err: functionError(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))}
-	if refused := s.answer(r.PathValue("id"), "invocation/error", result); refused != nil {
-		refused.write(w)
-		return
-	}
-	accept(w)
+	return s.answer(r.PathValue("id"), "invocation/error", outcome{err: functionError(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))})
 }
 
 // answer records the outcome of the current invocation, once.
@@ -275,27 +277,18 @@ func (s *session) answer(id, call string, result outcome) *errorResponse {
 	return nil
 }
 
-func (s *session) postInitError(w http.ResponseWriter, r *http.Request) {
+func (s *session) postInitError(r *http.Request) *errorResponse {
 	body, _, err := readBody(r.Body)
 	if err != nil {
-		truncated.write(w)
-		return
+		return truncated
 	}
 	reported := functionError(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))
-	if refused := s.failInit(&InitError{Type: reported.Type, Message: reported.Message}); refused != nil {
-		refused.write(w)
-		return
-	}
-	accept(w)
-}
-
-func (s *session) failInit(reported *InitError) *errorResponse {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.phase != starting {
 		return s.wrongPhase("init/error")
 	}
-	s.phase, s.initError = failed, reported
+	s.phase, s.initError = failed, &InitError{Type: reported.Type, Message: reported.Message}
 	return nil
 }
 
@@ -309,13 +302,7 @@ func functionError(document []byte, fallbackType string) *FunctionError {
 	if err := json.Unmarshal(document, &fields); err != nil {
 		fields.Message = string(document)
 	}
-	if fields.Type == "" {
-		fields.Type = fallbackType
-	}
-	if fields.Type == "" {
-		fields.Type = "Function.Unknown"
-	}
-	return &FunctionError{Type: fields.Type, Message: fields.Message, Payload: document}
+	return &FunctionError{Type: cmp.Or(fields.Type, fallbackType, "Function.Unknown"), Message: fields.Message, Payload: document}
 }
 
 // readBody reads a whole body, so that the function can read the answer, but keeps no
@@ -345,10 +332,6 @@ func (s *session) wrongPhase(call string) *errorResponse {
 
 func (e *errorResponse) write(w http.ResponseWriter) {
 	writeJSON(w, e.status, map[string]string{"errorMessage": e.description, "errorType": e.kind})
-}
-
-func accept(w http.ResponseWriter) {
-	writeJSON(w, http.StatusAccepted, map[string]string{"status": "OK"})
 }
 
 func writeJSON(w http.ResponseWriter, status int, body map[string]string) {
