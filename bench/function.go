@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/uuid"
 
 	"visitplannr/internal/contract"
@@ -32,7 +32,9 @@ import (
 const (
 	functionName = "propose-destination"
 	tableName    = "events"
-	memoryMB     = 512 // what the function is told, as in prod; nothing enforces it
+	region       = "us-east-1"
+	credential   = "local" // both halves of it: no engine on this machine checks them
+	memoryMB     = 512     // what the function is told, as in prod; nothing enforces it
 )
 
 // bench is where the benchmark runs, and what it measures.
@@ -76,11 +78,8 @@ func (b *bench) measure(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, engine.Close(context.WithoutCancel(ctx))) }()
 	endpoint := cmp.Or(os.Getenv(dynamo.EnvEndpoint), engine.URL())
-	store, err := openStore(endpoint, tableName)
-	if err != nil {
-		return err
-	}
-	if _, err := store.CreateTable(ctx); err != nil {
+	credentials := aws.Credentials{AccessKeyID: credential, SecretAccessKey: credential}
+	if _, err := dynamo.New(dynamo.Connect(endpoint, region, credentials), tableName).CreateTable(ctx); err != nil {
 		return err
 	}
 	proxy, err := startTLSProxy(strings.TrimPrefix(endpoint, "http://"), b.dir)
@@ -180,11 +179,11 @@ func (b *bench) buildFunction(ctx context.Context, root, pkg string) (built vari
 
 // proxyEvent returns the event of a proposal, as the gateway passes it.
 func proxyEvent() ([]byte, error) {
-	const proposal = `{"name": "Brockholes", "geolocation": {"latitude": 53.77, "longitude": -2.63}}`
-	request := httptest.NewRequest(http.MethodPost, contract.ProposeDestination.Path, strings.NewReader(proposal))
+	endpoint := contract.ProposeDestination
+	request := httptest.NewRequest(endpoint.Method, endpoint.Path, nil)
 	request.Header.Set("Content-Type", contract.MediaTypeJSON)
 	request.Header.Set("User-Agent", "visitplannr-bench")
-	return json.Marshal(apigateway.NewEvent(contract.ProposeDestination, nil, request, []byte(proposal), uuid.NewString()))
+	return json.Marshal(apigateway.NewEvent(endpoint, nil, request, []byte(endpoint.SampleBody()), uuid.NewString()))
 }
 
 // sampleProcess starts one process of v, sends it requests, ends it, and returns
@@ -272,21 +271,5 @@ func functionTable(variants []*variant) *table {
 
 // databaseAt returns the environment for a client of an engine on this machine.
 func databaseAt(endpoint string) []string {
-	return []string{dynamo.EnvEndpoint + "=" + endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local"}
-}
-
-// openStore returns the events in a table of an engine on this machine.
-func openStore(endpoint, table string) (*dynamo.Store, error) {
-	client, err := dynamo.NewClient(func(name string) string {
-		for _, entry := range databaseAt(endpoint) {
-			if value, found := strings.CutPrefix(entry, name+"="); found {
-				return value
-			}
-		}
-		return ""
-	})
-	if err != nil {
-		return nil, err
-	}
-	return dynamo.New(client, table), nil
+	return []string{dynamo.EnvEndpoint + "=" + endpoint, "AWS_REGION=" + region, "AWS_ACCESS_KEY_ID=" + credential, "AWS_SECRET_ACCESS_KEY=" + credential}
 }
