@@ -61,7 +61,7 @@ func newAPI(stack awscdk.Stack, c settings.Config) api {
 }
 
 // apiName is also the name of the API's metrics in CloudWatch.
-func apiName(c settings.Config) string { return StackName(c.Stage) }
+func apiName(c settings.Config) string { return c.Stage.StackName() }
 
 // route leads an endpoint's method and path to its function, and lets that method
 // and path, and nothing else, invoke it.

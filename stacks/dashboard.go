@@ -81,7 +81,7 @@ func (m *monitoring) showDashboard() {
 	})}}
 	rows = append(rows, m.rows...)
 	awscloudwatch.NewDashboard(m.stack, jsii.String("dashboard"), &awscloudwatch.DashboardProps{
-		DashboardName: jsii.String(StackName(m.config.Stage)),
+		DashboardName: jsii.String(m.config.Stage.StackName()),
 		Widgets:       &rows,
 	})
 }

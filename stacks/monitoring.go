@@ -56,7 +56,7 @@ func (m *monitoring) add(alarms ...alarm) []awscloudwatch.Alarm {
 			a.name = a.heading
 		}
 		created := awscloudwatch.NewAlarm(m.stack, jsii.String(a.name), &awscloudwatch.AlarmProps{
-			AlarmName:          jsii.String(StackName(m.config.Stage) + "-" + a.name),
+			AlarmName:          jsii.String(m.config.Stage.StackName() + "-" + a.name),
 			AlarmDescription:   jsii.String(a.advice + " See docs/runbook.md#" + a.heading + "."),
 			Metric:             a.metric,
 			Threshold:          jsii.Number(a.threshold),

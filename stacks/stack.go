@@ -13,16 +13,13 @@ import (
 	"visitplannr/internal/settings"
 )
 
-// StackName is the name of a stage's stack.
-func StackName(stage settings.Stage) string { return stage.StackName() }
-
 // NewStack adds a stage's stack to the scope: the events table; for each endpoint a
 // function with its grants on the table, and a route; and monitoring. assets holds the
 // code of each endpoint's function.
 //
 // The stack names no account and no region, so its template is the same in all.
 func NewStack(scope constructs.Construct, c settings.Config, endpoints []contract.Endpoint, assets Assets) awscdk.Stack {
-	stack := awscdk.NewStack(scope, jsii.String(StackName(c.Stage)), &awscdk.StackProps{
+	stack := awscdk.NewStack(scope, jsii.String(c.Stage.StackName()), &awscdk.StackProps{
 		Description:           jsii.String("visitplannr: the command channel through which editors propose destinations (" + string(c.Stage) + ")"),
 		TerminationProtection: jsii.Bool(c.DeletionProtection),
 		Tags:                  &map[string]*string{"project": jsii.String("visitplannr"), "stage": jsii.String(string(c.Stage))},

@@ -82,5 +82,5 @@ func synthWithCode(t *testing.T, s given, code string) template {
 	defer synthesis.Unlock()
 	app, c := newApp(t, s)
 	stacks.NewStack(app, c, exemplar, assets)
-	return write(t, app, stacks.StackName(c.Stage))
+	return write(t, app, c.Stage.StackName())
 }

@@ -150,7 +150,7 @@ func nag(t *testing.T, s given, plant func(awscdk.Stack)) []string {
 	var findings []string
 	for _, m := range messages {
 		path, text := *m.Id, m.Entry.Data //nolint:staticcheck // the type has moved to a package that does not exist in Go
-		path = strings.TrimPrefix(path, "/"+stacks.StackName(c.Stage)+"/")
+		path = strings.TrimPrefix(path, "/"+c.Stage.StackName()+"/")
 		findings = append(findings, path+" "+strings.TrimSpace(fmt.Sprint(text)))
 	}
 	slices.Sort(findings)

@@ -50,7 +50,7 @@ func TestStack(t *testing.T) {
 			contract.Endpoint{Function: "test-plain", Method: "GET", Path: "/test-plain"}, // no body, no table
 		)
 		stacks.NewStack(app, c, endpoints, standIns(t, endpoints))
-		tpl := write(t, app, stacks.StackName(c.Stage))
+		tpl := write(t, app, c.Stage.StackName())
 		want(t, "functions", len(tpl.ids("AWS::Lambda::Function")), "3")
 		want(t, "permissions to invoke", len(tpl.ids("AWS::Lambda::Permission")), "3")
 		want(t, "tables", len(tpl.ids("AWS::DynamoDB::Table")), "1")

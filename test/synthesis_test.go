@@ -13,7 +13,6 @@ import (
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/program"
 	"visitplannr/internal/settings"
-	"visitplannr/stacks"
 	"visitplannr/test/check"
 )
 
@@ -71,7 +70,7 @@ func TestSynthesis(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(r.out, "validation-report.json")); err == nil {
 				t.Error("the report of an earlier synthesis is still there")
 			}
-			_, function := readTemplate(t, r.out, stacks.StackName(settings.Dev)).only(t, "AWS::Lambda::Function")
+			_, function := readTemplate(t, r.out, settings.Dev.StackName()).only(t, "AWS::Lambda::Function")
 			want(t, "the template's processor", function.Properties["Architectures"], `["`+string(architecture)+`"]`)
 			key, _ := at(function.Properties, "Code.S3Key").(string)
 			wantFunction(t, filepath.Join(r.out, "asset."+strings.TrimSuffix(key, ".zip")), machines[architecture])

@@ -98,7 +98,7 @@ func synthOf(t *testing.T, s given, endpoints []contract.Endpoint) template {
 	}
 	app, c := newApp(t, s)
 	stacks.NewStack(app, c, endpoints, standIns(t, endpoints))
-	synthesized[name] = write(t, app, stacks.StackName(c.Stage))
+	synthesized[name] = write(t, app, c.Stage.StackName())
 	return synthesized[name]
 }
 
