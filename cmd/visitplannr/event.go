@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,17 +25,27 @@ edit it, or pass it to 'visitplannr invoke':
 
 func runEvent(_ context.Context, c *cli, args []string) error {
 	endpoints := contract.Endpoints()
-	names := functionNames(endpoints)
+	var names []string
+	for _, e := range endpoints {
+		names = append(names, e.Function)
+	}
 	var (
 		name    string
 		body    string
 		encoded bool
-		headers headerFlags
 	)
+	headers := http.Header{}
 	set := c.flags(aboutEvent)
 	set.StringVar(&name, "function", names[0], "the function that the event is for: `"+strings.Join(names, " or ")+"`")
 	set.StringVar(&body, "body", "", "`text` of the request's body; - reads it from standard input (default: a sample that the function accepts)")
-	set.Var(&headers, "header", "a request header, `'Name: value'`; replaces the sample's header of that name; may be repeated")
+	set.Func("header", "a request header, `'Name: value'`; replaces the sample's header of that name; may be repeated", func(text string) error {
+		name, value, found := strings.Cut(text, ":")
+		if name = strings.TrimSpace(name); !found || name == "" {
+			return fmt.Errorf("%q is not of the form 'Name: value'", text)
+		}
+		headers.Add(name, strings.TrimSpace(value))
+		return nil
+	})
 	set.BoolVar(&encoded, "base64", false, "encode the body in base64, as the gateway does with binary bodies")
 	if err := c.parse(set, args, 0); err != nil {
 		return err
@@ -50,7 +61,7 @@ func runEvent(_ context.Context, c *cli, args []string) error {
 		body = endpoint.SampleBody()
 	}
 	if body == "-" {
-		read, err := io.ReadAll(c.stdin)
+		read, err := c.read(body)
 		if err != nil {
 			return fmt.Errorf("read body: %w", err)
 		}
@@ -65,33 +76,13 @@ func runEvent(_ context.Context, c *cli, args []string) error {
 		request.Header.Set("Content-Type", contract.MediaTypeJSON)
 	}
 	request.Header.Set("User-Agent", "visitplannr")
-	for _, header := range headers {
-		request.Header.Del(header.name)
-	}
-	for _, header := range headers {
-		request.Header.Add(header.name, header.value)
-	}
+	maps.Copy(request.Header, headers)
 	_, parameters, _ := contract.Match(endpoints, endpoint.Method, request.URL.Path)
 	event := apigateway.NewEvent(endpoint, parameters, request, []byte(body), uuid.NewString())
 	if encoded && !event.IsBase64Encoded {
 		event.Body, event.IsBase64Encoded = base64.StdEncoding.EncodeToString([]byte(body)), true
 	}
 	return printJSON(c.stdout, event)
-}
-
-// headerFlags collects the values of a repeated -header.
-type headerFlags []struct{ name, value string }
-
-func (h *headerFlags) String() string { return "" }
-
-func (h *headerFlags) Set(text string) error {
-	name, value, found := strings.Cut(text, ":")
-	name = strings.TrimSpace(name)
-	if !found || name == "" {
-		return fmt.Errorf("%q is not of the form 'Name: value'", text)
-	}
-	*h = append(*h, struct{ name, value string }{name, strings.TrimSpace(value)})
-	return nil
 }
 
 func printJSON(w io.Writer, value any) error {

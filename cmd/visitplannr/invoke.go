@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -85,26 +83,8 @@ func endpointOf(event []byte) (contract.Endpoint, error) {
 	return contract.Endpoint{}, fmt.Errorf("no function answers %s %s, which is the event's httpMethod and path", request.HTTPMethod, request.Path)
 }
 
-// functionNames returns the names of the endpoints' functions.
-func functionNames(endpoints []contract.Endpoint) []string {
-	var names []string
-	for _, e := range endpoints {
-		names = append(names, e.Function)
-	}
-	return names
-}
-
 func readEvent(c *cli, file string) ([]byte, error) {
-	in := c.stdin
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return nil, fmt.Errorf("read event: %w", err)
-		}
-		defer opened.Close()
-		in = opened
-	}
-	event, err := io.ReadAll(in)
+	event, err := c.read(file)
 	if err != nil {
 		return nil, fmt.Errorf("read event: %w", err)
 	}

@@ -145,6 +145,14 @@ func (c *cli) parse(set *flag.FlagSet, args []string, positional ...int) error {
 	return nil
 }
 
+// read returns what a file holds, or what standard input does if the file's name is -.
+func (c *cli) read(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(c.stdin)
+	}
+	return os.ReadFile(file)
+}
+
 // misuse reports wrong arguments and points to the help.
 func (c *cli) misuse(set *flag.FlagSet, format string, args ...any) error {
 	fmt.Fprintf(c.stderr, "visitplannr %s: %s\nRun 'visitplannr %s -h' for help.\n",

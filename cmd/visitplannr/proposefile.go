@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"unicode/utf8"
 
@@ -77,22 +76,16 @@ func (c *cli) proposeFile(ctx context.Context, file string, api client.Client) e
 
 // readProposals reads a JSON list; the API judges its elements.
 func (c *cli) readProposals(file string) ([]json.RawMessage, error) {
-	in, name := c.stdin, "standard input"
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return nil, fmt.Errorf("read proposals: %w", err)
-		}
-		defer opened.Close()
-		in, name = opened, file
-	}
-	text, err := io.ReadAll(in)
+	text, err := c.read(file)
 	if err != nil {
 		return nil, fmt.Errorf("read proposals: %w", err)
 	}
 	var bodies []json.RawMessage
 	if err := json.Unmarshal(text, &bodies); err != nil || bodies == nil || !utf8.Valid(text) {
-		return nil, fmt.Errorf("%s must hold a JSON list of proposals, [{…}, {…}], in UTF-8: %s", name, instead(text, err))
+		if file == "-" {
+			file = "standard input"
+		}
+		return nil, fmt.Errorf("%s must hold a JSON list of proposals, [{…}, {…}], in UTF-8: %s", file, instead(text, err))
 	}
 	return bodies, nil
 }
