@@ -221,37 +221,42 @@ const (
 
 var errBatchDuplicates = invalid("Provided list of item keys contains duplicates")
 
-// asked reads a batch's requests for a table.
-func asked[T any](in *request, table string) (of T, err error) {
-	if err := json.Unmarshal(in.RequestItems[table], &of); err != nil {
-		return of, &fault{code: serialization, message: err.Error()}
-	}
-	return of, nil
-}
-
-func (e *Engine) batchGetItem(in *request) (any, error) {
-	gets, total := map[string]request{}, 0
-	for table := range in.RequestItems {
-		get, err := asked[request](in, table)
-		if err != nil {
-			return nil, err
+// asked reads what a batch asks of each table: together at most so many items, which
+// count counts in the given member.
+func asked[T any](in *request, member string, count func(T) int, most int) (map[string]T, error) {
+	all, total := map[string]T{}, 0
+	for table, text := range in.RequestItems {
+		var of T
+		if err := json.Unmarshal(text, &of); err != nil {
+			return nil, &fault{code: serialization, message: err.Error()}
 		}
 		var c constraints
-		c.length("requestItems."+table+".member.keys", "[]", len(get.Keys), 1, maxBatchGet)
+		c.length("requestItems."+table+member, "[]", count(of), 1, most)
 		if err := c.err(); err != nil {
 			return nil, err
 		}
+		all[table], total = of, total+count(of)
+	}
+	if total > most {
+		return nil, invalid("Too many items requested for the %s call", in.operation)
+	}
+	return all, nil
+}
+
+func (e *Engine) batchGetItem(in *request) (any, error) {
+	gets, err := asked(in, ".member.keys", func(get request) int { return len(get.Keys) }, maxBatchGet)
+	if err != nil {
+		return nil, err
+	}
+	for table, get := range gets {
 		get.operation, get.TableName, get.Key, get.ReturnConsumedCapacity = "GetItem", &table, item{}, in.ReturnConsumedCapacity
 		if err := get.prepare(); err != nil {
 			return nil, err
 		}
-		gets[table], total = get, total+len(get.Keys)
-	}
-	if total > maxBatchGet {
-		return nil, invalid("Too many items requested for the BatchGetItem call")
+		gets[table] = get
 	}
 	out := batchGetOutput{Responses: map[string][]jsontext.Value{}, UnprocessedKeys: map[string]any{}}
-	err := e.view(func(t *tx) error {
+	err = e.view(func(t *tx) error {
 		seen := map[string]bool{}
 		for _, table := range slices.Sorted(maps.Keys(gets)) {
 			if err := out.get(t, gets[table], seen); err != nil {
@@ -352,32 +357,22 @@ func (w *batchWrite) check() error {
 }
 
 func (e *Engine) batchWriteItem(in *request) (any, error) {
-	batch, total := map[string][]batchWrite{}, 0
-	for table := range in.RequestItems {
-		writes, err := asked[[]batchWrite](in, table)
-		if err != nil {
-			return nil, err
-		}
-		var c constraints
-		c.length("requestItems."+table+".member", "[]", len(writes), 1, maxBatchWrite)
-		if err := c.err(); err != nil {
-			return nil, err
-		}
+	batch, err := asked(in, ".member", func(writes []batchWrite) int { return len(writes) }, maxBatchWrite)
+	if err != nil {
+		return nil, err
+	}
+	for _, writes := range batch {
 		for i := range writes {
 			if err := writes[i].check(); err != nil {
 				return nil, err
 			}
 		}
-		batch[table], total = writes, total+len(writes)
-	}
-	if total > maxBatchWrite {
-		return nil, invalid("Too many items requested for the BatchWriteItem call")
 	}
 	out := struct {
 		UnprocessedItems struct{}
 		ConsumedCapacity []*capacity `json:",omitzero"`
 	}{}
-	err := e.update(func(t *tx) error {
+	err = e.update(func(t *tx) error {
 		places, replacements, err := t.placeAll(batch) // before the first write is done
 		if err != nil {
 			return err
