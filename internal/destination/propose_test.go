@@ -279,8 +279,9 @@ func TestPropose(t *testing.T) {
 		p.NewID = func() (eventstore.ID, error) { return id, nil }
 		propose(t, p, destination.Command{Proposal: brockholes(t), RequestID: "request-1"})
 		got, err := p.Propose(t.Context(), destination.Command{Proposal: proposal(t, "Elsewhere", "1", "2"), RequestID: "request-2"})
-		if !errors.Is(err, eventstore.ErrStreamExists) || errors.Is(err, destination.ErrKeyReused) || eventstore.Retryable(err) {
-			t.Errorf("got %+v, %v; want ErrStreamExists that no retry mends", got, err)
+		var exists *eventstore.StreamExistsError
+		if !errors.As(err, &exists) || errors.Is(err, destination.ErrKeyReused) || eventstore.Retryable(err) {
+			t.Errorf("got %+v, %v; want a StreamExistsError that no retry mends", got, err)
 		}
 	})
 

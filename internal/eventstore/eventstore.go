@@ -108,14 +108,11 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// Errors of a store, to be matched with errors.Is. Each is wrapped with its cause.
+// Errors of a store, to be matched with errors.Is. Each is wrapped with its cause. The
+// only other one is a *StreamExistsError.
 var (
 	// ErrInvalid: the event or the name is not well formed.
 	ErrInvalid = errors.New("malformed")
-
-	// ErrStreamExists: the stream has been opened before. The error is a
-	// *StreamExistsError, which holds the event that opened it.
-	ErrStreamExists = errors.New("stream exists")
 
 	// ErrThrottled: the store had no capacity left, even after retries.
 	ErrThrottled = errors.New("store throttled")
@@ -138,9 +135,9 @@ var (
 	ErrForbidden = errors.New("store forbids the request")
 )
 
-// StreamExistsError is an ErrStreamExists with the event that was there first.
+// StreamExistsError says that the stream has been opened before.
 type StreamExistsError struct {
-	Opening Event
+	Opening Event // the event that was there first
 
 	// Foreign says that another call stored the event: this one was tried only once.
 	// Otherwise an earlier attempt may have, whose reply was lost.
@@ -148,11 +145,8 @@ type StreamExistsError struct {
 }
 
 func (e *StreamExistsError) Error() string {
-	return fmt.Sprintf("%v: %s", ErrStreamExists, e.Opening.StreamName)
+	return "stream exists: " + e.Opening.StreamName.String()
 }
-
-// Is makes the error match ErrStreamExists.
-func (e *StreamExistsError) Is(target error) bool { return target == ErrStreamExists }
 
 // Retryable reports whether the same request may succeed later.
 func Retryable(err error) bool {

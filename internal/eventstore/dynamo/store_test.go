@@ -220,7 +220,7 @@ func TestItem(t *testing.T) {
 				t.Errorf("got %+v, %v; want an error that is ErrInvalid", event, err)
 			}
 		}
-		if err := store.Open(t.Context(), brockholes(t)); !errors.Is(err, eventstore.ErrInvalid) || errors.Is(err, eventstore.ErrStreamExists) {
+		if err := store.Open(t.Context(), brockholes(t)); !errors.Is(err, eventstore.ErrInvalid) || errors.As(err, new(*eventstore.StreamExistsError)) {
 			t.Errorf("Open: %v, want an error that is ErrInvalid", err)
 		}
 	})
