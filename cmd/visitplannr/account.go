@@ -55,8 +55,7 @@ type identity struct {
 func (a account) identity(ctx context.Context) (identity, error) {
 	var answer identity
 	err := a.query(ctx, "sts", "sts:GetCallerIdentity", url.Values{"Action": {"GetCallerIdentity"}, "Version": {"2011-06-15"}}, &answer)
-	var refused *awsError
-	if errors.As(err, &refused) {
+	if _, ok := errors.AsType[*awsError](err); ok {
 		return identity{}, fmt.Errorf("AWS rejects them, sign in again: %w", err)
 	}
 	return answer, err

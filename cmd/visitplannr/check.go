@@ -137,8 +137,7 @@ func (a account) bootstrap(ctx context.Context, id string) (string, error) {
 	var answer struct{ Parameter struct{ Value string } }
 	err := a.json(ctx, "ssm", "ssm:GetParameter", "AmazonSSM.GetParameter", map[string]string{"Name": "/cdk-bootstrap/hnb659fds/version"}, &answer)
 	remedy := fmt.Sprintf("run npx cdk bootstrap aws://%s/%s, with administrator rights", id, a.region)
-	var refused *awsError
-	if errors.As(err, &refused) && refused.code == "ParameterNotFound" {
+	if refused, ok := errors.AsType[*awsError](err); ok && refused.code == "ParameterNotFound" {
 		return "", fmt.Errorf("not found: %s", remedy)
 	}
 	if err != nil {

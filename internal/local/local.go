@@ -244,8 +244,7 @@ func startEngine(cfg Config, logger *slog.Logger) (_ *dynamodb.Server, watched h
 		watched = cfg.Observer.Engine(handler)
 		return engineFront(cfg, logger, watched)
 	}})
-	var network *net.OpError
-	if errors.As(err, &network) {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
 		return nil, nil, &AddressError{true, err}
 	}
 	return engine, watched, err

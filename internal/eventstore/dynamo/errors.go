@@ -37,8 +37,7 @@ func (e concealed) Unwrap() error { return e.err }
 // conceal keeps the function's session token out of the log: AWS's message about a
 // wrong signature quotes the canonical request that it expected.
 func conceal(err error) error {
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() == "InvalidSignatureException" {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "InvalidSignatureException" {
 		return concealed{api.ErrorCode(), err}
 	}
 	return err

@@ -35,8 +35,7 @@ func dialTLS(dialer *net.Dialer) func(ctx context.Context, network, address stri
 		// Without Amazon's certificates the first try is the same as the second.
 		first := &tls.Dialer{NetDialer: dialer, Config: &tls.Config{RootCAs: amazons()}}
 		conn, err := first.DialContext(ctx, network, address)
-		var unknown x509.UnknownAuthorityError
-		if errors.As(err, &unknown) {
+		if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 			return trusted.DialContext(ctx, network, address)
 		}
 		return conn, err

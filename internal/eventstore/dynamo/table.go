@@ -33,8 +33,7 @@ func (s *Store) CreateTable(ctx context.Context) (existed bool, err error) {
 		},
 		BillingMode: types.BillingModePayPerRequest,
 	})
-	var inUse *types.ResourceInUseException
-	if errors.As(err, &inUse) {
+	if _, ok := errors.AsType[*types.ResourceInUseException](err); ok {
 		return true, nil
 	}
 	if err != nil {
