@@ -238,7 +238,7 @@ var concerns = []concern{
 	{title: "Who may call the API, and with what", types: anything, ofNew: true,
 		paths: regexp.MustCompile(`(AuthorizationType|AuthorizerId|ApiKeyRequired|^Properties\.HttpMethod$|RequestValidatorId|RequestModels|EndpointConfiguration|Access-Control-|CORS_ORIGINS)`)},
 	{title: "Who may call the API, and with what", types: regexp.MustCompile(`^AWS::ApiGateway::(Model|Method)$`),
-		paths: regexp.MustCompile(`^(Properties\.Schema\b.*|)$`)},
+		paths: regexp.MustCompile(`^(Properties\.(Schema|MethodResponses|Integration\.IntegrationResponses)\b.*|)$`)},
 	{title: "What happens to stored data", types: anything, ofNew: true, // a stream and its readers
 		paths: regexp.MustCompile(`(StreamSpecification|EventSourceArn|SelfManagedEventSource)`)},
 	{title: "What happens to stored data", types: regexp.MustCompile(`^AWS::Lambda::EventSourceMapping$`)},

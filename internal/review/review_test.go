@@ -42,6 +42,8 @@ func TestConcerns(t *testing.T) {
 			"Who may do what", `~ AWS::IAM::Policy policy PolicyDocument.Statement: without [], with [Allow s3:* on *]`}},
 		{"open access", `AWS_IAM`, `NONE`, []string{
 			"Who may call the API, and with what", `~ AWS::ApiGateway::Method method AuthorizationType: "AWS_IAM" -> "NONE"`}},
+		{"another answer to preflights", `"AWS_IAM"`, `"AWS_IAM", "Integration": {"IntegrationResponses": ["*"]}`, []string{
+			"Who may call the API, and with what", `~ AWS::ApiGateway::Method method Integration.IntegrationResponses: none -> ["*"]`}},
 		{"a table that goes with the stack", `"DeletionPolicy": "Retain"`, `"DeletionPolicy": "Delete"`, []string{
 			"What happens to stored data", `~ AWS::DynamoDB::Table table DeletionPolicy: "Retain" -> "Delete"`}},
 		{"deletion protection gone", `, "DeletionProtectionEnabled": true`, ``, []string{
