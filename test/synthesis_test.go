@@ -70,10 +70,13 @@ func TestSynthesis(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(r.out, "validation-report.json")); err == nil {
 				t.Error("the report of an earlier synthesis is still there")
 			}
-			_, function := readTemplate(t, r.out, settings.Dev.StackName()).only(t, "AWS::Lambda::Function")
-			want(t, "the template's processor", function.Properties["Architectures"], `["`+string(architecture)+`"]`)
-			key, _ := at(function.Properties, "Code.S3Key").(string)
-			wantFunction(t, filepath.Join(r.out, "asset."+strings.TrimSuffix(key, ".zip")), machines[architecture])
+			tpl := readTemplate(t, r.out, settings.Dev.StackName())
+			for _, id := range tpl.ids("AWS::Lambda::Function") {
+				function := tpl.Resources[id]
+				want(t, id+" processor", function.Properties["Architectures"], `["`+string(architecture)+`"]`)
+				key, _ := at(function.Properties, "Code.S3Key").(string)
+				wantFunction(t, filepath.Join(r.out, "asset."+strings.TrimSuffix(key, ".zip")), machines[architecture])
+			}
 		}
 	})
 
