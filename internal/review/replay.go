@@ -195,24 +195,16 @@ func problem(tree map[string]any) bool { return at(tree, "body", "type") != nil 
 
 // window returns of two texts what is around their first difference.
 func window(b, a string) (string, string) {
-	const context, width = 60, 160
 	x, y := []rune(b), []rune(a)
 	from := 0
 	for from < min(len(x), len(y)) && x[from] == y[from] {
 		from++
 	}
-	if from -= context; from < context {
-		from = 0
-	}
+	from = max(0, from-60)
 	cut := func(text []rune) string {
-		part := string(text[from:min(len(text), from+width)])
-		if from > 0 {
-			part = "…" + part
-		}
-		if len(text) > from+width {
-			part += "…"
-		}
-		return part
+		const width = 160
+		more := map[bool]string{true: "…"}
+		return more[from > 0] + string(text[from:min(len(text), from+width)]) + more[len(text) > from+width]
 	}
 	return cut(x), cut(y)
 }

@@ -55,13 +55,15 @@ func operations(description []byte) (map[string]operation, error) {
 	for path, item := range paths {
 		methods, _ := item.(map[string]any)
 		for method, described := range methods {
+			if at(described, "responses") == nil { // what all methods share
+				continue
+			}
 			o := operation{method: strings.ToUpper(method), path: strings.NewReplacer("{", "", "}", "").Replace(path), members: map[string]bool{}}
 			if media, ok := at(described, "requestBody", "content", contract.MediaTypeJSON).(map[string]any); ok {
 				o.body = true
 				addMembers(document, media["schema"], "#", o.members)
-				if sample, err := json.Marshal(at(media, "examples", "sample", "value")); err == nil {
-					o.sample = string(sample)
-				}
+				sample, _ := json.Marshal(at(media, "examples", "sample", "value")) // it came from YAML
+				o.sample = string(sample)
 			}
 			found[o.method+" "+path] = o
 		}
