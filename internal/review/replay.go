@@ -44,6 +44,9 @@ func replay(ctx context.Context, both [2]states, doing func(string) (done func()
 			case r.descriptions[i] == nil:
 				r.descriptions[i] = runs[i].description
 			}
+			if r.descriptions[i] == nil {
+				r.NotReplayed = append(r.NotReplayed, fmt.Sprintf("the API's description of %s is the file that it has committed", both[i].name))
+			}
 		}
 		if failed != [2]error{} {
 			break

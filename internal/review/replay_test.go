@@ -66,7 +66,7 @@ func TestReplayOfPlantedChanges(t *testing.T) {
 			{"functions/show-version/main.go", "", "package main\n\nimport (\n	\"context\"\n\n	\"github.com/aws/aws-lambda-go/events\"\n	\"github.com/aws/aws-lambda-go/lambda\"\n)\n\nfunc main() {\n	lambda.Start(func(context.Context) (events.APIGatewayProxyResponse, error) {\n		return events.APIGatewayProxyResponse{StatusCode: 200}, nil\n	})\n}\n"},
 		}, []string{"base could not know the endpoint GET /version (requests: ", "This API offers GET /version, POST /destination."}},
 		{"a commit from before", []edit{{"cmd/visitplannr/local.go", `"json", false`, `"jsn", false`}}, nil, []string{
-			"no request was replayed\n- not replayed: base is from before 'visitplannr local -json'"}},
+			"no request was replayed\n- not replayed: base is from before 'visitplannr local -json'\n- the API's description of base is the file that it has committed\n"}},
 		{"a new setting", []edit{{"internal/settings/table.go", `row("corsOrigins"`, `row("corsOrigin"`}}, nil, []string{
 			none + "- not replayed with corsOrigins set: one of the two has no such setting\n"}},
 		{"another cause of events", nil, []edit{{"internal/eventstore/dynamo/item.go", "text(e.CausationID),", `text("cause"),`}}, []string{
