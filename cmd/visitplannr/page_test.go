@@ -91,8 +91,7 @@ func browse(t *testing.T, path, api, dynamoDB string) *tab {
 		t.Fatal(err)
 	}
 	if err := chromedp.Listen(ctx, func(event any) {
-		switch e := event.(type) {
-		case *network.EventRequestWillBeSent:
+		if e, ok := event.(*network.EventRequestWillBeSent); ok {
 			p.mu.Lock()
 			p.requests = append(p.requests, e.Request.URL)
 			p.mu.Unlock()

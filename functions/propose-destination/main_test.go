@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func TestBuild(t *testing.T) {
 		response, err := handler.Handle(t.Context(), events.APIGatewayProxyRequest{
 			Body: `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`,
 		})
-		if err != nil || response.StatusCode != 200 {
+		if err != nil || response.StatusCode != http.StatusOK {
 			t.Fatalf("got %d %s, %v; want 200", response.StatusCode, response.Body, err)
 		}
 		stored := 0

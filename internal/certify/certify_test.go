@@ -50,7 +50,6 @@ func TestGrades(t *testing.T) {
 		"that sends nothing":     {true, nil, "", failed, "attempts: no POST /destination came"},
 	} {
 		t.Run("a client "+name, func(t *testing.T) {
-			t.Parallel()
 			var wrong []string
 			evidence := ""
 			for _, g := range grade(Scenario{Refuses: c.refuses}, c.attempts, strings.Fields(c.stored), c.end) {
@@ -79,7 +78,6 @@ func TestCommandsThatDoNotEndAsTheyShould(t *testing.T) {
 		"a command that there is not":          {[]string{"no-such-program"}, ending{}, "cannot start COMMAND"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			output := check.Value(os.Create(filepath.Join(t.TempDir(), "output")))(t)
 			defer output.Close()
 			got, err := execute(t.Context(), c.command, 2*time.Second, output, nil)

@@ -59,8 +59,7 @@ func TestSourcesThatDoNotCompileGiveTheCompilersMessage(t *testing.T) {
 	root := sources(t)
 	write(t, filepath.Join(root, gobuild.FunctionPackage(function), "broken.go"), []byte("package main\n\nvar x int = \"text\"\n"))
 	_, err := gobuild.Function(t.Context(), root, function, t.TempDir(), gobuild.Lambda)
-	var compile *gobuild.CompileError
-	if !errors.As(err, &compile) {
+	if _, ok := errors.AsType[*gobuild.CompileError](err); !ok {
 		t.Fatalf("got %v, want a CompileError", err)
 	}
 	if !strings.Contains(err.Error(), "broken.go:3:13") {

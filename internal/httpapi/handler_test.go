@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestAnEndpointWithoutABody(t *testing.T) {
 	t.Run("ignores content type, body and key, and answers JSON", func(t *testing.T) {
 		response, logs := handle(t, showVersion, version, events.APIGatewayProxyRequest{Body: "{", Headers: map[string]string{
 			"Content-Type": "text/csv", "Accept": "text/plain", contract.HeaderIdempotencyKey: "not a key"}})
-		if response.StatusCode != 200 || response.Body != `{"version":"1"}` || response.Headers["Content-Type"] != contract.MediaTypeJSON {
+		if response.StatusCode != http.StatusOK || response.Body != `{"version":"1"}` || response.Headers["Content-Type"] != contract.MediaTypeJSON {
 			t.Errorf("got %d %v %s", response.StatusCode, response.Headers, response.Body)
 		}
 		if !strings.Contains(logs, `"shown":"1"`) || strings.Contains(logs, "replayed") || strings.Contains(logs, contract.MetricOperationLatency) {
@@ -78,7 +79,7 @@ func TestAnEndpointWithoutABody(t *testing.T) {
 			Problems: map[error]contract.ProblemType{errNoStream: contract.ProblemNotFound},
 		}
 		response, logs := handle(t, readStream, stream, events.APIGatewayProxyRequest{PathParameters: map[string]string{"name": "a"}})
-		if response.StatusCode != 200 || response.Body != `"a"` || !strings.Contains(logs, contract.MetricOperationLatency) {
+		if response.StatusCode != http.StatusOK || response.Body != `"a"` || !strings.Contains(logs, contract.MetricOperationLatency) {
 			t.Errorf("got %d %s, logged %s; want 200, and the latency of the store", response.StatusCode, response.Body, logs)
 		}
 		response, logs = handle(t, readStream, stream, events.APIGatewayProxyRequest{PathParameters: map[string]string{"name": "b"}})
@@ -147,7 +148,7 @@ func TestLeavesCannotBeLost(t *testing.T) {
 			return httpapi.Answer{JSON: command}, nil
 		}
 		for body, want := range map[string]string{`{"name":"B"}`: "B", `{"name":"B","since":"1066"}`: "B1066"} {
-			if response, _ := handle(t, renameIt, httpapi.Operation[string]{Decode: decode, Do: do}, events.APIGatewayProxyRequest{Body: body}); response.StatusCode != 200 || got != want {
+			if response, _ := handle(t, renameIt, httpapi.Operation[string]{Decode: decode, Do: do}, events.APIGatewayProxyRequest{Body: body}); response.StatusCode != http.StatusOK || got != want {
 				t.Errorf("%s: got %d %s, command %q; want 200, %q", body, response.StatusCode, response.Body, got, want)
 			}
 		}

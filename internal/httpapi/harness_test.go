@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -199,13 +200,13 @@ func wantProblem(t *testing.T, response events.APIGatewayProxyResponse, kind con
 // wantOK checks that a response is the plain success.
 func wantOK(t *testing.T, response events.APIGatewayProxyResponse) {
 	t.Helper()
-	if response.StatusCode != 200 || response.Body != "OK" || response.Headers["Content-Type"] != "text/plain" {
+	if response.StatusCode != http.StatusOK || response.Body != "OK" || response.Headers["Content-Type"] != "text/plain" {
 		t.Errorf("got %d %v %q, want 200 text/plain OK", response.StatusCode, response.Headers, response.Body)
 	}
 }
 
 func isReplay(response events.APIGatewayProxyResponse) bool {
-	return response.StatusCode == 200 && response.Headers[contract.HeaderIdempotencyReplayed] == "true"
+	return response.StatusCode == http.StatusOK && response.Headers[contract.HeaderIdempotencyReplayed] == "true"
 }
 
 // inInvocation returns a context of the Lambda invocation with that id.

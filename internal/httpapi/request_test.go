@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestContentNegotiation(t *testing.T) {
 	} {
 		for _, accept := range accepted {
 			t.Run(fmt.Sprintf("%q gets %s", accept, want), func(t *testing.T) {
-				if response := newAPI(t, memory()).post(brockholes, map[string]string{"Accept": accept}); response.StatusCode != 200 || response.Headers["Content-Type"] != want {
+				if response := newAPI(t, memory()).post(brockholes, map[string]string{"Accept": accept}); response.StatusCode != http.StatusOK || response.Headers["Content-Type"] != want {
 					t.Errorf("got %d %q, want 200 %q", response.StatusCode, response.Headers["Content-Type"], want)
 				}
 			})

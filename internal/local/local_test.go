@@ -133,10 +133,10 @@ func TestACrashIsInjectedIntoTheProcessThatServes(t *testing.T) {
 		return response
 	}
 	crashed, again := propose(), propose()
-	if crashed.StatusCode != 503 || crashed.Header.Get("Retry-After") == "" {
+	if crashed.StatusCode != http.StatusServiceUnavailable || crashed.Header.Get("Retry-After") == "" {
 		t.Errorf("got %s, want 503 with Retry-After", crashed.Status)
 	}
-	if again.StatusCode != 200 || again.Header.Get(contract.HeaderIdempotencyReplayed) != "true" {
+	if again.StatusCode != http.StatusOK || again.Header.Get(contract.HeaderIdempotencyReplayed) != "true" {
 		t.Errorf("then got %s, want a replay", again.Status)
 	}
 	check.OK(t, run.Close())

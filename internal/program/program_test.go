@@ -9,18 +9,14 @@ import (
 	"testing"
 
 	"visitplannr/internal/program"
+	"visitplannr/test/check"
 )
 
 // Not parallel: it exports variables.
 func TestGoBuildsForThisMachineFromGoModWhateverIsExported(t *testing.T) {
-	text, err := os.ReadFile("../../cdk.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := check.Value(os.ReadFile("../../cdk.json"))(t)
 	var cdk struct{ App string }
-	if err := json.Unmarshal(text, &cdk); err != nil {
-		t.Fatal(err)
-	}
+	check.OK(t, json.Unmarshal(text, &cdk))
 	variables, isGo := strings.CutSuffix(cdk.App, "go run .")
 	if !isGo {
 		t.Fatalf("got the app %q, want it to end with go run .", cdk.App)

@@ -246,10 +246,7 @@ func TestDiff(t *testing.T) {
 		if strings.Contains(got, "WARNING") || strings.Contains(got, "of the stack") {
 			t.Errorf("got\n%s\nwant no warning that the change does not make", got)
 		}
-		report, err := review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: []string{"dev"}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		report := check.Value(review.Diff(t.Context(), review.Options{Root: dir, Base: "base", Stages: []string{"dev"}}))(t)
 		var data review.Report
 		if err := json.Unmarshal([]byte(report.JSON()), &data); err != nil || data.Text() != report.Text() || data.SchemaVersion != review.SchemaVersion {
 			t.Errorf("got %s, %v; want the same report as data", report.JSON(), err)

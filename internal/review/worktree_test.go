@@ -198,10 +198,7 @@ func TestDiffOfAnyRepository(t *testing.T) {
 			group.Wait()
 		}
 		outputs := func() []string {
-			text, err := os.ReadFile(filepath.Join(dir, "node_modules", ".bin", "cdk.used"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			text := check.Value(os.ReadFile(filepath.Join(dir, "node_modules", ".bin", "cdk.used")))(t)
 			return strings.Fields(string(text))
 		}
 		several()
@@ -291,7 +288,7 @@ func TestDiffOfAnyRepository(t *testing.T) {
 				check.OK(t, os.RemoveAll(filepath.Join(dir, ".git")))
 			}, "base", []string{"not a git repository"}},
 			"another user's repository": {func(t *testing.T, dir string) {
-				if err := os.Lchown(filepath.Join(dir), 4711, -1); err != nil {
+				if err := os.Lchown(dir, 4711, -1); err != nil {
 					t.Skip("only root can give a folder to somebody else")
 				}
 			}, "HEAD", []string{"dubious ownership", "safe.directory"}},

@@ -106,8 +106,7 @@ func TestWrongConfigNamesKeyValueAndWhatIsAllowed(t *testing.T) {
 	} {
 		t.Run(c.key+"="+c.value, func(t *testing.T) {
 			_, err := settings.Load(map[string]any{c.key: c.value})
-			var wrong *settings.ConfigError
-			if !errors.As(err, &wrong) {
+			if _, ok := errors.AsType[*settings.ConfigError](err); !ok {
 				t.Fatalf("got %v, want a ConfigError", err)
 			}
 			message := err.Error()

@@ -36,8 +36,7 @@ func answersForLambda(t *testing.T, r run) {
 }
 
 func speaksTLS(t *testing.T, r run) {
-	u, err := url.Parse(r.base)
-	check.OK(t, err)
+	u := check.Value(url.Parse(r.base))(t)
 	for version, want := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		dialer := tls.Dialer{Config: &tls.Config{MinVersion: version, MaxVersion: version}} //nolint:gosec // old versions must be refused
 		conn, err := dialer.DialContext(t.Context(), "tcp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "443")))
@@ -53,8 +52,7 @@ func speaksTLS(t *testing.T, r run) {
 // refusesAnotherName says another name of the same certificate in the handshake. AWS
 // does not document how it refuses that.
 func refusesAnotherName(t *testing.T, r run) {
-	u, err := url.Parse(r.base)
-	check.OK(t, err)
+	u := check.Value(url.Parse(r.base))(t)
 	_, domain, _ := strings.Cut(u.Hostname(), ".")
 	client := &http.Client{Timeout: httpClient.Timeout, Transport: &http.Transport{TLSClientConfig: &tls.Config{ServerName: "another." + domain, MinVersion: tls.VersionTLS12}}}
 	got, err := r.send(t.Context(), request{body: r.body(), client: client, impatient: true})
@@ -118,20 +116,18 @@ func (a awsAPI) ask(t *testing.T, s *system, stack, function string) map[need]st
 	var caller struct {
 		ARN string `xml:"GetCallerIdentityResult>Arn"`
 	}
-	text, err := a.query(t.Context(), "sts", url.Values{"Action": {"GetCallerIdentity"}, "Version": {"2011-06-15"}})
-	check.OK(t, err)
+	text := check.Value(a.query(t.Context(), "sts", url.Values{"Action": {"GetCallerIdentity"}, "Version": {"2011-06-15"}}))(t)
 	check.OK(t, xml.Unmarshal([]byte(text), &caller))
 	s.arn = caller.ARN
 
-	u, err := url.Parse(s.base)
-	check.OK(t, err)
+	u := check.Value(url.Parse(s.base))(t)
 	api, _, _ := strings.Cut(u.Host, ".")
 	s.watched = []metric{
 		{"AWS/ApiGateway", "5XXError", [][2]string{{"ApiName", stack}, {"Stage", path.Base(u.Path)}}},
 		{"AWS/Lambda", "Errors", [][2]string{{"FunctionName", function}}},
 		{contract.MetricNamespace, contract.MetricAccepted, [][2]string{{contract.MetricDimensionFunction, function}}},
 	}
-	s.published = func(t *testing.T, m metric) bool { return a.hasValues(t, m) }
+	s.published = a.hasValues
 
 	var settings struct {
 		AccessLogSettings struct{ DestinationArn string }
@@ -156,7 +152,6 @@ func (a awsAPI) hasValues(t *testing.T, m metric) bool {
 		query.Set(prefix+".Name", d[0])
 		query.Set(prefix+".Value", d[1])
 	}
-	text, err := a.query(t.Context(), "monitoring", query)
-	check.OK(t, err)
+	text := check.Value(a.query(t.Context(), "monitoring", query))(t)
 	return strings.Contains(text, "<SampleCount>")
 }

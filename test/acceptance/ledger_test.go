@@ -21,8 +21,7 @@ type fact struct {
 // ledger reads docs/aws.md.
 func ledger(t *testing.T) []fact {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/aws.md")
-	check.OK(t, err)
+	text := check.Value(os.ReadFile("../../docs/aws.md"))(t)
 	var facts []fact
 	for line := range strings.Lines(string(text)) {
 		cells := strings.Split(strings.Trim(line, "| \n"), " | ")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func TestAReceiptComesAfterTheEventIsStored(t *testing.T) {
 	store := func(_ context.Context, e eventstore.Event) error { stored = append(stored, e); return nil }
 	response := ask(t, store, brockholes, map[string]string{"Accept": "application/json"})
 	const want = `{"status":"OK","streamName":"destination-` + id + `","eventId":"` + id + `","correlationId":"` + id + `","timestamp":"2026-11-23T09:00:00.000Z"}`
-	if response.StatusCode != 200 || response.Body != want || len(stored) != 1 || stored[0].CausationID != cause {
+	if response.StatusCode != http.StatusOK || response.Body != want || len(stored) != 1 || stored[0].CausationID != cause {
 		t.Errorf("got %d %s, stored %+v\nwant 200 %s, and one event that %s caused", response.StatusCode, response.Body, stored, want, cause)
 	}
 }

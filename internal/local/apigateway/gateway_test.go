@@ -113,7 +113,7 @@ func TestEventsAreThoseOfTheProxyIntegration(t *testing.T) {
 			"/d%65stination":   {"/d%65stination", "/local/d%65stination"},
 		} {
 			event, response := sendTo(t, target, goodBody)
-			if got := [2]string{event.Path, event.RequestContext.Path}; got != want || event.RequestContext.ResourcePath != "/destination" || response.StatusCode != 200 {
+			if got := [2]string{event.Path, event.RequestContext.Path}; got != want || event.RequestContext.ResourcePath != "/destination" || response.StatusCode != http.StatusOK {
 				t.Errorf("%s: got %d and the paths %q of %s, want %q", target, response.StatusCode, got, event.RequestContext.ResourcePath, want)
 			}
 		}

@@ -265,7 +265,7 @@ func TestEngineTellsOfWhatIsPut(t *testing.T) {
 				got, _ = io.ReadAll(r.Body)
 				w.WriteHeader(c.status)
 			}))
-			request := httptest.NewRequest("POST", "http://localhost/", strings.NewReader(c.body))
+			request := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(c.body))
 			request.Header.Set("X-Amz-Target", "DynamoDB_20120810."+c.operation)
 			engine.ServeHTTP(httptest.NewRecorder(), request)
 			if string(got) != c.body {
@@ -369,7 +369,7 @@ func TestFaultsAreSetWhileItRuns(t *testing.T) {
 	page := serving(New(Config{Faults: proxy}))
 	set := func(spec string) *httptest.ResponseRecorder {
 		recorder := httptest.NewRecorder()
-		page.ServeHTTP(recorder, httptest.NewRequest("POST", "http://localhost:3000"+Prefix+"faults", strings.NewReader(spec)))
+		page.ServeHTTP(recorder, httptest.NewRequest(http.MethodPost, "http://localhost:3000"+Prefix+"faults", strings.NewReader(spec)))
 		return recorder
 	}
 	if got := set("down=0.5,crash=0.1"); got.Code != http.StatusNoContent || proxy.Spec().String() != "down=0.5,crash=0.1" {

@@ -330,7 +330,7 @@ func (d *differential) shrink(schema schema, operations []operation, found *diff
 	}
 	for smaller := true; smaller; {
 		smaller = false
-		for i := len(operations) - 1; i >= 0; i-- {
+		for i := range slices.Backward(operations) {
 			smaller = try(slices.Delete(slices.Clone(operations), i, i+1)) || smaller
 		}
 	}

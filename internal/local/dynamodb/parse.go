@@ -168,7 +168,7 @@ func (p *parser) unexpected() {
 }
 
 // wrong records an error in an expression whose syntax is valid.
-func (p *parser) wrong(format string, args ...any) {
+func (p *parser) wrongf(format string, args ...any) {
 	if p.fault == "" {
 		p.fault = fmt.Sprintf(format, args...)
 	}
@@ -177,7 +177,7 @@ func (p *parser) wrong(format string, args ...any) {
 // count counts an operator or a function.
 func (p *parser) count() {
 	if p.operators++; p.operators > maxOperators {
-		p.wrong("The expression contains too many operators; operator count: %d", p.operators)
+		p.wrongf("The expression contains too many operators; operator count: %d", p.operators)
 	}
 }
 
@@ -186,7 +186,7 @@ func (p *parser) count() {
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ReservedWords.html
 var reserved = func() map[string]bool {
 	words := map[string]bool{}
-	for _, word := range strings.Fields(reservedWords) {
+	for word := range strings.FieldsSeq(reservedWords) {
 		words[word] = true
 	}
 	return words
@@ -211,14 +211,14 @@ func (p *parser) name() string {
 	case len(text) > 1 && text[0] == '#':
 		name, ok := p.names[p.next()]
 		if !ok {
-			p.wrong("An expression attribute name used in the document path is not defined; attribute name: %s", text)
+			p.wrongf("An expression attribute name used in the document path is not defined; attribute name: %s", text)
 		}
 		p.used[text] = true
 		return name
 	case !isWord(text):
 		p.unexpected()
 	case reserved[strings.ToUpper(text)]:
-		p.wrong("Attribute name is a reserved keyword; reserved keyword: %s", text)
+		p.wrongf("Attribute name is a reserved keyword; reserved keyword: %s", text)
 	}
 	return p.next()
 }
@@ -239,7 +239,7 @@ func (p *parser) readPath() path {
 			p.expect("]")
 		default:
 			if len(read) > maxNesting {
-				p.wrong("The document path has too many nesting levels; nesting levels: %d", len(read))
+				p.wrongf("The document path has too many nesting levels; nesting levels: %d", len(read))
 			}
 			return read
 		}
@@ -252,7 +252,7 @@ func (p *parser) operand() *node {
 	if len(text) > 1 && text[0] == ':' {
 		v, ok := p.values[p.next()]
 		if !ok {
-			p.wrong("An expression attribute value used in expression is not defined; attribute value: %s", text)
+			p.wrongf("An expression attribute value used in expression is not defined; attribute value: %s", text)
 		}
 		p.used[text] = true
 		return &node{op: "value", value: v}
@@ -297,18 +297,18 @@ var (
 func (p *parser) checkFunction(n *node) {
 	switch f, known := p.functions[n.op]; {
 	case !known:
-		p.wrong("Invalid function name; function: %s", n.op)
+		p.wrongf("Invalid function name; function: %s", n.op)
 	case len(n.args) != f.operands:
-		p.wrong("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
+		p.wrongf("Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d", n.op, len(n.args))
 	case f.path && n.args[0].op != "path":
-		p.wrong("Operator or function requires a document path; operator or function: %s", n.op)
+		p.wrongf("Operator or function requires a document path; operator or function: %s", n.op)
 	case n.op == "attribute_type" && n.args[1].op != "value":
-		p.wrong("Operator or function requires an expression attribute value; operator or function: %s", n.op)
+		p.wrongf("Operator or function requires an expression attribute value; operator or function: %s", n.op)
 	case f.types != nil:
 		p.checkTypes(n, f.types)
 	}
 	if n.op == "attribute_type" && len(n.args) == 2 && n.args[1].value.kind == "S" && !slices.Contains(kinds, n.args[1].value.text) {
-		p.wrong("Invalid attribute type name found; type: %s, valid types: {%s}", n.args[1].value.text, strings.Join(kinds, ","))
+		p.wrongf("Invalid attribute type name found; type: %s, valid types: {%s}", n.args[1].value.text, strings.Join(kinds, ","))
 	}
 }
 
@@ -320,7 +320,7 @@ func (p *parser) checkTypes(n *node, allowed []string) {
 			kind = "N"
 		}
 		if kind != "" && !slices.Contains(allowed, kind) {
-			p.wrong("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.op, kind)
+			p.wrongf("Incorrect operand type for operator or function; operator or function: %s, operand type: %s", n.op, kind)
 		}
 	}
 }
@@ -351,7 +351,7 @@ func (p *parser) negation() *node {
 	n := p.condition()
 	p.expect(")")
 	if n.paren {
-		p.wrong("The expression has redundant parentheses;")
+		p.wrongf("The expression has redundant parentheses;")
 	}
 	n.paren = true
 	return n
@@ -382,7 +382,7 @@ func (p *parser) comparison() *node {
 		n.args = append(n.args, p.list(p.operand)...)
 		p.expect(")")
 		if operands := len(n.args) - 1; operands > maxOperands {
-			p.wrong("The IN operator is provided with too many operands; number of operands: %d", operands)
+			p.wrongf("The IN operator is provided with too many operands; number of operands: %d", operands)
 		}
 	default:
 		if n = n.args[0]; n.op == "path" || n.op == "value" {
@@ -396,7 +396,7 @@ func (p *parser) comparison() *node {
 }
 
 func (p *parser) misused(function string) {
-	p.wrong("The function is not allowed to be used this way in an expression; function: %s", function)
+	p.wrongf("The function is not allowed to be used this way in an expression; function: %s", function)
 }
 
 // checkOperands checks the operands of a condition's comparison or function, as far as
@@ -412,7 +412,7 @@ func (p *parser) checkOperands(n *node) {
 		}
 	}
 	if len(n.args) == 2 && n.args[0].op == "path" && n.args[1].op == "path" && slices.Equal(n.args[0].path, n.args[1].path) {
-		p.wrong("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", n.op, n.args[0].path)
+		p.wrongf("The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s", n.op, n.args[0].path)
 	}
 	if slices.Contains(ordering, n.op) {
 		p.checkTypes(n, scalars)
@@ -426,7 +426,7 @@ func (p *parser) checkOperands(n *node) {
 			needs = "upper bound to be greater than or equal to lower bound"
 		}
 		if needs != "" {
-			p.wrong("The BETWEEN operator requires %s; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
+			p.wrongf("The BETWEEN operator requires %s; lower bound operand: AttributeValue: {%s:%s}, upper bound operand: AttributeValue: {%s:%s}",
 				needs, low.kind, low.content(), high.kind, high.content())
 		}
 	}
@@ -458,7 +458,7 @@ func (p *parser) checkOverlap(paths []path) {
 				how = "conflict"
 			}
 			if how != "" {
-				p.wrong("Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", how, first, second)
+				p.wrongf("Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", how, first, second)
 			}
 		}
 	}
@@ -486,7 +486,7 @@ func (p *parser) update() []action {
 			p.unexpected()
 		}
 		if p.next(); seen[section] {
-			p.wrong("The %q section can only be used once in an update expression;", section)
+			p.wrongf("The %q section can only be used once in an update expression;", section)
 		}
 		seen[section] = true
 		for more := true; more; more = p.accept(",") {
@@ -538,7 +538,7 @@ func (p *parser) addend(section string, allowed ...string) *node {
 	}
 	n := p.operand()
 	if kind := n.value.kind; kind != "" && !slices.Contains(allowed, kind) {
-		p.wrong("Incorrect operand type for operator or function; operator: %s, operand type: %s", section, typeNames[kind])
+		p.wrongf("Incorrect operand type for operator or function; operator: %s, operand type: %s", section, typeNames[kind])
 	}
 	return n
 }

@@ -222,7 +222,7 @@ func (e *Engine) answer(w http.ResponseWriter, r *http.Request) (_ any, err erro
 }
 
 // accessKey returns the id in an Authorization header of AWS's Signature Version 4:
-// AWS4-HMAC-SHA256 Credential=ID/date/region/service/aws4_request, …
+// AWS4-HMAC-SHA256 Credential=ID/date/region/service/aws4_request, ….
 func accessKey(authorization string) string {
 	_, credential, _ := strings.Cut(authorization, "Credential=")
 	id, _, _ := strings.Cut(credential, "/")
