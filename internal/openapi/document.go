@@ -1,37 +1,21 @@
 package openapi
 
-import "visitplannr/internal/contract"
+import (
+	"encoding/json"
+
+	"visitplannr/internal/contract"
+)
 
 // The parts of an OpenAPI 3.1 document that this API needs, with the names and the
-// order of https://spec.openapis.org/oas/v3.1.1.html.
+// order of https://spec.openapis.org/oas/v3.1.1.html. What is raw is in frame.json.
 type (
 	document struct {
-		OpenAPI    string                `json:"openapi"`
-		Info       info                  `json:"info"`
-		Servers    []server              `json:"servers"`
-		Security   []map[string][]string `json:"security"`
-		Paths      map[string]pathItem   `json:"paths"`
-		Components components            `json:"components"`
-	}
-	info struct {
-		Title       string  `json:"title"`
-		Summary     string  `json:"summary"`
-		Description string  `json:"description"`
-		License     license `json:"license"`
-		Version     string  `json:"version"`
-	}
-	license struct {
-		Name       string `json:"name"`
-		Identifier string `json:"identifier"` // of SPDX
-	}
-	server struct {
-		URL         string              `json:"url"`
-		Description string              `json:"description"`
-		Variables   map[string]variable `json:"variables,omitempty"`
-	}
-	variable struct {
-		Default     string `json:"default"`
-		Description string `json:"description"`
+		OpenAPI    string              `json:"openapi"`
+		Info       json.RawMessage     `json:"info"`
+		Servers    json.RawMessage     `json:"servers"`
+		Security   json.RawMessage     `json:"security"`
+		Paths      map[string]pathItem `json:"paths"`
+		Components components          `json:"components"`
 	}
 	pathItem  map[string]operation // by method, in lower case
 	operation struct {
@@ -72,20 +56,9 @@ type (
 		Ref string `json:"$ref"`
 	}
 	components struct {
-		Schemas         map[string]any            `json:"schemas"`
-		Headers         map[string]header         `json:"headers"`
-		SecuritySchemes map[string]securityScheme `json:"securitySchemes"`
-	}
-	header struct {
-		Description string          `json:"description"`
-		Schema      contract.Schema `json:"schema"`
-	}
-	securityScheme struct {
-		Type        string `json:"type"`
-		Name        string `json:"name"`
-		In          string `json:"in"`
-		Description string `json:"description"`
-		AuthType    string `json:"x-amazon-apigateway-authtype"`
+		Schemas         map[string]any  `json:"schemas"`
+		Headers         json.RawMessage `json:"headers"`
+		SecuritySchemes json.RawMessage `json:"securitySchemes"`
 	}
 )
 
@@ -93,8 +66,6 @@ type (
 const (
 	schemaProblem    = "Problem"
 	schemaFieldError = "FieldError"
-
-	securitySigV4 = "sigv4"
 )
 
 func schemaRef(name string) contract.Schema {

@@ -5,6 +5,7 @@ package openapi
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,6 +23,12 @@ const headerRetryAfter = "Retry-After"
 
 // exampleRequestID is the request id in all examples.
 const exampleRequestID = "6c4a1f3e-2b7d-4e0c-9a58-d1f0b3c2e4a6"
+
+// frame is the part of the description that is the same whatever the endpoints are. The
+// empty security requirement covers the local run and a stack with access=open.
+//
+//go:embed frame.json
+var frame []byte
 
 // YAML returns the description of the endpoints, as docs/openapi.yaml holds it.
 func YAML(endpoints []contract.Endpoint) ([]byte, error) {
@@ -68,59 +75,12 @@ func describe(endpoints []contract.Endpoint) document {
 			schemas[bodySchema(e)] = e.Body.Described()
 		}
 	}
-	return document{
-		OpenAPI: "3.1.1",
-		Info: info{
-			Title:   "visitplannr",
-			Summary: "The command channel through which editors propose destinations.",
-			Description: "An answer of 200 to a proposal means that it is durably stored, once. Every failure is a problem " +
-				"(RFC 9457) that says what was wrong and whether to try again.",
-			License: license{Name: "MIT, the visitplannr authors", Identifier: "MIT"},
-			Version: "1",
-		},
-		Servers: []server{
-			{URL: "http://127.0.0.1:3000", Description: "A local run: go run ./cmd/visitplannr local"},
-			{
-				URL:         "https://{api}.execute-api.{region}.amazonaws.com/{stage}",
-				Description: "A deployed stack; its outputs name the URL.",
-				Variables: map[string]variable{
-					"api":    {Default: "api-id", Description: "The id that API Gateway gave the API."},
-					"region": {Default: "eu-west-2", Description: "The AWS region of the stack."},
-					"stage":  {Default: "dev", Description: "The stage of the stack."},
-				},
-			},
-		},
-		// The empty requirement covers the local run and a stack with access=open.
-		Security: []map[string][]string{{securitySigV4: {}}, {}},
-		Paths:    paths,
-		Components: components{
-			Schemas: schemas,
-			Headers: map[string]header{
-				contract.HeaderIdempotencyReplayed: {
-					Description: "There, and true, when the answer repeats that to an earlier request with the same " +
-						contract.HeaderIdempotencyKey + ". Nothing was stored anew.",
-					Schema: contract.Schema{Type: contract.TypeString, Const: "true"},
-				},
-				headerRetryAfter: {
-					Description: "Seconds to wait before the request is sent again.",
-					Schema:      contract.Schema{Type: "integer", Minimum: new(1.0)},
-				},
-				contract.HeaderRequestID: {
-					Description: "The id of the request, which the logs carry.",
-					Schema:      contract.Schema{Type: contract.TypeString, Format: "uuid"},
-				},
-			},
-			SecuritySchemes: map[string]securityScheme{
-				securitySigV4: {
-					Type:        "apiKey",
-					Name:        "Authorization",
-					In:          "header",
-					Description: "AWS Signature Version 4, of a principal that may invoke the API (execute-api:Invoke).",
-					AuthType:    "awsSigv4",
-				},
-			},
-		},
+	var described document
+	if err := json.Unmarshal(frame, &described); err != nil {
+		panic(fmt.Errorf("frame.json: %w", err))
 	}
+	described.Paths, described.Components.Schemas = paths, schemas
+	return described
 }
 
 // The names of an endpoint's own schemas.
