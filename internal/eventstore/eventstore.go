@@ -24,15 +24,15 @@ const (
 	AttrData          = "Data"
 )
 
-// Event is one immutable fact in a stream.
+// Event is one immutable fact in a stream. Its JSON has the names of the attributes.
 type Event struct {
 	StreamName    StreamName
-	ID            ID
-	Type          string // past tense: destinationProposed
+	ID            ID     `json:"EventId"`
+	Type          string `json:"EventType"` // past tense: destinationProposed
 	SchemaVersion int    // of this type's Data, from 1
 	Timestamp     Time
-	CorrelationID string // id of the stream's first event
-	CausationID   string // id of the request that caused the event
+	CorrelationID string `json:"CorrelationId"` // id of the stream's first event
+	CausationID   string `json:"CausationId"`   // id of the request that caused the event
 	Data          json.RawMessage
 }
 
@@ -89,23 +89,6 @@ func (e Event) Validate() error {
 // millisecond, by id, since a UUIDv7 counts finer. Within a stream the ids alone decide.
 func Compare(a, b Event) int {
 	return cmp.Or(cmp.Compare(a.Timestamp.String(), b.Timestamp.String()), cmp.Compare(a.ID.String(), b.ID.String()))
-}
-
-// MarshalJSON writes the event under its attributes' names in the table.
-func (e Event) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		StreamName    string
-		EventId       string // as the attribute is named
-		EventType     string
-		SchemaVersion int
-		Timestamp     string
-		CorrelationId string
-		CausationId   string
-		Data          json.RawMessage
-	}{
-		e.StreamName.String(), e.ID.String(), e.Type, e.SchemaVersion, e.Timestamp.String(),
-		e.CorrelationID, e.CausationID, e.Data,
-	})
 }
 
 // Errors of a store, to be matched with errors.Is. Each is wrapped with its cause. The

@@ -71,6 +71,9 @@ func ParseID(s string) (ID, error) {
 // String returns the 36-character form.
 func (id ID) String() string { return id.uuid.String() }
 
+// MarshalText implements encoding.TextMarshaler, as String does.
+func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
 // StreamName names a stream: "<category>-<id>".
 type StreamName struct {
 	category string
@@ -121,3 +124,6 @@ func (n StreamName) ID() ID { return n.id }
 
 // String returns "<category>-<id>".
 func (n StreamName) String() string { return n.category + "-" + n.id.String() }
+
+// MarshalText implements encoding.TextMarshaler, as String does.
+func (n StreamName) MarshalText() ([]byte, error) { return []byte(n.String()), nil }

@@ -31,3 +31,6 @@ func (t Time) IsZero() bool { return t.t.IsZero() }
 
 // String returns the stored form, such as 2026-11-23T09:00:00.000Z.
 func (t Time) String() string { return t.t.Format(timeLayout) }
+
+// MarshalText implements encoding.TextMarshaler, as String does.
+func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
