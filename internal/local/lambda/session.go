@@ -138,12 +138,18 @@ func (s *session) handler() http.Handler {
 	return mux
 }
 
-// A post is a call by which the function says something. nil accepts it.
-type post func(*http.Request) *errorResponse
+// A post is a call by which the function says something, in a body that may have been
+// too large to keep. nil accepts it.
+type post func(r *http.Request, body []byte, tooLarge bool) *errorResponse
 
 // ServeHTTP implements http.Handler.
 func (p post) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if refused := p(r); refused != nil {
+	body, tooLarge, err := readBody(r.Body)
+	refused := truncated
+	if err == nil {
+		refused = p(r, body, tooLarge)
+	}
+	if refused != nil {
 		refused.write(w)
 		return
 	}
@@ -231,11 +237,7 @@ func (s *session) deliver(r *http.Request) *invocation {
 	return s.current
 }
 
-func (s *session) response(r *http.Request) *errorResponse {
-	body, tooLarge, err := readBody(r.Body)
-	if err != nil {
-		return truncated
-	}
+func (s *session) response(r *http.Request, body []byte, tooLarge bool) *errorResponse {
 	result := outcome{payload: body}
 	if tooLarge {
 		result = outcome{err: &FunctionError{
@@ -255,11 +257,7 @@ func (s *session) response(r *http.Request) *errorResponse {
 	return refused
 }
 
-func (s *session) invocationError(r *http.Request) *errorResponse {
-	body, _, err := readBody(r.Body)
-	if err != nil {
-		return truncated
-	}
+func (s *session) invocationError(r *http.Request, body []byte, _ bool) *errorResponse {
 	return s.answer(r.PathValue("id"), "invocation/error", outcome{err: functionError(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))})
 }
 
@@ -277,11 +275,7 @@ func (s *session) answer(id, call string, result outcome) *errorResponse {
 	return nil
 }
 
-func (s *session) postInitError(r *http.Request) *errorResponse {
-	body, _, err := readBody(r.Body)
-	if err != nil {
-		return truncated
-	}
+func (s *session) postInitError(r *http.Request, body []byte, _ bool) *errorResponse {
 	reported := functionError(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))
 	s.mu.Lock()
 	defer s.mu.Unlock()
