@@ -24,13 +24,7 @@ func (m *monitoring) showAPI() {
 // showFunction adds a row with the function's own metrics and Lambda's.
 func (m *monitoring) showFunction(f function, e contract.Endpoint) {
 	own := func(name, statistic string) awscloudwatch.IMetric {
-		return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-			Namespace:     jsii.String(contract.MetricNamespace),
-			MetricName:    jsii.String(name),
-			DimensionsMap: &map[string]*string{contract.MetricDimensionFunction: f.lambda.FunctionName()},
-			Statistic:     jsii.String(statistic),
-			Period:        awscdk.Duration_Minutes(jsii.Number(1)),
-		})
+		return newMetric(contract.MetricNamespace, name, statistic, map[string]*string{contract.MetricDimensionFunction: f.lambda.FunctionName()})
 	}
 	outcomes := []awscloudwatch.IMetric{own(contract.MetricAccepted, "Sum"), own(contract.MetricRejected, "Sum"), own(contract.MetricFailed, "Sum")}
 	if e.TakesKey {

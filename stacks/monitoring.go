@@ -88,15 +88,20 @@ func minutely(statistic string) *awscloudwatch.MetricOptions {
 // References to the resources would be circular: alarm, deployment group, alias,
 // method, stage, alarm.
 func (m *monitoring) apiMetric(name, statistic string) awscloudwatch.Metric {
+	return newMetric("AWS/ApiGateway", name, statistic, map[string]*string{
+		"ApiName": jsii.String(apiName(m.config)),
+		"Stage":   jsii.String(string(m.config.Stage)),
+	})
+}
+
+// newMetric returns a per-minute metric that no construct of the CDK offers.
+func newMetric(namespace, name, statistic string, dimensions map[string]*string) awscloudwatch.Metric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{
-		Namespace:  jsii.String("AWS/ApiGateway"),
-		MetricName: jsii.String(name),
-		DimensionsMap: &map[string]*string{
-			"ApiName": jsii.String(apiName(m.config)),
-			"Stage":   jsii.String(string(m.config.Stage)),
-		},
-		Statistic: jsii.String(statistic),
-		Period:    awscdk.Duration_Minutes(jsii.Number(1)),
+		Namespace:     jsii.String(namespace),
+		MetricName:    jsii.String(name),
+		DimensionsMap: &dimensions,
+		Statistic:     jsii.String(statistic),
+		Period:        awscdk.Duration_Minutes(jsii.Number(1)),
 	})
 }
 
