@@ -89,6 +89,9 @@ func TestClientsOfThePage(t *testing.T) {
 	var certifying sync.WaitGroup
 	defer certifying.Wait()
 	certify := func(name, failed, scenario string, client ...string) {
+		if scenario == "" && !*all {
+			scenario = "lost-reply" // the one that nothing but a key survives
+		}
 		certifying.Go(func() {
 			out, err := program.Output(program.Command(t.Context(), "", visitplannr, slices.Concat([]string{"certify", "-only", scenario, "--"}, client)...))
 			var grades []string
@@ -107,7 +110,7 @@ func TestClientsOfThePage(t *testing.T) {
 			command := c.command(sub, module, write(c.file, programs[c.language]))
 			certify(c.language, "", "", append(command, "Brockholes", "53.77", "-2.63")...)
 			showClient(sub, local, c.language, command)
-			if c.language != "python" {
+			if c.language != "python" || !*all {
 				return
 			}
 			for name, b := range broken {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,6 +38,8 @@ var (
 	localProd = target{"local, prod", with(localDev.lacks, map[need]string{ownLimits: ""})}
 )
 
+var all = flag.Bool("all", false, "run the suite against the local run with each kind of settings, not only the default ones, and certify each client in every scenario")
+
 // TestLocal runs the suite against the command that developers run.
 func TestLocal(t *testing.T) {
 	t.Parallel()
@@ -52,6 +55,9 @@ func TestLocal(t *testing.T) {
 		{localDev, append([]string{"-c", "stage=dev"}, raised...), nil},
 		{localProd, append([]string{"-c", "stage=prod", "-c", "reservedConcurrency=0"}, raised...), []string{"-c", "stage=prod"}},
 	} {
+		if c.target.name != localOpen.name && !*all {
+			continue
+		}
 		t.Run(c.target.name, func(t *testing.T) {
 			t.Parallel()
 			s := startLocal(t, command, c.settings...)
