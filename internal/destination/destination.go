@@ -39,19 +39,15 @@ type Name struct {
 // Only new names are checked: a stored one is read as it is.
 func NewName(text string) (Name, error) {
 	text = strings.TrimSpace(text)
-	if length := utf8.RuneCountInString(text); length < 1 || length > contract.NameMaxCharacters {
+	length := utf8.RuneCountInString(text)
+	if length > contract.NameMaxCharacters || !strings.ContainsFunc(text, isVisible) || strings.ContainsFunc(text, isForbidden) {
 		return Name{}, ErrName
-	}
-	if !strings.ContainsFunc(text, isVisible) {
-		return Name{}, ErrName
-	}
-	for _, c := range text { // broken UTF-8 ranges as utf8.RuneError, which is U+FFFD
-		if c == utf8.RuneError || unicode.IsControl(c) {
-			return Name{}, ErrName
-		}
 	}
 	return Name{text}, nil
 }
+
+// isForbidden reports a control or U+FFFD, which is also how broken UTF-8 reads.
+func isForbidden(c rune) bool { return c == utf8.RuneError || unicode.IsControl(c) }
 
 // isVisible reports whether a character shows something by itself. Those that do not
 // are white space, controls, marks, default ignorable code points and U+2800, the
@@ -80,11 +76,8 @@ type Latitude struct {
 // ParseLatitude returns the latitude in a JSON number, or ErrLatitude if the exact
 // number is out of range.
 func ParseLatitude(number string) (Latitude, error) {
-	degrees, ok := parseDegrees(number, contract.LatitudeMin, contract.LatitudeMax)
-	if !ok {
-		return Latitude{}, ErrLatitude
-	}
-	return Latitude{degrees}, nil
+	degrees, err := parseDegrees(number, contract.LatitudeMin, contract.LatitudeMax, ErrLatitude)
+	return Latitude{degrees}, err
 }
 
 // Degrees returns the angle.
@@ -98,11 +91,8 @@ type Longitude struct {
 // ParseLongitude returns the longitude in a JSON number, or ErrLongitude if the exact
 // number is out of range.
 func ParseLongitude(number string) (Longitude, error) {
-	degrees, ok := parseDegrees(number, contract.LongitudeMin, contract.LongitudeMax)
-	if !ok {
-		return Longitude{}, ErrLongitude
-	}
-	return Longitude{degrees}, nil
+	degrees, err := parseDegrees(number, contract.LongitudeMin, contract.LongitudeMax, ErrLongitude)
+	return Longitude{degrees}, err
 }
 
 // Degrees returns the angle.
@@ -112,28 +102,28 @@ func (l Longitude) Degrees() float64 { return l.degrees }
 // are stored as zero: they carry no meaning, and DynamoDB refuses numbers below 1E-130.
 const negligible = 1e-15
 
-// parseDegrees returns the nearest float64 to a JSON number, and whether the
-// number itself, not only its rounding, lies in [minimum, maximum].
-func parseDegrees(number string, minimum, maximum float64) (float64, bool) {
+// parseDegrees returns the nearest float64 to a JSON number, or outside unless the number
+// itself, not only its rounding, lies in [minimum, maximum].
+func parseDegrees(number string, minimum, maximum float64, outside error) (float64, error) {
 	number = decimal.Normalize(number)
 	degrees, err := strconv.ParseFloat(number, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, false
+		return 0, outside
 	}
 	if math.IsNaN(degrees) || degrees < minimum || degrees > maximum {
-		return 0, false
+		return 0, outside
 	}
 	if degrees == minimum || degrees == maximum {
 		// 90.00000000000000000001 rounds to 90 and is still out of range.
 		exact, ok := new(big.Rat).SetString(number)
 		if !ok || exact.Cmp(new(big.Rat).SetFloat64(minimum)) < 0 || exact.Cmp(new(big.Rat).SetFloat64(maximum)) > 0 {
-			return 0, false
+			return 0, outside
 		}
 	}
 	if math.Abs(degrees) < negligible {
 		degrees = 0 // also turns -0 into 0
 	}
-	return degrees, true
+	return degrees, nil
 }
 
 // Proposal is what an editor proposes. The zero value is not a proposal: make
