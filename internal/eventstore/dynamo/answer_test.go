@@ -76,7 +76,7 @@ const invocation = 9500 * time.Millisecond
 func wantCall(t *testing.T, operation string, network *scripted, attempts int, check func(error)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		options := Options("eu-west-1", static(aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}))
+		options := clientOptions("", "eu-west-1", aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"})
 		options.HTTPClient = inMemory{network}
 		ctx, cancel := context.WithTimeout(t.Context(), invocation)
 		defer cancel()

@@ -60,34 +60,25 @@ func NewClient(getenv func(string) string) (*dynamodb.Client, error) {
 		return nil, fmt.Errorf("%s and %s are not set: Lambda sets them; elsewhere export those of a principal that may use the table",
 			envAccessKey, envSecretKey)
 	}
-	options := Options(region, static(credentials))
-	if endpoint := cmp.Or(getenv(EnvEndpoint), getenv(envEndpointAll)); endpoint != "" {
-		options.BaseEndpoint = &endpoint
-	}
-	return dynamodb.New(options), nil
+	return Connect(cmp.Or(getenv(EnvEndpoint), getenv(envEndpointAll)), region, credentials), nil
 }
 
-// Connect returns a client for an endpoint other than AWS's own for the region.
+// Connect returns a client for an endpoint, or for AWS's own for the region if it is
+// empty.
 func Connect(endpoint, region string, credentials aws.Credentials) *dynamodb.Client {
-	options := Options(region, static(credentials))
-	options.BaseEndpoint = &endpoint
-	return dynamodb.New(options)
+	return dynamodb.New(clientOptions(endpoint, region, credentials))
 }
 
-func static(credentials aws.Credentials) aws.CredentialsProvider {
-	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil })
-}
-
-// Options returns the options that all clients of a store share: retries with short
+// clientOptions returns the options that all clients of a store share: retries with short
 // pauses, within the time that the caller's context leaves, and an HTTP client that
 // keeps connections.
-func Options(region string, credentials aws.CredentialsProvider) dynamodb.Options {
+func clientOptions(endpoint, region string, credentials aws.Credentials) dynamodb.Options {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = transport.MaxIdleConns // all go to one host
 	transport.DialTLSContext = dialTLS(&net.Dialer{})      // attemptTimeout bounds it
-	return dynamodb.Options{
+	options := dynamodb.Options{
 		Region:      region,
-		Credentials: credentials,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
 		HTTPClient:  inMemory{transport},
 		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
 			o.MaxAttempts = maxAttempts
@@ -98,6 +89,10 @@ func Options(region string, credentials aws.CredentialsProvider) dynamodb.Option
 		}),
 		DisableValidateResponseChecksum: true, // checkAnswer does it; the SDK only logs what it finds
 	}
+	if endpoint != "" {
+		options.BaseEndpoint = &endpoint
+	}
+	return options
 }
 
 // inMemory is an HTTP client that reads answers into memory before it returns them, and

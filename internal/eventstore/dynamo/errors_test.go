@@ -1,7 +1,6 @@
 package dynamo
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -25,10 +24,7 @@ import (
 // impatient returns a client that makes one attempt.
 func impatient(t *testing.T, endpoint string) *dynamodb.Client {
 	t.Helper()
-	options := Options("eu-west-1", aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-	}))
-	options.BaseEndpoint = &endpoint
+	options := clientOptions(endpoint, "eu-west-1", aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"})
 	options.Retryer = aws.NopRetryer{}
 	return dynamodb.New(options)
 }
