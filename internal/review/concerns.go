@@ -11,23 +11,21 @@ import (
 	"strings"
 )
 
-// Template is the part of a CloudFormation template that a review reads.
-type Template struct {
-	Resources map[string]map[string]any
-}
+// Template holds the resources of a CloudFormation template, by logical ID.
+type Template map[string]any
 
 // ParseTemplate reads a template's JSON.
 func ParseTemplate(text []byte) (Template, error) {
-	var t Template
+	var t struct{ Resources Template }
 	if err := json.Unmarshal(text, &t); err != nil {
-		return Template{}, fmt.Errorf("template: %w", err)
+		return nil, fmt.Errorf("template: %w", err)
 	}
-	return t, nil
+	return t.Resources, nil
 }
 
 // kind returns a resource's type, or "" for one that is not in the template.
 func (t Template) kind(id string) string {
-	kind, _ := t.Resources[id]["Type"].(string)
+	kind, _ := at(t[id], "Type").(string)
 	return kind
 }
 
@@ -146,18 +144,11 @@ func without(list, other []any) []any {
 // resource is one change.
 func Changes(before, after Template) []Change {
 	var changes []Change
-	ids := slices.Collect(maps.Keys(before.Resources))
-	for id := range after.Resources {
-		if _, both := before.Resources[id]; !both {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		b, a := before.Resources[id], after.Resources[id]
+	for _, id := range keys(before, after) {
+		b, a := before[id], after[id]
 		kind := cmp.Or(after.kind(id), before.kind(id))
 		if a == nil || b == nil {
-			changes = append(changes, Change{ID: id, Type: kind, Before: whole(b), After: whole(a)})
+			changes = append(changes, Change{ID: id, Type: kind, Before: b, After: a})
 			continue
 		}
 		compare(b, a, "", func(path string, before, after any) {
@@ -167,17 +158,19 @@ func Changes(before, after Template) []Change {
 	return changes
 }
 
-func whole(resource map[string]any) any {
-	if resource == nil {
-		return nil
-	}
-	return resource
+// keys returns the keys of two maps, sorted.
+func keys[V any](a, b map[string]V) []string {
+	all := map[string]V{}
+	maps.Copy(all, a)
+	maps.Copy(all, b)
+	return slices.Sorted(maps.Keys(all))
 }
 
 func compare(before, after any, path string, differ func(path string, before, after any)) {
-	if b, a, ok := alike(before, after); ok {
-		for i := range b {
-			compare(b[i], a[i], fmt.Sprint(path, ".", i), differ)
+	listBefore, wasList := before.([]any)
+	if list, isList := after.([]any); wasList && isList && len(list) == len(listBefore) {
+		for i := range list {
+			compare(listBefore[i], list[i], fmt.Sprint(path, ".", i), differ)
 		}
 		return
 	}
@@ -189,23 +182,9 @@ func compare(before, after any, path string, differ func(path string, before, af
 		}
 		return
 	}
-	keys := slices.Collect(maps.Keys(b))
-	for key := range a {
-		if _, both := b[key]; !both {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
+	for _, key := range keys(b, a) {
 		compare(b[key], a[key], strings.TrimPrefix(path+"."+key, "."), differ)
 	}
-}
-
-// alike returns two values as lists if they are lists of the same length.
-func alike(before, after any) (b, a []any, ok bool) {
-	b, bIsList := before.([]any)
-	a, aIsList := after.([]any)
-	return b, a, bIsList && aIsList && len(b) == len(a)
 }
 
 // atomic reports whether a value only makes sense as a whole: a CloudFormation function
@@ -277,12 +256,6 @@ func (c Change) concern(partOfNew bool) int {
 	})
 }
 
-// Group is the changes of one concern.
-type Group struct {
-	Title   string
-	Changes []Change
-}
-
 // gravest returns the index of the change's concern, or -1. A new resource is placed by
 // the gravest of its values.
 func (c Change) gravest() int {
@@ -299,25 +272,22 @@ func (c Change) gravest() int {
 	return gravest
 }
 
-// Concerns returns the changes that affect security or safety, gravest first. The
-// ordinary diff shows the others.
-func Concerns(changes []Change) []Group {
-	of := map[string][]Change{}
+// Concerns returns the changes that affect security or safety, gravest first, and then
+// the others.
+func Concerns(changes []Change) []Finding {
+	var found []Finding
 	for _, c := range changes {
-		if gravest := c.gravest(); gravest >= 0 {
-			title := concerns[gravest].title
-			of[title] = append(of[title], c)
+		f := Finding{Kind: Other, Title: "Other changes", Text: "   " + c.String(), Change: &c}
+		if i := c.gravest(); i >= 0 {
+			f.Kind, f.Title = Concern, "!! "+concerns[i].title
 		}
+		found = append(found, f)
 	}
-	var groups []Group
-	for _, k := range concerns {
-		if len(of[k.title]) > 0 {
-			slices.SortStableFunc(of[k.title], func(a, b Change) int { // what holds events first
-				return strings.Count(b.Type, "DynamoDB") - strings.Count(a.Type, "DynamoDB")
-			})
-			groups = append(groups, Group{k.title, of[k.title]})
-			delete(of, k.title)
-		}
+	rank := func(f Finding) int {
+		return slices.IndexFunc(concerns, func(k concern) bool { return f.Title == "!! "+k.title })
 	}
-	return groups
+	slices.SortStableFunc(found, func(a, b Finding) int { // what holds events first
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), rank(a)-rank(b), strings.Count(b.Change.Type, "DynamoDB")-strings.Count(a.Change.Type, "DynamoDB"))
+	})
+	return found
 }

@@ -38,8 +38,7 @@ var effects = []struct {
 		"%s: the change of TLS policy or access mode takes about 15 minutes, in which the API can be called", securityPolicyPage},
 	{regexp.MustCompile(`^AWS::ApiGateway::RestApi Properties\.EndpointConfiguration`), func(d stackDiff, c Change) bool {
 		return inPlace(d, c) && slices.ContainsFunc([]Template{d.before, d.after}, func(t Template) bool {
-			properties, _ := t.Resources[c.ID]["Properties"].(map[string]any)
-			return properties["EndpointAccessMode"] == "STRICT"
+			return at(t[c.ID], "Properties", "EndpointAccessMode") == "STRICT"
 		})
 	}, "%s: the endpoint type cannot change while the access mode is STRICT: deploy BASIC first", accessModePage},
 	{regexp.MustCompile(`ReservedConcurrentExecutions$`), func(_ stackDiff, c Change) bool { return c.After != nil },
@@ -75,13 +74,12 @@ func (d stackDiff) besides() []Finding {
 			}
 		}
 		versions = versions || c.Type == "AWS::Lambda::Version" && c.isNew()
-		if before := d.before.Resources[c.ID]; c.isGone() && keeps(before["DeletionPolicy"]) && !alwaysReplaced.MatchString(c.Type) {
+		if c.isGone() && keeps(at(c.Before, "DeletionPolicy")) && !alwaysReplaced.MatchString(c.Type) {
 			add("docs/runbook.md#delete", "%s %s: stays in the account, costs what it costs, and belongs to no stack", c.Type, c.ID)
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(d.after.Resources)) {
-		group, _ := d.after.Resources[id]["Properties"].(map[string]any)
-		how := shifting.FindStringSubmatch(fmt.Sprint(group["DeploymentConfigName"]))
+	for _, id := range slices.Sorted(maps.Keys(d.after)) {
+		how := shifting.FindStringSubmatch(fmt.Sprint(at(d.after[id], "Properties", "DeploymentConfigName")))
 		if versions && how != nil && d.after.kind(id) == "AWS::CodeDeploy::DeploymentGroup" {
 			then := map[string]string{"Canary": "then all", "Linear": "then as many more, and so on"}[how[1]]
 			add("docs/runbook.md#stop-a-canary", "%s %s: %s %% of the requests go to the new version for %s minutes, %s", d.after.kind(id), id, how[2], how[3], then)
@@ -130,9 +128,7 @@ func sources(ctx context.Context, old, work states, onlyCode bool) ([]Finding, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", work.name, err)
 	}
-	all := maps.Clone(before)
-	maps.Copy(all, after)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
+	for _, name := range keys(before, after) {
 		if b, a := before[name], after[name]; b != a {
 			add(requirementTitle, "", fmt.Sprintf("~ %s: %s -> %s", name, cmp.Or(b, "none"), cmp.Or(a, "none")))
 		}

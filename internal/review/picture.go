@@ -26,7 +26,7 @@ func picture(stacks []stackDiff) string {
 	edges := map[[2]*node]bool{}
 	for _, d := range stacks {
 		for _, t := range []Template{d.before, d.after} {
-			at := func(id string) *node {
+			nodeOf := func(id string) *node {
 				n := nodes[id]
 				if n == nil {
 					n = &node{id: id, kind: strings.TrimPrefix(t.kind(id), "AWS::")}
@@ -37,13 +37,13 @@ func picture(stacks []stackDiff) string {
 				}
 				return n
 			}
-			for from, resource := range t.Resources {
-				for _, to := range append(references(resource["Properties"]), from) {
+			for from, resource := range t {
+				for _, to := range append(references(at(resource, "Properties")), from) {
 					if max(d.status[from], d.status[to]) == same || t.kind(to) == "" ||
 						alwaysReplaced.MatchString(t.kind(from)) || alwaysReplaced.MatchString(t.kind(to)) {
 						continue
 					}
-					edge := [2]*node{at(from), at(to)}
+					edge := [2]*node{nodeOf(from), nodeOf(to)}
 					if from != to && !edges[edge] {
 						edges[edge] = true
 						edge[0].edges++

@@ -147,14 +147,12 @@ func (b *Behaviour) text() string {
 		}
 		text += "\n" + beside("before: ", d.Before) + beside("after:  ", d.After)
 	}
-	rest := 0 // requests
-	for i, d := range b.Different {
-		if i >= maxDifferences {
-			rest += 1 + d.More
+	if rest := b.Different[min(len(b.Different), maxDifferences):]; len(rest) > 0 {
+		requests := len(rest)
+		for _, d := range rest {
+			requests += d.More
 		}
-	}
-	if rest > 0 {
-		text += fmt.Sprintf("%d more requests differ in %d other ways: -format json has them\n", rest, len(b.Different)-maxDifferences)
+		text += fmt.Sprintf("%d more requests differ in %d other ways: -format json has them\n", requests, len(rest))
 	}
 	return text
 }

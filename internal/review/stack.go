@@ -194,16 +194,15 @@ var hasURL = regexp.MustCompile(`^AWS::(ApiGateway::RestApi|ApiGatewayV2::Api|La
 // loss says that a resource is replaced or removed, and what is lost with it. It is ""
 // for a resource that stays or whose removal loses nothing.
 func (d stackDiff) loss(id string) string {
-	before, after := d.before.Resources[id], d.after.Resources[id]
-	kind := d.before.kind(id)
-	verb, kept := "REPLACES", keeps(before["UpdateReplacePolicy"]) && keeps(after["UpdateReplacePolicy"])
+	before, kind := d.before[id], d.before.kind(id)
+	verb, kept := "REPLACES", keeps(at(before, "UpdateReplacePolicy")) && keeps(at(d.after[id], "UpdateReplacePolicy"))
 	switch d.status[id] {
 	case added, changed:
 		return ""
 	case mayBeReplaced:
 		verb = "MAY REPLACE"
 	case gone:
-		verb, kept = "REMOVES", keeps(before["DeletionPolicy"])
+		verb, kept = "REMOVES", keeps(at(before, "DeletionPolicy"))
 	}
 	text := fmt.Sprintf("%s %s %s", verb, kind, id)
 	if why := d.because[id]; why != "" {
@@ -248,20 +247,12 @@ func (d stackDiff) findings() []Finding {
 	slices.SortStableFunc(list, func(a, b Finding) int { // those that hold data first
 		return strings.Count(b.Text, ": ") - strings.Count(a.Text, ": ")
 	})
-	add := func(kind Kind, title string, c Change) {
-		if !(c.isGone() && told[c.ID]) {
-			list = append(list, Finding{Kind: kind, Stages: stages, With: d.with, Title: title, Text: "   " + c.String(), Change: &c})
+	for _, f := range Concerns(gather(d.changes)) {
+		if f.Kind == Other && d.set == nil || f.Change.isGone() && told[f.Change.ID] {
+			continue // cdk diff shows it, or it was told above
 		}
-	}
-	for _, g := range Concerns(gather(d.changes)) {
-		for _, c := range g.Changes {
-			add(Concern, "!! "+g.Title, c)
-		}
-	}
-	for _, c := range gather(d.changes) {
-		if d.set != nil && c.gravest() < 0 { // nothing else shows it
-			add(Other, "Other changes", c)
-		}
+		f.Stages, f.With = stages, d.with
+		list = append(list, f)
 	}
 	return list
 }
