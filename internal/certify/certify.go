@@ -119,21 +119,15 @@ func try(ctx context.Context, run *local.Run, g *gateway, command []string, limi
 	if err := empty(ctx, run); err != nil {
 		return t, err
 	}
-	api, err := url.Parse(run.URL)
-	if err != nil {
+	if g.api, err = url.Parse(run.URL); err != nil {
 		return t, err
 	}
-	silent := log.New(io.Discard, "", 0)
-	g.api = &httputil.ReverseProxy{ErrorLog: silent, Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(api)
-		r.Out.Host = r.In.Host // which is signed
-	}}
 	// An address of its own: what outlives the command cannot disturb the next scenario.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return t, err
 	}
-	server := httpserver.New(g, silent)
+	server := httpserver.New(g, log.New(io.Discard, "", 0))
 	go func() { _ = server.Serve(listener) }() // ends with Shutdown
 	// A file: no process that the command leaves can hold up the end.
 	output, err := os.CreateTemp("", "visitplannr-certify-")
@@ -226,7 +220,7 @@ func execute(ctx context.Context, command []string, limit time.Duration, output 
 type gateway struct {
 	scenario Scenario
 	faults   *faults.Proxy
-	api      http.Handler
+	api      *url.URL
 
 	mu       sync.Mutex
 	attempts []*attempt
@@ -244,8 +238,16 @@ type attempt struct {
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithoutCancel(r.Context())) // it arrives, though its client may go
+	api := httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(g.api)
+			r.Out.Host = r.In.Host // which is signed
+		},
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }, // closes the connection
+		ErrorLog:     log.New(io.Discard, "", 0),
+	}
 	if _, _, ok := contract.Match([]contract.Endpoint{contract.ProposeDestination}, r.Method, r.URL.EscapedPath()); !ok {
-		g.api.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+		api.ServeHTTP(withoutNotifier{w}, r)
 		return
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, apigateway.MaxBodyBytes))
@@ -259,24 +261,33 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	first := len(g.attempts) == 1
 	g.mu.Unlock()
 
-	answer := &recorder{ResponseWriter: w, mute: g.scenario.mute && first}
+	answered := func(status int, header http.Header) {
+		a.answered, a.status = time.Now(), status
+		seconds, _ := strconv.Atoi(header.Get("Retry-After")) // the API's are all numbers
+		a.retryAfter = time.Duration(seconds) * time.Second
+	}
 	if g.scenario.status != 0 && (first || g.scenario.Refuses) {
-		refuse(answer, problem(g.scenario.status))
-	} else {
-		if first && g.scenario.fault != "" {
-			g.faults.Use(faults.Always(g.scenario.fault))
-			defer g.faults.Use(faults.Always(faults.None))
+		refuse(w, problem(g.scenario.status))
+		answered(g.scenario.status, w.Header())
+		return
+	}
+	if first && g.scenario.fault != "" {
+		g.faults.Use(faults.Always(g.scenario.fault))
+		defer g.faults.Use(faults.Always(faults.None))
+	}
+	api.ModifyResponse = func(answer *http.Response) error {
+		if g.scenario.mute && first {
+			answered(0, nil)
+			return http.ErrAbortHandler
 		}
-		g.api.ServeHTTP(answer, r)
+		answered(answer.StatusCode, answer.Header)
+		return nil
 	}
-	a.answered = answer.at
-	if answer.mute {
-		panic(http.ErrAbortHandler) // net/http's way to close the connection
-	}
-	a.status = answer.status
-	seconds, _ := strconv.Atoi(w.Header().Get("Retry-After")) // the API's are all numbers
-	a.retryAfter = time.Duration(seconds) * time.Second
+	api.ServeHTTP(withoutNotifier{w}, r)
 }
+
+// withoutNotifier hides http.CloseNotifier, which would end a proxy's request with its client.
+type withoutNotifier struct{ http.ResponseWriter }
 
 // refuse answers with a problem, or without a body where there is no such problem.
 func refuse(w http.ResponseWriter, p contract.ProblemType) {
@@ -290,28 +301,6 @@ func refuse(w http.ResponseWriter, p contract.ProblemType) {
 	if p.Type != "" {
 		_ = json.NewEncoder(w).Encode(p.Problem(uuid.NewString(), "")) // a client that has gone gets nothing
 	}
-}
-
-// recorder keeps when an answer began, and its status. If it is mute, nothing is sent.
-type recorder struct {
-	http.ResponseWriter
-	mute   bool
-	status int
-	at     time.Time
-}
-
-func (r *recorder) WriteHeader(status int) {
-	r.status, r.at = status, time.Now()
-	if !r.mute {
-		r.ResponseWriter.WriteHeader(status)
-	}
-}
-
-func (r *recorder) Write(part []byte) (int, error) {
-	if r.mute {
-		return len(part), nil
-	}
-	return r.ResponseWriter.Write(part)
 }
 
 // said returns what a body says, in one form if it is a proposal.

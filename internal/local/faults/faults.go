@@ -351,8 +351,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.hooks.Log.Warn("fault injected", "requestId", cmp.Or(id, "unknown"), "fault", name, "operation", operation, "reachedTable", done)
 	}
 	if fails {
-		answered.write(w)
-		return
+		answer = &recorder{status: answered.status, header: http.Header{}}
+		if answered.contentType != "" {
+			answer.header.Set("Content-Type", answered.contentType)
+		}
+		answer.body.WriteString(answered.body)
 	}
 	switch kind {
 	case DropBefore, DropAfter, Crash, CrashAfter:
@@ -419,11 +422,3 @@ type recorder struct {
 func (r *recorder) Header() http.Header            { return r.header }
 func (r *recorder) WriteHeader(status int)         { r.status = cmp.Or(r.status, status) }
 func (r *recorder) Write(part []byte) (int, error) { return r.body.Write(part) }
-
-func (f failure) write(w http.ResponseWriter) {
-	if f.contentType != "" {
-		w.Header().Set("Content-Type", f.contentType)
-	}
-	w.WriteHeader(f.status)
-	_, _ = io.WriteString(w, f.body)
-}
