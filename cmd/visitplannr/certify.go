@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"visitplannr/internal/certify"
-	"visitplannr/internal/terminal"
 )
 
 // aboutCertify lists the scenarios.
@@ -71,8 +70,7 @@ func runCertify(ctx context.Context, c *cli, args []string) error {
 		return c.misuse(set, "a COMMAND must come after --, and -timeout must be positive")
 	}
 	grades, failed := 0, 0
-	doing := func(what string) func() { return terminal.Doing(c.stderr, what) }
-	err := certify.Run(ctx, scenarios, command, *limit, doing, func(t certify.Trial) {
+	err := certify.Run(ctx, scenarios, command, *limit, c.doing, func(t certify.Trial) {
 		grades += len(t.Grades)
 		failed += c.printTrial(t)
 	})

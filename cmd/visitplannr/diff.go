@@ -11,7 +11,6 @@ import (
 	"visitplannr/internal/gobuild"
 	"visitplannr/internal/review"
 	"visitplannr/internal/settings"
-	"visitplannr/internal/terminal"
 )
 
 func runDiff(ctx context.Context, c *cli, args []string) error {
@@ -61,8 +60,8 @@ run in a git hook: it writes nothing into the repository.`)
 	if o.Root, err = gobuild.ModuleRoot("."); err != nil {
 		return err
 	}
-	done := terminal.Doing(c.stderr, "Synthesizing both states (some minutes the first time)")
-	o.Replay, o.Doing = true, func(what string) func() { return terminal.Doing(c.stderr, what) }
+	done := c.doing("Synthesizing both states (some minutes the first time)")
+	o.Replay, o.Doing = true, c.doing
 	report, err := review.Diff(ctx, o)
 	done()
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/local"
 	"visitplannr/internal/settings"
-	"visitplannr/internal/terminal"
 )
 
 const aboutInvoke = `Runs a function once on an event and prints its answer. The event is read from
@@ -51,7 +50,7 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	one := local.Config{
 		Endpoints: []contract.Endpoint{endpoint}, Settings: config, Table: table, Concurrency: 1,
 		Engine: c.getenv(dynamo.EnvEndpoint), EngineAddr: "127.0.0.1:0", Log: c.stderr,
-		Doing: func(what string) func() { return terminal.Doing(c.stderr, what) },
+		Doing: c.doing,
 	}
 	run, err := local.Start(ctx, one)
 	if err != nil {

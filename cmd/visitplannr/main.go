@@ -93,8 +93,8 @@ func run(ctx context.Context, c cli, args []string) int {
 		case errors.Is(err, errUsage):
 			return 2
 		case errors.Is(err, context.Canceled) && ctx.Err() != nil:
-			fmt.Fprintf(c.stderr, "visitplannr %s: interrupted: %s\n", command.name, c.shown(c.stderr, err.Error()))
-			return 1
+			err = fmt.Errorf("interrupted: %w", err)
+			fallthrough
 		default:
 			fmt.Fprintf(c.stderr, "visitplannr %s: %s\n", command.name, c.shown(c.stderr, err.Error()))
 			return 1
@@ -152,6 +152,9 @@ func (c *cli) read(file string) ([]byte, error) {
 	}
 	return os.ReadFile(file)
 }
+
+// doing says on a terminal what takes long, until done is called.
+func (c *cli) doing(what string) (done func()) { return terminal.Doing(c.stderr, what) }
 
 // misuse reports wrong arguments and points to the help.
 func (c *cli) misuse(set *flag.FlagSet, format string, args ...any) error {

@@ -77,7 +77,7 @@ func TestFaultsThatPass(t *testing.T) {
 		} {
 			t.Run(outcome, func(t *testing.T) {
 				t.Parallel()
-				s := newSlice(t, engine, faults.On("PutItem", faults.Sequence(append(kinds, kinds...)...)))
+				s := newSlice(t, engine, on("PutItem", faults.Sequence(append(kinds, kinds...)...)))
 				s.wantStored(s.mustPost(brockholes, ""), false)
 				s.wantEvents(1)
 				receipt := s.wantStored(s.mustPost(brockholes, "key-1"), false)
@@ -99,11 +99,21 @@ func TestFaultsThatPass(t *testing.T) {
 	})
 }
 
+// on applies a plan to one operation only.
+func on(operation string, plan faults.Plan) faults.Plan {
+	return func(asked string) faults.Kind {
+		if asked != operation {
+			return faults.None
+		}
+		return plan(asked)
+	}
+}
+
 // lasting does the same to every request for an operation, and ends the time of
 // the invocation with the third of them, or with the one that hangs.
 func (s *slice) lasting(operation string, kind faults.Kind) {
 	attempts := 0
-	s.proxy.Use(faults.On(operation, func(string) faults.Kind {
+	s.proxy.Use(on(operation, func(string) faults.Kind {
 		if attempts++; attempts == 3 {
 			s.expire()
 		}

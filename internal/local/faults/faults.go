@@ -134,16 +134,6 @@ func Sequence(kinds ...Kind) Plan {
 	}
 }
 
-// On applies a plan to one operation only.
-func On(operation string, plan Plan) Plan {
-	return func(asked string) Kind {
-		if asked != operation {
-			return None
-		}
-		return plan(asked)
-	}
-}
-
 // Random injects each kind at its rate, in an order given by the seed. Half of the
 // crashes come after the engine's answer.
 func Random(seed uint64, rates ...Rate) Plan {

@@ -155,17 +155,6 @@ func TestPlans(t *testing.T) {
 		}
 	})
 
-	t.Run("one operation's plan leaves the others alone", func(t *testing.T) {
-		t.Parallel()
-		plan := faults.On("PutItem", faults.Sequence(faults.Throttled))
-		if got := plan("GetItem"); got != faults.None {
-			t.Errorf("GetItem: %s, want none", got)
-		}
-		if got := plan("PutItem"); got != faults.Throttled {
-			t.Errorf("PutItem: %s, want %s", got, faults.Throttled)
-		}
-	})
-
 	t.Run("random faults come at their rates, and again under their seed", func(t *testing.T) {
 		t.Parallel()
 		rates := []faults.Rate{{Kind: faults.Throttled, Rate: 0.2}, {Kind: faults.DropAfter, Rate: 0.1}}
