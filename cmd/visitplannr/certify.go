@@ -51,7 +51,7 @@ func runCertify(ctx context.Context, c *cli, args []string) error {
 		before, command = args[:at], args[at+1:]
 	}
 	set := c.flags(aboutCertify())
-	limit := set.Duration("timeout", time.Minute, "how `long` COMMAND may run in a scenario")
+	limit := set.Duration("timeout", time.Minute, "how long COMMAND may run in a scenario, a `duration`")
 	only := set.String("only", "", "`names` of scenarios, separated by commas (default: all)")
 	if err := c.parse(set, before, 0); err != nil {
 		return err
@@ -61,13 +61,16 @@ func runCertify(ctx context.Context, c *cli, args []string) error {
 		names := strings.Split(*only, ",")
 		for _, name := range names {
 			if !slices.ContainsFunc(scenarios, func(s certify.Scenario) bool { return s.Name == name }) {
-				return c.misuse(set, "-only: there is no scenario %q", name)
+				return c.misuse(set, "-only: there is no scenario %q; -h lists them", name)
 			}
 		}
 		scenarios = slices.DeleteFunc(scenarios, func(s certify.Scenario) bool { return !slices.Contains(names, s.Name) })
 	}
-	if len(command) == 0 || *limit <= 0 {
-		return c.misuse(set, "a COMMAND must come after --, and -timeout must be positive")
+	if len(command) == 0 {
+		return c.misuse(set, "COMMAND is missing: write it after --")
+	}
+	if *limit <= 0 {
+		return c.misuse(set, "-timeout is %s; it must be more than 0", *limit)
 	}
 	grades, failed := 0, 0
 	err := certify.Run(ctx, scenarios, command, *limit, c.doing, func(t certify.Trial) {

@@ -115,9 +115,9 @@ func TestInvoke(t *testing.T) {
 		}
 	})
 	for outcome, c := range map[string]struct{ input, file, want string }{
-		"says that the event is no JSON":     {"{", "-", "is not JSON"},
-		"says that the file is not there":    {"", filepath.Join(t.TempDir(), "none.json"), "no such file"},
-		"says that the event is of no shape": {"[1]", "-", "event"},
+		"says that the event is not JSON": {"{", "-", "is not JSON"},
+		"says that there is no such file": {"", filepath.Join(t.TempDir(), "none.json"), "no such file"},
+		"says that an event is an object": {"[1]", "-", "event"},
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			t.Parallel()

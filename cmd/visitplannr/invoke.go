@@ -16,7 +16,7 @@ import (
 
 const aboutInvoke = `Runs a function once on an event and prints its answer. The event is read from
 FILE, or from standard input if FILE is -; 'visitplannr event' prints one. Its method
-and path select the function.
+and path select the function, if there are several.
 
 The function is built and runs as in Lambda. It writes to a fresh embedded table,
 which is gone afterwards, unless AWS_ENDPOINT_URL_DYNAMODB names another engine. To
@@ -88,7 +88,7 @@ func readEvent(c *cli, file string) ([]byte, error) {
 		return nil, fmt.Errorf("read event: %w", err)
 	}
 	if !json.Valid(event) {
-		return nil, fmt.Errorf("the event in %s is not JSON: 'visitplannr event' prints one that is", file)
+		return nil, errors.New("the event is not JSON: 'visitplannr event' prints one that is")
 	}
 	return event, nil
 }

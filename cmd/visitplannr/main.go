@@ -4,6 +4,8 @@
 package main
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -116,7 +118,6 @@ func usage(w io.Writer) {
 // flags returns the command's flag set, whose -h prints about and the flags.
 func (c *cli) flags(about string) *flag.FlagSet {
 	set := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
-	set.SetOutput(c.stderr)
 	set.Usage = func() {
 		fmt.Fprintf(set.Output(), "Usage: visitplannr %s\n\n%s\n\nFlags:\n",
 			strings.TrimSpace(c.command.name+" [flags] "+c.command.args), about)
@@ -127,20 +128,18 @@ func (c *cli) flags(about string) *flag.FlagSet {
 
 // parse reads flags that must be followed by one of these numbers of arguments.
 func (c *cli) parse(set *flag.FlagSet, args []string, positional ...int) error {
-	for _, arg := range args {
-		if arg == "-h" || arg == "-help" || arg == "--help" {
-			set.SetOutput(c.stdout) // requested help is output
-		}
-	}
-	if err := set.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
+	var help bytes.Buffer
+	set.SetOutput(&help)
+	switch err := set.Parse(args); {
+	case errors.Is(err, flag.ErrHelp): // requested help is output
+		if _, err := help.WriteTo(c.stdout); err != nil {
 			return err
 		}
-		return errUsage
-	}
-	if !slices.Contains(positional, set.NArg()) {
-		return c.misuse(set, "got %q after the flags; usage: visitplannr %s",
-			set.Args(), strings.TrimSpace(c.command.name+" [flags] "+c.command.args))
+		return flag.ErrHelp
+	case err != nil: // without the help, in which the reason would be hard to find
+		return c.misuse(set, "%v", err)
+	case !slices.Contains(positional, set.NArg()):
+		return c.misuse(set, "there must be %s after the flags, not %q", cmp.Or(c.command.args, "nothing"), set.Args())
 	}
 	return nil
 }

@@ -95,43 +95,46 @@ func TestHelp(t *testing.T) {
 func TestWrongCommandLines(t *testing.T) {
 	t.Parallel()
 
-	for outcome, c := range map[string]struct {
+	for what, c := range map[string]struct {
 		args []string
 		want string // on standard error
 	}{
-		"a command that does not exist is named":      {[]string{"locale"}, `"locale"`},
-		"a flag that does not exist is named":         {[]string{"local", "-adr", "x"}, "-adr"},
-		"an argument too many is shown":               {[]string{"local", "now"}, `got ["now"]`},
-		"an argument too few is named":                {[]string{"stream"}, "[flags] NAME"},
-		"a setting that does not exist is named":      {[]string{"local", "-c", "stgae=prod"}, `"stgae" is "prod", but there is no such setting`},
-		"a value of a setting that is none is named":  {[]string{"local", "-c", "validation=none"}, "gateway or function"},
-		"a setting without a value is shown":          {[]string{"local", "-c", "stage"}, `"stage" is not of the form key=value`},
-		"a function that does not exist is named":     {[]string{"event", "-function", "none"}, `"none"; it can be propose-destination`},
-		"a format of logs that is none is named":      {[]string{"local", "-logs", "xml"}, `-logs is "xml"`},
-		"an empty address is refused":                 {[]string{"local", "-dynamodb-addr", ""}, "-dynamodb-addr must be a host:port"},
-		"a fault that does not exist is named":        {[]string{"local", "-faults", "lost=1"}, `-faults: there is no fault "lost"`},
-		"a client to certify must be named":           {[]string{"certify", "-timeout", "1s", "--"}, "a COMMAND must come after --"},
-		"a client to certify comes after --":          {[]string{"certify", "client"}, "certify [flags] -- COMMAND"},
-		"a scenario that does not exist is named":     {[]string{"certify", "-only", "429,none", "--", "client"}, `-only: there is no scenario "none"`},
-		"no concurrency is refused":                   {[]string{"local", "-concurrency", "0"}, "-concurrency is 0"},
-		"what is no stream name is named":             {[]string{"stream", "brockholes"}, `"brockholes"`},
-		"a proposal without a name is refused":        {[]string{"propose", "-latitude", "1", "-longitude", "2"}, "-name is missing"},
-		"a proposal without a latitude is refused":    {[]string{"propose", "-name", "B", "-longitude", "2"}, "-latitude is missing"},
-		"a proposal out of the world is refused":      {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "181"}, "-longitude must be"},
-		"a URL to propose to that is none is named":   {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-url", "localhost:3000"}, `-url is "localhost:3000"`},
-		"nothing is signed over plain HTTP":           {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-url", "http://api.example/destination"}, "a signed request over plain HTTP"},
-		"to sign and not to sign is refused":          {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-sign", "-unsigned"}, "exclude each other"},
-		"a file and a name exclude each other":        {[]string{"propose", "-file", "x", "-name", "B"}, "-file cannot be combined with -name"},
-		"a key that the API would refuse is named":    {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-key", "a b"}, `-key is "a b"`},
-		"a header that is none is named":              {[]string{"event", "-header", "Accept"}, `"Accept"`},
-		"a time to wait between reads that is none":   {[]string{"events", "-follow", "-every", "0s"}, "-every is 0s"},
-		"the help of the command is pointed to again": {[]string{"local", "now"}, "visitplannr local -h"},
+		"names a command that does not exist":           {[]string{"locale"}, `"locale"`},
+		"names a flag that does not exist":              {[]string{"local", "-adr", "x"}, "-adr"},
+		"refuses an argument where none is wanted":      {[]string{"local", "now"}, `nothing after the flags, not ["now"]`},
+		"names an argument that is missing":             {[]string{"stream"}, "NAME after the flags, not []"},
+		"names a setting that does not exist":           {[]string{"local", "-c", "stgae=prod"}, `"stgae" is "prod", but there is no such setting`},
+		"says which values a setting may have":          {[]string{"local", "-c", "validation=none"}, "gateway or function"},
+		"refuses a setting without a value":             {[]string{"local", "-c", "stage"}, `"stage" is not of the form key=value`},
+		"names a function that does not exist":          {[]string{"event", "-function", "none"}, `"none"; it can be propose-destination`},
+		"names an unknown format of logs":               {[]string{"local", "-logs", "xml"}, `-logs is "xml"`},
+		"refuses an empty address":                      {[]string{"local", "-dynamodb-addr", ""}, "-dynamodb-addr must be a host:port"},
+		"names a fault that does not exist":             {[]string{"local", "-faults", "lost=1"}, `-faults: there is no fault "lost"`},
+		"asks for a client to certify":                  {[]string{"certify", "--"}, "COMMAND is missing"},
+		"says that a client to certify comes after --":  {[]string{"certify", "client"}, "must be -- COMMAND"},
+		"refuses a timeout of 0":                        {[]string{"certify", "-timeout", "0s", "--", "client"}, "-timeout is 0s"},
+		"names a scenario that does not exist":          {[]string{"certify", "-only", "429,none", "--", "client"}, `-only: there is no scenario "none"`},
+		"refuses a concurrency of 0":                    {[]string{"local", "-concurrency", "0"}, "-concurrency is 0"},
+		"names a malformed stream name":                 {[]string{"stream", "brockholes"}, `"brockholes"`},
+		"refuses a proposal without a name":             {[]string{"propose", "-latitude", "1", "-longitude", "2"}, "-name is missing"},
+		"refuses a proposal without a latitude":         {[]string{"propose", "-name", "B", "-longitude", "2"}, "-latitude is missing"},
+		"refuses a longitude out of range":              {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "181"}, "-longitude must be"},
+		"refuses a URL without a scheme":                {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-url", "localhost:3000"}, `-url is "localhost:3000"`},
+		"signs nothing over plain HTTP":                 {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-url", "http://api.example/destination"}, "a signed request over plain HTTP"},
+		"refuses to sign and not to sign at once":       {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-sign", "-unsigned"}, "exclude each other"},
+		"refuses a file together with a name":           {[]string{"propose", "-file", "x", "-name", "B"}, "-file cannot be combined with -name"},
+		"names a key that the API would refuse":         {[]string{"propose", "-name", "B", "-latitude", "1", "-longitude", "2", "-key", "a b"}, `-key is "a b"`},
+		"refuses a header without a colon":              {[]string{"event", "-header", "Accept"}, `"Accept"`},
+		"refuses to wait for no time between two reads": {[]string{"events", "-follow", "-every", "0s"}, "-every is 0s"},
 	} {
-		t.Run(outcome, func(t *testing.T) {
+		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			got := visitplannr(t.Context(), nil, c.args...)
 			if got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, c.want) {
 				t.Errorf("%q gave %+v, want exit code 2 and %q on standard error", c.args, got, c.want)
+			}
+			if !strings.Contains(got.stderr, " -h' for help") || strings.Contains(got.stderr, "\nFlags:\n") {
+				t.Errorf("%q gave %q, want it to point to the help, not to print it", c.args, got.stderr)
 			}
 		})
 	}
@@ -151,13 +154,13 @@ func TestLocalSaysWhatIsInTheWay(t *testing.T) {
 			"", []string{"-addr", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "-addr"}},
 		"an address of the engine that is taken": {
 			"", []string{"-addr", "127.0.0.1:0", "-dynamodb-addr", taken.Addr().String()}, []string{taken.Addr().String(), "in use", "-dynamodb-addr"}},
-		"an address that is none": {
+		"an address without a port": {
 			"", []string{"-addr", "127.0.0.1"}, []string{"-addr", "missing port"}},
-		"an endpoint that is no URL": {
+		"an endpoint without a scheme": {
 			"127.0.0.1:8000", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint, `"127.0.0.1:8000"`, "http://127.0.0.1:8000"}},
 		"an endpoint of another scheme": {
 			"ftp://user:secret@127.0.0.1", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint, `"127.0.0.1", which is not a URL`}},
-		"an endpoint with a port that is none": {
+		"an endpoint whose port is not a number": {
 			"http://127.0.0.1:http", []string{"-addr", "127.0.0.1:0"}, []string{dynamo.EnvEndpoint}},
 		"AWS, before which no faults are injected": {
 			"http://dynamodb.eu-west-1.amazonaws.com", []string{"-faults", "down=0.1"}, []string{"-faults", "not AWS", "unset " + dynamo.EnvEndpoint}},
@@ -192,7 +195,7 @@ func TestLocalNamesTheSettingsWithoutEffect(t *testing.T) {
 		want  []string
 		not   []string
 	}{
-		"none where none was given":                {settingFlags{}, nil, []string{"capacity", "stage"}},
+		"none by default":                          {settingFlags{}, nil, []string{"capacity", "stage"}},
 		"those that were given":                    {settingFlags{"capacity": "on-demand", "validation": "gateway"}, []string{"capacity"}, []string{"validation", "delivery"}},
 		"all of a stage that was given":            {settingFlags{"stage": "prod"}, []string{"capacity", "delivery", "removal"}, []string{"validation", "stage"}},
 		"each once, of a stage and one of its own": {settingFlags{"stage": "prod", "capacity": "on-demand"}, []string{"capacity", "delivery"}, nil},

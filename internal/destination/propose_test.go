@@ -162,10 +162,10 @@ func TestPropose(t *testing.T) {
 		"another name is refused":                              {"brockholes", "53.77", "-2.63", nil, destination.ErrKeyReused},
 		"another latitude is refused":                          {"Brockholes", "53.77000000000001", "-2.63", nil, destination.ErrKeyReused}, // the next float64
 		"another longitude is refused":                         {"Brockholes", "53.77", "2.63", nil, destination.ErrKeyReused},
-		"an event of another type is no proposal":              {"Brockholes", "53.77", "-2.63", func(e *eventstore.Event) { e.Type = "destinationRejected" }, destination.ErrKeyReused},
-		"an event that says something else is none":            {"Brockholes", "53.77", "-2.63", data(`{"name":5}`), destination.ErrKeyReused},
-		"an event that lacks what a proposal has is none":      {"Brockholes", "53.77", "-2.63", data(`{"name":"Brockholes"}`), destination.ErrKeyReused},
-		"an event whose data cannot be read is none":           {"Brockholes", "53.77", "-2.63", data(`{`), destination.ErrKeyReused},
+		"an event of another type is not a proposal":           {"Brockholes", "53.77", "-2.63", func(e *eventstore.Event) { e.Type = "destinationRejected" }, destination.ErrKeyReused},
+		"an event whose name is a number is refused":           {"Brockholes", "53.77", "-2.63", data(`{"name":5}`), destination.ErrKeyReused},
+		"an event without a geolocation is refused":            {"Brockholes", "53.77", "-2.63", data(`{"name":"Brockholes"}`), destination.ErrKeyReused},
+		"an event whose data is not JSON is refused":           {"Brockholes", "53.77", "-2.63", data(`{`), destination.ErrKeyReused},
 		"an event of somewhere nearby is another proposal":     {"Brockholes", "53.77", "-2.63", data(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.64}}`), destination.ErrKeyReused},
 		"an event of a later schema version is not judged":     {"Brockholes", "53.77", "-2.63", func(e *eventstore.Event) { e.SchemaVersion = destination.ProposedSchemaVersion + 1 }, destination.ErrLaterVersion},
 		"an event with a member of a later release is neither": {"Brockholes", "53.77", "-2.63", data(`{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63},"later":1}`), destination.ErrLaterVersion},
@@ -285,7 +285,7 @@ func TestPropose(t *testing.T) {
 		}
 	})
 
-	t.Run("fails without asking the store when there is no id to be had", func(t *testing.T) {
+	t.Run("fails without asking the store if it cannot make an id", func(t *testing.T) {
 		noRandomness := errors.New("no randomness")
 		store := &memory{}
 		p := proposer(store)

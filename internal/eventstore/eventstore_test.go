@@ -47,7 +47,7 @@ func TestOpening(t *testing.T) {
 	})
 
 	for outcome, open := range map[string]func() (eventstore.Event, error){
-		"refuses a category that is none": func() (eventstore.Event, error) {
+		"refuses a malformed category": func() (eventstore.Event, error) {
 			return eventstore.Opening("Day trip", newID(t), "proposed", 1, nineOClock, causation, json.RawMessage(brockhole))
 		},
 		"refuses no id": func() (eventstore.Event, error) {

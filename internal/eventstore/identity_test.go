@@ -124,7 +124,7 @@ func TestParseID(t *testing.T) {
 		"refuses braces":              "{01920000-0000-7000-8000-00000000000a}",
 		"refuses a URN":               "urn:uuid:01920000-0000-7000-8000-00000000000a",
 		"refuses white space":         "01920000-0000-7000-8000-00000000000a ",
-		"refuses what is no hex":      "01920000-0000-7000-8000-00000000000g",
+		"refuses a letter after f":    "01920000-0000-7000-8000-00000000000g",
 		"refuses misplaced hyphens":   "0192000-00000-7000-8000-00000000000a",
 		"refuses other kinds of text": "brockholes",
 	} {

@@ -56,7 +56,7 @@ func TestTime(t *testing.T) {
 		"is not read with an hour of a digit": "2026-11-23T9:00:00.000Z",
 		"is not read in another zone":         "2026-11-23T09:00:00.000+01:00",
 		"is not read without a zone":          "2026-11-23T09:00:00.000",
-		"is not read on a day that is none":   "2026-02-30T09:00:00.000Z",
+		"is not read on 30 February":          "2026-02-30T09:00:00.000Z",
 		"is not read from other text":         "yesterday",
 		"is not read from nothing":            "",
 	} {

@@ -204,7 +204,7 @@ type concern struct {
 	title string
 	types *regexp.Regexp // of resources
 	paths *regexp.Regexp // of values; nil: any, and the resource itself
-	but   *regexp.Regexp // paths that are none; nil: all are
+	but   *regexp.Regexp // paths that do not count; nil: all do
 	ofNew bool           // whether a value of a new resource counts too
 }
 

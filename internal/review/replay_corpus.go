@@ -129,7 +129,7 @@ func corpus(dir string, descriptions [2][]byte) (list []request, err error) {
 		o, path := all[route], strings.Fields(route)[1]
 		unknown := func(body string) string {
 			var value any
-			_ = json.Unmarshal([]byte(body), &value) // what is no JSON has no members
+			_ = json.Unmarshal([]byte(body), &value) // a body that is not JSON has no members
 			if _, known := old[route]; !known {
 				return "the endpoint " + route
 			} else if member := news(value, "#", old[route].members, o.members); member != "" {

@@ -291,7 +291,7 @@ func TestDiff(t *testing.T) {
 		}
 	})
 
-	t.Run("a base that is no commit is named", func(t *testing.T) {
+	t.Run("names a base that is not a commit", func(t *testing.T) {
 		dir, _ := repository(t)
 		for _, base := range []string{"nonsense", "--help", ""} {
 			_, err := diff(t, dir, base)

@@ -184,7 +184,7 @@ func TestDiffOfAnyRepository(t *testing.T) {
 		wantNothingLeftOver(t)
 	})
 
-	t.Run("two at once do not meet, and what a killed one left is mended", func(t *testing.T) {
+	t.Run("lets two run at once, and clears up after one that was killed", func(t *testing.T) {
 		dir, put := repository(t)
 		put("template.json", opened)
 		several := func() {
@@ -249,7 +249,7 @@ func TestDiffOfAnyRepository(t *testing.T) {
 		}
 	})
 
-	t.Run("heeds no configuration that changes what git writes or prints", func(t *testing.T) {
+	t.Run("ignores the user's settings that change what git writes or prints", func(t *testing.T) {
 		dir, put := repository(t)
 		put("template.json", opened)
 		for _, setting := range []string{"core.autocrlf=true", "core.eol=crlf", "core.sparseCheckout=true", "core.fsmonitor=true", "core.splitIndex=true",

@@ -50,7 +50,7 @@ func TestATerminalIsNeverQuietWhileSomethingTakesLong(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoTerminalGetsLinesOnly(t *testing.T) {
+func TestAPipeGetsWholeLinesOnly(t *testing.T) {
 	t.Parallel()
 	var file bytes.Buffer
 	line := NewLine(&file)

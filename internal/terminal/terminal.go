@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -25,8 +26,9 @@ func Is(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// Escape writes controls, line ends and directional formatting characters as JSON
-// escapes them, \u001b, so that JSON stays the same JSON. Broken UTF-8 becomes U+FFFD.
+// Escape writes controls, line ends and invisible characters as JSON escapes them,
+// \u001b, so that JSON stays the same JSON. It keeps joiners and variation selectors,
+// with which some scripts and emoji are written. Broken UTF-8 becomes U+FFFD.
 func Escape(text string) string { return escape(text, "") }
 
 // EscapeLines is Escape for a text of several lines. It keeps line ends and tabs.
@@ -35,13 +37,23 @@ func EscapeLines(text string) string { return escape(text, "\n\t") }
 func escape(text, kept string) string {
 	var shown strings.Builder
 	for _, c := range text {
-		if unicode.In(c, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) && !strings.ContainsRune(kept, c) {
-			fmt.Fprintf(&shown, `\u%04x`, c)
-		} else {
+		if !hides(c) || strings.ContainsRune(kept, c) {
 			shown.WriteRune(c)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, c) {
+			fmt.Fprintf(&shown, `\u%04x`, unit)
 		}
 	}
 	return shown.String()
+}
+
+// hides reports whether a character shows nothing of its own, and yet may act on a
+// terminal or make two texts look the same. U+2800 is the Braille pattern without dots.
+func hides(c rune) bool {
+	joiner := c == '\u200c' || c == '\u200d'
+	return c == '\u2800' || !joiner && !unicode.Is(unicode.Prepended_Concatenation_Mark, c) &&
+		unicode.In(c, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // Isolate keeps the direction of an escaped text away from what stands beside it on a

@@ -176,7 +176,7 @@ func TestRetries(t *testing.T) {
 		}
 	})
 
-	t.Run("are not made for what they cannot mend", func(t *testing.T) {
+	t.Run("are not made after an error that they cannot fix", func(t *testing.T) {
 		for _, kind := range []faults.Kind{faults.Invalid, faults.NoTable, faults.Denied} {
 			engine := enginetest.Embedded.Start(t)
 			proxy := check.Value(faults.Start(engine, faults.Always(kind)))(t)

@@ -164,7 +164,7 @@ func TestItem(t *testing.T) {
 		"with attributes of a later version is read": func(item map[string]types.AttributeValue) { item["Added"] = text("later") },
 		"with a schema version of 2 is read":         func(item map[string]types.AttributeValue) { item["SchemaVersion"] = number("2") },
 		"of another type is read":                    func(item map[string]types.AttributeValue) { item["EventType"] = text("destinationRejected") },
-		"with data that nobody here knows is read":   func(item map[string]types.AttributeValue) { item["Data"] = &types.AttributeValueMemberM{} },
+		"with unknown data is read":                  func(item map[string]types.AttributeValue) { item["Data"] = &types.AttributeValueMemberM{} },
 		"with another correlation and cause, is read": func(item map[string]types.AttributeValue) {
 			item["CorrelationId"], item["CausationId"] = text("a"), text("b")
 		},
@@ -179,15 +179,15 @@ func TestItem(t *testing.T) {
 	}
 
 	for outcome, change := range map[string]func(map[string]types.AttributeValue){
-		"without a timestamp is an error":        func(item map[string]types.AttributeValue) { delete(item, "Timestamp") },
-		"without data is an error":               func(item map[string]types.AttributeValue) { delete(item, "Data") },
-		"without a type is an error":             func(item map[string]types.AttributeValue) { delete(item, "EventType") },
-		"without anything is an error":           func(item map[string]types.AttributeValue) { clear(item) },
-		"with a number for a text is an error":   func(item map[string]types.AttributeValue) { item["CausationId"] = number("1") },
-		"with a text for a number is an error":   func(item map[string]types.AttributeValue) { item["SchemaVersion"] = text("1") },
-		"with half a schema version is an error": func(item map[string]types.AttributeValue) { item["SchemaVersion"] = number("1.5") },
-		"with a schema version of 0 is an error": func(item map[string]types.AttributeValue) { item["SchemaVersion"] = number("0") },
-		"with a stream that is none is an error": func(item map[string]types.AttributeValue) { item["StreamName"] = text("destination") },
+		"without a timestamp is an error":          func(item map[string]types.AttributeValue) { delete(item, "Timestamp") },
+		"without data is an error":                 func(item map[string]types.AttributeValue) { delete(item, "Data") },
+		"without a type is an error":               func(item map[string]types.AttributeValue) { delete(item, "EventType") },
+		"without anything is an error":             func(item map[string]types.AttributeValue) { clear(item) },
+		"with a number for a text is an error":     func(item map[string]types.AttributeValue) { item["CausationId"] = number("1") },
+		"with a text for a number is an error":     func(item map[string]types.AttributeValue) { item["SchemaVersion"] = text("1") },
+		"with half a schema version is an error":   func(item map[string]types.AttributeValue) { item["SchemaVersion"] = number("1.5") },
+		"with a schema version of 0 is an error":   func(item map[string]types.AttributeValue) { item["SchemaVersion"] = number("0") },
+		"with a malformed stream name is an error": func(item map[string]types.AttributeValue) { item["StreamName"] = text("destination") },
 		"with an event id in capitals is an error": func(item map[string]types.AttributeValue) {
 			item["EventId"] = text("01920000-0000-7000-8000-00000000000A")
 		},

@@ -122,7 +122,7 @@ func handleFuzzed(t *testing.T, handler *httpapi.Handler, event events.APIGatewa
 	return response
 }
 
-// checkProblem checks an answer that is none of success.
+// checkProblem checks an answer other than a success.
 func checkProblem(t *testing.T, response events.APIGatewayProxyResponse, requestID string) {
 	t.Helper()
 	if response.StatusCode < 400 || response.StatusCode > 499 {

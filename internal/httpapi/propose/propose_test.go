@@ -62,9 +62,9 @@ func TestTheStoredEventDecides(t *testing.T) {
 		status   int
 		replayed bool
 	}{
-		"the function's own write, whose reply was lost, is no replay": {func(*eventstore.Event) {}, "k", 200, false},
-		"nor is it without a key":                                      {func(*eventstore.Event) {}, "", 200, false},
-		"another request's event with the same proposal is a replay":   {func(e *eventstore.Event) { e.CausationID = id }, "k", 200, true},
+		"the function's own write, whose reply was lost, is not a replay": {func(*eventstore.Event) {}, "k", 200, false},
+		"nor is it without a key":                                    {func(*eventstore.Event) {}, "", 200, false},
+		"another request's event with the same proposal is a replay": {func(e *eventstore.Event) { e.CausationID = id }, "k", 200, true},
 		"another proposal's event means that the key is used": {func(e *eventstore.Event) {
 			e.Data = json.RawMessage(`{"name":"Elsewhere","geolocation":{"latitude":1,"longitude":2}}`)
 		}, "k", 422, false},

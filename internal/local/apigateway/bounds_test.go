@@ -33,7 +33,7 @@ func TestLargeBodyThatBreaksTheSchemaIsRefusedInAShortLine(t *testing.T) {
 		"unknown members further in": `{"name":"x","geolocation":` + unknownMembers(5<<20) + `}`,
 		"a list":                     "[" + strings.Repeat("1,", 2<<20) + "1]",
 		"a name of numbers":          `{"name":[` + strings.Repeat("1,", 2<<20) + "1]}",
-		"nothing that is JSON":       strings.Repeat("x", 5<<20),
+		"a body that is not JSON":    strings.Repeat("x", 5<<20),
 	} {
 		t.Run(title, func(t *testing.T) {
 			var log bytes.Buffer

@@ -459,7 +459,7 @@ func TestRubbishIsTheClientsFault(t *testing.T) {
 		"content type in Latin-1":      "POST /destination HTTP/1.1\r\nHost: x\r\nContent-Type: caf\xe9\r\nContent-Length: 2\r\n\r\n{}",
 		"key in Latin-1":               fmt.Sprintf("POST /destination HTTP/1.1\r\nHost: x\r\nIdempotency-Key: \xe9\r\nContent-Length: %d\r\n\r\n%s", length, goodBody),
 		"Accept of commas":             fmt.Sprintf("POST /destination HTTP/1.1\r\nHost: x\r\nAccept: ,;,=;q,,\"\r\nContent-Length: %d\r\n\r\n%s", length, goodBody),
-		"length that is no number":     "POST /destination HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n",
+		"length that is not a number":  "POST /destination HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n",
 		"negative length":              "POST /destination HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 		"two lengths":                  "POST /destination HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
 		"length and chunks":            "POST /destination HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -498,7 +498,7 @@ func dial(t *testing.T, server *httptest.Server) net.Conn {
 
 // What an HTTP server refuses before it has a request is no problem, here as at AWS's
 // edge, and docs/api.md says so.
-func TestWhatIsNoHTTPIsRefusedBeforeTheGateway(t *testing.T) {
+func TestBrokenHTTPIsRefusedBeforeTheGateway(t *testing.T) {
 	t.Parallel()
 	page := check.Value(os.ReadFile("../../../docs/api.md"))(t)
 	_, excepted, found := strings.Cut(string(page), "The exception is what an HTTP server refuses")

@@ -253,7 +253,7 @@ func TestEngineTellsOfWhatIsPut(t *testing.T) {
 		"an item that is put":           {"PutItem", `{"TableName":"events","Item":` + item + `}`, 200, true},
 		"not one that is refused":       {"PutItem", `{"TableName":"events","Item":` + item + `}`, 400, false},
 		"not one of another table":      {"PutItem", `{"TableName":"others","Item":` + item + `}`, 200, false},
-		"not a body that is no JSON":    {"PutItem", `{`, 400, false},
+		"not a body of broken JSON":     {"PutItem", `{`, 400, false},
 		"not one too large to be shown": {"PutItem", `{"TableName":"events","Item":` + item + strings.Repeat(" ", maxShown) + `}`, 200, false},
 		"not a query":                   {"Query", `{"TableName":"events"}`, 200, false},
 	} {
@@ -342,7 +342,7 @@ func TestItemsAreTheNewestOfTheTable(t *testing.T) {
 		}
 	}
 	if code, _ := read("?stream=nonsense"); code != http.StatusBadRequest {
-		t.Errorf("got %d for a name that is none, want 400", code)
+		t.Errorf("got %d for an unknown name, want 400", code)
 	}
 	for err, problem := range map[error]string{
 		eventstore.ErrInvalid: "Items that are not events are left out: 1499, such as: " + eventstore.ErrInvalid.Error(),
@@ -443,9 +443,9 @@ func TestTextLogsAreOneLineARequest(t *testing.T) {
 		"a panic with its stack": {
 			lines(`{"timestamp":"AT","level":"ERROR","message":"failed","requestId":"ID","status":500,"durationMs":1,"stack":"goroutine 1"}`),
 			"12:05:02  ERROR  500                      " + id + "  1.0 ms  failed\ngoroutine 1\n"},
-		"a line of the function's own":    {lines(`{"timestamp":"AT","level":"INFO","message":"hello","n":1}`), "12:05:02  INFO   hello  n=1\n"},
-		"what is no JSON, as it is":       {"panic: oh\n\tat x\n", "panic: oh\n\tat x\n"},
-		"what is JSON and no line, as is": {"null\n[1]\n7\n", "null\n[1]\n7\n"},
+		"a line of the function's own":      {lines(`{"timestamp":"AT","level":"INFO","message":"hello","n":1}`), "12:05:02  INFO   hello  n=1\n"},
+		"a line that is not JSON, as it is": {"panic: oh\n\tat x\n", "panic: oh\n\tat x\n"},
+		"what is JSON and no line, as is":   {"null\n[1]\n7\n", "null\n[1]\n7\n"},
 		"nothing that moves the terminal": {
 			lines(`{"timestamp":"AT","level":"INFO","message":"\u001b[2Jx\ny\u202e","stack":"a\n\u001bb"}`) + "no JSON\u009b\n",
 			"12:05:02  INFO   \\u001b[2Jx\\u000ay\\u202e\na\n\\u001bb\nno JSON\\u009b\n",

@@ -407,7 +407,7 @@ func TestProtocol(t *testing.T) {
 		"another protocol is unknown":               {"POST", "ListTables", signed, strings.NewReader("{}"), 400, "UnknownOperationException"},
 		"another method is unknown":                 {"PUT", list, signed, strings.NewReader("{}"), 400, "UnknownOperationException"},
 		"credentials are needed":                    {"POST", list, "", strings.NewReader("{}"), 400, "MissingAuthenticationTokenException"},
-		"what is no JSON is refused":                {"POST", list, signed, strings.NewReader("{"), 400, "SerializationException"},
+		"a body that is not JSON is refused":        {"POST", list, signed, strings.NewReader("{"), 400, "SerializationException"},
 		"an empty body is refused":                  {"POST", list, signed, strings.NewReader(""), 400, "SerializationException"},
 		"another type is refused":                   {"POST", list, signed, strings.NewReader(`{"TableName":1}`), 400, "SerializationException"},
 		"invalid UTF-8 is refused":                  {"POST", list, signed, strings.NewReader("{\"TableName\":\"\xff\"}"), 400, "SerializationException"},
@@ -466,8 +466,8 @@ func TestGrants(t *testing.T) {
 		body          object
 		refused       string // the resource
 	}{
-		"what is granted is done":             {"writer", "PutItem", object{"TableName": "events", "Item": item}, ""},
-		"a batch that is granted is done":     {"writer", "BatchWriteItem", object{"RequestItems": object{"events": writes}}, ""},
+		"a granted action is done":            {"writer", "PutItem", object{"TableName": "events", "Item": item}, ""},
+		"a granted batch is done":             {"writer", "BatchWriteItem", object{"RequestItems": object{"events": writes}}, ""},
 		"another action is refused":           {"writer", "Scan", object{"TableName": "events", "Limit": -1}, "table/events"},
 		"another table is refused":            {"writer", "PutItem", object{"TableName": "others", "Item": item}, "table/others"},
 		"another table in a batch is refused": {"writer", "BatchWriteItem", object{"RequestItems": object{"events": writes, "others": writes}}, "table/others"},
@@ -522,7 +522,7 @@ func TestTables(t *testing.T) {
 		}
 	})
 
-	t.Run("have what an account has that never asked for more", func(t *testing.T) {
+	t.Run("are those of an account that never changed them", func(t *testing.T) {
 		for operation, want := range map[string]string{
 			"DescribeTimeToLive":        "DISABLED",
 			"DescribeContinuousBackups": "PointInTimeRecoveryStatus:DISABLED",

@@ -353,7 +353,7 @@ func TestSizes(t *testing.T) {
 		size  int
 	}{
 		"a text has its bytes in UTF-8":                   {text("aé🦆"), 7},
-		"an empty text has none":                          {text(""), 0},
+		"an empty text has no bytes":                      {text(""), 0},
 		"a binary has its bytes, not those of base64":     {blob("abcd"), 4},
 		"a truth value has one":                           {object{"BOOL": false}, 1},
 		"NULL has one":                                    {object{"NULL": true}, 1},

@@ -120,7 +120,7 @@ func openFile(path string, log *slog.Logger) (*bolt.DB, error) {
 	case !info.Mode().IsRegular(): // opening a named pipe would wait for ever
 		return nil, errors.New("is not a regular file")
 	case info.Size() == 0:
-		return nil, errors.New("is empty, and a database never is: its content is lost")
+		return nil, errors.New("is empty: its content was lost, or another program made it")
 	}
 	look, err := openBolt(path, true, func(t *bolt.Tx) error { return examine(t, info.Size()) })
 	if err != nil {

@@ -56,7 +56,7 @@ func (g Guard) Check(r *http.Request, origins ...string) error {
 	origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 	switch {
 	case !g.answersTo(r.Host):
-		return fmt.Errorf("the request is for the host %q, and this run answers to localhost and to the host in its address", r.Host)
+		return fmt.Errorf("the request is for the host %q, but this run answers only to localhost and to the host in its address", r.Host)
 	case slices.Contains(origins, origin):
 		return nil
 	case origin != "" && origin != "http://"+r.Host:
