@@ -214,7 +214,7 @@ func TestStoredTextIsShownWithItsEscapes(t *testing.T) {
 	}
 }
 
-func TestItemsThatAreNoEventsDoNotHideTheOthers(t *testing.T) {
+func TestDamagedItemsDoNotHideTheEvents(t *testing.T) {
 	t.Parallel()
 	const first, last = "01a20853-7103-7f3a-a566-15258458ad7e", "01a20853-7103-7f3a-a566-15258458ad7f"
 	table := tableOf(t, itemOf(last, `"x"`, `"B"`), `{"StreamName":{"S":"\u001b"},"EventId":{"N":"1"}}`, itemOf("not-a-uuid", `"x"`, `"C"`), itemOf(first, `"x"`, `"A"`))

@@ -161,7 +161,7 @@ func TestKeysOfAFileAreThoseOfEarlierReleases(t *testing.T) {
 	}
 }
 
-func TestFilesThatAreNoListOfProposals(t *testing.T) {
+func TestFilesOfOtherKindsAreRefused(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{
 		"":                                   "it is empty",
@@ -188,7 +188,7 @@ func TestFilesThatAreNoListOfProposals(t *testing.T) {
 	}
 }
 
-func TestAdviceAboutWhatIsNotStored(t *testing.T) {
+func TestAdviceAfterAFailure(t *testing.T) {
 	t.Parallel()
 	const two = `[{"name":"A"},{"name":"B"}]`
 	for _, c := range []struct {

@@ -75,7 +75,7 @@ func TestCommandsThatDoNotEndAsTheyShould(t *testing.T) {
 		"a command that ends":                  {[]string{"sh", "-c", "exit 3"}, ending{text: "exit status 3"}, ""},
 		"a command that hangs, with children":  {[]string{"sh", "-c", "sleep 600 & wait"}, ending{text: "killed, since it still ran after 2s", untidy: true}, ""},
 		"a command that leaves a child behind": {[]string{"sh", "-c", "sleep 600 &"}, ending{"exit status 0 with processes left running, which were killed", true, true}, ""},
-		"a command that there is not":          {[]string{"no-such-program"}, ending{}, "cannot start COMMAND"},
+		"a command that does not exist":        {[]string{"no-such-program"}, ending{}, "cannot start COMMAND"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			output := check.Value(os.Create(filepath.Join(t.TempDir(), "output")))(t)
@@ -88,7 +88,7 @@ func TestCommandsThatDoNotEndAsTheyShould(t *testing.T) {
 	}
 }
 
-// What the API would answer to each is what the contract says.
+// Each scenario answers with a problem of the contract.
 func TestAnswersOfScenarios(t *testing.T) {
 	t.Parallel()
 	for _, s := range Scenarios() {

@@ -94,8 +94,8 @@ func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade
 	if len(keys) < len(proposals) {
 		judge = bad
 	}
-	judge(gradeKey, "%d in %d requests, for %d proposals", len(keys), len(attempts), len(proposals))
-	good(gradeSignature, "%d in %d requests", len(signatures), len(attempts))
+	judge(gradeKey, "requests: %d, keys: %d, proposals: %d", len(attempts), len(keys), len(proposals))
+	good(gradeSignature, "requests: %d, signatures: %d", len(attempts), len(signatures))
 
 	want, found := 1, 0
 	if s.Refuses {
@@ -114,7 +114,7 @@ func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade
 		judge(gradeStored, "%s: %d of %d", said, times, want)
 		found += min(times, 1)
 	}
-	says := fmt.Sprintf("%s, %d of %d proposals stored", end.text, found, len(proposals))
+	says := fmt.Sprintf("%s; proposals stored: %d of %d", end.text, found, len(proposals))
 	switch judge = good; {
 	case end.success && found < len(proposals):
 		judge, says = bad, says+": it reports as done what is not stored"

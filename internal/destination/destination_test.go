@@ -44,7 +44,7 @@ func TestNewName(t *testing.T) {
 	}
 
 	for outcome, text := range map[string]string{
-		"refuses nothing":                           "",
+		"refuses an empty name":                     "",
 		"refuses white space alone":                 " \t\r\n\u00a0\u3000",
 		"refuses marks alone":                       "\u0301\u0903\u20dd",
 		"refuses an empty Braille pattern alone":    "\u2800",
@@ -57,7 +57,7 @@ func TestNewName(t *testing.T) {
 		"refuses C1 controls":                       "Brock\u0085holes",
 		"refuses broken UTF-8":                      "Brock\xffholes",
 		"refuses a surrogate in UTF-8":              "Brock\xed\xa0\x80holes",
-		"refuses what stands for broken text":       "Brock\ufffdholes",
+		"refuses U+FFFD":                            "Brock\ufffdholes",
 		"refuses a cut character at the end":        "Caf\xc3",
 		"refuses control characters without limit":  strings.Repeat("\x01", 100000),
 	} {
@@ -102,19 +102,19 @@ func TestParseDegrees(t *testing.T) {
 		decimal string
 		want    float64
 	}{
-		"takes a decimal":                               {"53.77", 53.77},
-		"takes the upper bound":                         {"90", 90},
-		"takes the lower bound":                         {"-90", -90},
-		"takes an exponent":                             {"9e1", 90},
-		"takes an exponent in capitals":                 {"9.0E+1", 90},
-		"takes the bound with zeros after it":           {"90.0000000000000000000000000", 90},
-		"takes the bound with ten thousand zeros":       {"90." + long, 90},
-		"takes the bound by a long way round":           {"0." + long + "9e10002", 90},
-		"takes less than the bound that rounds to it":   {"89.99999999999999999999", 90},
-		"takes more than the lower bound, likewise":     {"-89.99999999999999999999", -90},
-		"rounds to the nearest float64":                 {"0.1000000000000000055511151231257827", 0.1},
-		"keeps a millionth":                             {"-0.000001", -0.000001},
-		"keeps the smallest angle that means something": {"1e-15", 1e-15},
+		"takes a decimal":                                 {"53.77", 53.77},
+		"takes the upper bound":                           {"90", 90},
+		"takes the lower bound":                           {"-90", -90},
+		"takes an exponent":                               {"9e1", 90},
+		"takes an exponent in capitals":                   {"9.0E+1", 90},
+		"takes the bound with zeros after it":             {"90.0000000000000000000000000", 90},
+		"takes the bound with ten thousand zeros":         {"90." + long, 90},
+		"takes the bound with many zeros and an exponent": {"0." + long + "9e10002", 90},
+		"takes less than the bound that rounds to it":     {"89.99999999999999999999", 90},
+		"takes more than the lower bound, likewise":       {"-89.99999999999999999999", -90},
+		"rounds to the nearest float64":                   {"0.1000000000000000055511151231257827", 0.1},
+		"keeps a millionth":                               {"-0.000001", -0.000001},
+		"keeps the smallest angle that means something":   {"1e-15", 1e-15},
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			latitude, err := destination.ParseLatitude(c.decimal)
@@ -152,7 +152,7 @@ func TestParseDegrees(t *testing.T) {
 		"refuses less than float64":                          "-1e400",
 		"refuses a huge exponent at once":                    "1e999999999",
 		"refuses what is not a number":                       "north",
-		"refuses nothing":                                    "",
+		"refuses an empty text":                              "",
 		"refuses infinity":                                   "Inf",
 		"refuses not a number":                               "NaN",
 		"refuses the next float64 above":                     "90.00000000000001421085471520200371742248535156250",

@@ -81,21 +81,21 @@ func TestEventValidate(t *testing.T) {
 	}
 
 	for outcome, change := range map[string]func(*eventstore.Event){
-		"a stream is needed":            func(e *eventstore.Event) { e.StreamName = eventstore.StreamName{} },
-		"an id is needed":               func(e *eventstore.Event) { e.ID = eventstore.ID{} },
-		"a type is needed":              func(e *eventstore.Event) { e.Type = "" },
-		"versions start at 1":           func(e *eventstore.Event) { e.SchemaVersion = 0 },
-		"versions are not negative":     func(e *eventstore.Event) { e.SchemaVersion = -1 },
-		"a time is needed":              func(e *eventstore.Event) { e.Timestamp = eventstore.Time{} },
-		"a correlation is needed":       func(e *eventstore.Event) { e.CorrelationID = "" },
-		"a causation is needed":         func(e *eventstore.Event) { e.CausationID = "" },
-		"data is needed":                func(e *eventstore.Event) { e.Data = nil },
-		"data is JSON":                  func(e *eventstore.Event) { e.Data = json.RawMessage(`{`) },
-		"data is not null":              func(e *eventstore.Event) { e.Data = json.RawMessage(`null`) },
-		"data is not an array":          func(e *eventstore.Event) { e.Data = json.RawMessage(`[]`) },
-		"data is not a string":          func(e *eventstore.Event) { e.Data = json.RawMessage(`"{}"`) },
-		"data is one value, not two":    func(e *eventstore.Event) { e.Data = json.RawMessage(`{} {}`) },
-		"the zero event is not a event": func(e *eventstore.Event) { *e = eventstore.Event{} },
+		"a stream is needed":         func(e *eventstore.Event) { e.StreamName = eventstore.StreamName{} },
+		"an id is needed":            func(e *eventstore.Event) { e.ID = eventstore.ID{} },
+		"a type is needed":           func(e *eventstore.Event) { e.Type = "" },
+		"versions start at 1":        func(e *eventstore.Event) { e.SchemaVersion = 0 },
+		"versions are not negative":  func(e *eventstore.Event) { e.SchemaVersion = -1 },
+		"a time is needed":           func(e *eventstore.Event) { e.Timestamp = eventstore.Time{} },
+		"a correlation is needed":    func(e *eventstore.Event) { e.CorrelationID = "" },
+		"a causation is needed":      func(e *eventstore.Event) { e.CausationID = "" },
+		"data is needed":             func(e *eventstore.Event) { e.Data = nil },
+		"data is JSON":               func(e *eventstore.Event) { e.Data = json.RawMessage(`{`) },
+		"data is not null":           func(e *eventstore.Event) { e.Data = json.RawMessage(`null`) },
+		"data is not an array":       func(e *eventstore.Event) { e.Data = json.RawMessage(`[]`) },
+		"data is not a string":       func(e *eventstore.Event) { e.Data = json.RawMessage(`"{}"`) },
+		"data is one value, not two": func(e *eventstore.Event) { e.Data = json.RawMessage(`{} {}`) },
+		"the zero event is refused":  func(e *eventstore.Event) { *e = eventstore.Event{} },
 	} {
 		t.Run(outcome, func(t *testing.T) {
 			event := opening(t)

@@ -22,7 +22,7 @@ func front(cfg Config, logger *slog.Logger, api http.Handler) http.Handler {
 		}
 		if err != nil {
 			id := uuid.NewString()
-			refuse(w, logger, err, id, contract.MediaTypeProblem, contract.ProblemForbidden.Problem(id, err.Error()))
+			refuse(w, logger, err, id, contract.MediaTypeProblem, contract.ProblemForbidden.Problem(id, "This local run refuses it: "+err.Error()+"."))
 			return
 		}
 		handler.ServeHTTP(w, r)

@@ -19,7 +19,7 @@ import (
 
 var answersOK = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-func TestHandlersReachTheirConnectionThroughAllThatIsAround(t *testing.T) {
+func TestHandlersReachTheirConnectionThroughEveryWrapper(t *testing.T) {
 	t.Parallel()
 	logger := apigateway.NewLogger(io.Discard)
 	cfg := Config{Endpoints: contract.Endpoints(), Observer: console.New(console.Config{Endpoints: contract.Endpoints()})}

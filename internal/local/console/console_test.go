@@ -63,15 +63,15 @@ func TestPaths(t *testing.T) {
 		method, path string
 		want         string
 	}{
-		"the page is at /":                      {usual, "GET", "/", "<!doctype html>"},
-		"and at its prefix":                     {usual, "GET", Prefix, "<!doctype html>"},
-		"a route of the contract at / wins":     {own, "GET", "/", "API"},
-		"and leaves the page at its prefix":     {own, "GET", Prefix, "<!doctype html>"},
-		"the description is beside it":          {usual, "GET", Prefix + "openapi.yaml", "openapi: 3.1.0"},
-		"every route is the API's":              {usual, "POST", "/destination", "API"},
-		"and other methods of the page's paths": {usual, "POST", "/", "API"},
-		"and unknown paths":                     {usual, "GET", "/favicon.ico", "API"},
-		"the map is small and names its source": {usual, "GET", Prefix + "coastline.json", `{"source":"Natural Earth`},
+		"the page is at /":                                {usual, "GET", "/", "<!doctype html>"},
+		"the page is at its prefix too":                   {usual, "GET", Prefix, "<!doctype html>"},
+		"a route of the contract at / wins":               {own, "GET", "/", "API"},
+		"the page stays at its prefix":                    {own, "GET", Prefix, "<!doctype html>"},
+		"the description is beside it":                    {usual, "GET", Prefix + "openapi.yaml", "openapi: 3.1.0"},
+		"every route is the API's":                        {usual, "POST", "/destination", "API"},
+		"other methods of the page's paths are the API's": {usual, "POST", "/", "API"},
+		"unknown paths are the API's":                     {usual, "GET", "/favicon.ico", "API"},
+		"the map is small and names its source":           {usual, "GET", Prefix + "coastline.json", `{"source":"Natural Earth`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -443,9 +443,9 @@ func TestTextLogsAreOneLineARequest(t *testing.T) {
 		"a panic with its stack": {
 			lines(`{"timestamp":"AT","level":"ERROR","message":"failed","requestId":"ID","status":500,"durationMs":1,"stack":"goroutine 1"}`),
 			"12:05:02  ERROR  500                      " + id + "  1.0 ms  failed\ngoroutine 1\n"},
-		"a line of the function's own":      {lines(`{"timestamp":"AT","level":"INFO","message":"hello","n":1}`), "12:05:02  INFO   hello  n=1\n"},
-		"a line that is not JSON, as it is": {"panic: oh\n\tat x\n", "panic: oh\n\tat x\n"},
-		"what is JSON and no line, as is":   {"null\n[1]\n7\n", "null\n[1]\n7\n"},
+		"a line of the function's own":               {lines(`{"timestamp":"AT","level":"INFO","message":"hello","n":1}`), "12:05:02  INFO   hello  n=1\n"},
+		"a line that is not JSON, as it is":          {"panic: oh\n\tat x\n", "panic: oh\n\tat x\n"},
+		"JSON that is not a line of a log, as it is": {"null\n[1]\n7\n", "null\n[1]\n7\n"},
 		"nothing that moves the terminal": {
 			lines(`{"timestamp":"AT","level":"INFO","message":"\u001b[2Jx\ny\u202e","stack":"a\n\u001bb"}`) + "no JSON\u009b\n",
 			"12:05:02  INFO   \\u001b[2Jx\\u000ay\\u202e\na\n\\u001bb\nno JSON\\u009b\n",

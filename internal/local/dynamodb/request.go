@@ -57,7 +57,7 @@ type request struct {
 }
 
 // unsupported are the legacy parameters that expressions replaced, which the engine
-// lacks. Of CreateTable it lacks whatever request does not name.
+// lacks. It also lacks those of CreateTable that request does not name.
 var unsupported = []string{"AttributesToGet", "AttributeUpdates", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter"}
 
 // nothing are the values with which such a member has no effect.

@@ -187,7 +187,7 @@ func TestChangesFollowsARootThatIsALink(t *testing.T) {
 	}
 }
 
-func TestChangesRefusesARootThatIsNoDirectory(t *testing.T) {
+func TestChangesNeedsAFolder(t *testing.T) {
 	t.Parallel()
 	if _, err := Changes(t.Context(), filepath.Join(t.TempDir(), "nowhere"), time.Millisecond); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("nowhere: got %v, want os.ErrNotExist", err)
