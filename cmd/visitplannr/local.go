@@ -92,10 +92,6 @@ func (f settingFlags) Set(text string) error {
 }
 
 func runLocal(ctx context.Context, c *cli, args []string) error {
-	var logs string
-	var asJSON bool
-	var spec string
-	var seed uint64
 	given := settingFlags{}
 	run := local.Config{Endpoints: contract.Endpoints(), Engine: c.getenv(dynamo.EnvEndpoint), Follow: true}
 	set := c.flags(aboutLocal + aboutFaults())
@@ -103,10 +99,10 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	set.StringVar(&run.Table, "table", defaultTable, "`name` of the events table; created if it does not exist")
 	set.StringVar(&run.EngineAddr, "dynamodb-addr", defaultDynamoDB, "`host:port` of the embedded engine; port 0 picks a free one")
 	set.StringVar(&run.Data, "data", "", "`file` that keeps what the embedded engine stores, even if the process is killed; created if it does not exist (default: memory)")
-	set.StringVar(&logs, "logs", "", "`format` of the logs: json, or text for people (default: text where standard error is a terminal)")
-	set.BoolVar(&asJSON, "json", false, "print one line of JSON, for programs, where people get a text, once the API serves")
-	set.StringVar(&spec, "faults", "", "`kind=rate,...`: how often a request of a function to the table meets a fault (see above)")
-	set.Uint64Var(&seed, "fault-seed", 1, "a `number`: the same one injects the same faults in the same order again")
+	logs := set.String("logs", "", "`format` of the logs: json, or text for people (default: text where standard error is a terminal)")
+	asJSON := set.Bool("json", false, "print one line of JSON, for programs, where people get a text, once the API serves")
+	spec := set.String("faults", "", "`kind=rate,...`: how often a request of a function to the table meets a fault (see above)")
+	seed := set.Uint64("fault-seed", 1, "a `number`: the same one injects the same faults in the same order again")
 	set.Var(given, "c", "a setting, `key=value`; may be repeated")
 	set.IntVar(&run.Concurrency, "concurrency", 4, "the most `processes` of a function at a time")
 	set.BoolVar(&run.Debug, "debug", false, "disable all timeouts, run one process of each function, built for a debugger, and print how to attach one")
@@ -122,35 +118,35 @@ func runLocal(ctx context.Context, c *cli, args []string) error {
 	if run.Addr == "" || run.EngineAddr == "" {
 		return c.misuse(set, "-addr and -dynamodb-addr must be a host:port such as %s", defaultAPI)
 	}
-	stderr := c.stderr
-	run.Doing = func(what string) func() { return terminal.Doing(stderr, what) }
+	raw := *c // c.stderr may become readable lines below, and no terminal
+	run.Doing = raw.doing
 	switch {
-	case logs == "text", logs == "" && terminal.Is(c.stderr):
+	case *logs == "text", *logs == "" && terminal.Is(c.stderr):
 		c.stderr = console.Text(c.stderr)
-	case logs != "json" && logs != "":
-		return c.misuse(set, "-logs is %q; it must be json or text", logs)
+	case *logs != "json" && *logs != "":
+		return c.misuse(set, "-logs is %q; it must be json or text", *logs)
 	}
 	run.Log = c.stderr
 	var err error
 	if run.Settings, err = settings.LoadLocal(given); err != nil {
 		return c.misuse(set, "%v", err)
 	}
-	injected, err := faults.Parse(spec)
+	injected, err := faults.Parse(*spec)
 	switch {
 	case err != nil:
 		return c.misuse(set, "-faults: %v", err)
 	case !local.IsAWS(run.Engine):
-		run.Faults = faults.New(seed, injected)
-	case spec != "":
+		run.Faults = faults.New(*seed, injected)
+	case *spec != "":
 		return fmt.Errorf("-faults: %w: unset %s to use the embedded one", local.ErrFaultsOnAWS, dynamo.EnvEndpoint)
 	}
 	if run.Observer, err = page(run); err != nil {
 		return err
 	}
-	if asJSON {
+	if *asJSON {
 		ctx = whileOpen(ctx, c.stdin)
 	}
-	return c.local(ctx, run, given, asJSON)
+	return c.local(ctx, run, given, *asJSON)
 }
 
 // whileOpen returns a context that also ends with the input, if that is a pipe.

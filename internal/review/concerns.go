@@ -98,26 +98,25 @@ func gather(changes []Change) []Change {
 	linked := func(a, b Change) bool {
 		return slices.Contains(references(a.After), b.ID) || slices.Contains(references(b.After), a.ID)
 	}
-	rest := slices.Clone(changes)
-	for i := 0; i < len(rest); i++ {
-		if !rest[i].isNew() || rest[i].Type != "AWS::Lambda::Function" {
+	with, taken := map[string][]Change{}, map[string]bool{}
+	for _, function := range changes {
+		if !function.isNew() || function.Type != "AWS::Lambda::Function" {
 			continue
 		}
-		id := rest[i].ID
-		with := []Change{rest[i]}
-		for j := 0; j < len(with); j++ {
-			for _, c := range rest {
-				if c.isNew() && companions.MatchString(c.Type) && linked(with[j], c) &&
-					!slices.ContainsFunc(with, func(w Change) bool { return w.ID == c.ID }) {
-					with = append(with, c)
+		found := []Change{function}
+		for i := 0; i < len(found); i++ {
+			for _, c := range changes {
+				if c.isNew() && !taken[c.ID] && companions.MatchString(c.Type) && linked(found[i], c) {
+					taken[c.ID] = true
+					found = append(found, c)
 				}
 			}
 		}
-		rest = slices.DeleteFunc(rest, func(c Change) bool {
-			return c.ID != id && slices.ContainsFunc(with, func(w Change) bool { return w.ID == c.ID })
-		})
-		i = slices.IndexFunc(rest, func(c Change) bool { return c.ID == id })
-		rest[i].With = with[1:]
+		with[function.ID] = found[1:]
+	}
+	rest := slices.DeleteFunc(slices.Clone(changes), func(c Change) bool { return taken[c.ID] })
+	for i, c := range rest {
+		rest[i].With = with[c.ID]
 	}
 	return rest
 }

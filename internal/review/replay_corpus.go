@@ -123,7 +123,8 @@ func corpus(dir string, descriptions [2][]byte) (list []request, err error) {
 	err = errors.Join(err, err2, readAll(&bodies, dir, "test/corpus/bodies.json", "internal/contract/corpus/bodies.json"), // where they once were
 		readAll(&goldens, dir, "test/e2e/testdata/events/*.json"))
 
-	all := maps.Clone(old)
+	all := map[string]operation{}
+	maps.Copy(all, old)
 	maps.Copy(all, work)
 	for _, route := range slices.Sorted(maps.Keys(all)) {
 		o, path := all[route], strings.Fields(route)[1]

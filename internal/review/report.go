@@ -93,10 +93,15 @@ func (f Finding) where() string {
 	if f.Stages != nil {
 		text = strings.Join(f.Stages, " and ")
 	}
-	if f.With != "" {
-		text += ", with " + f.With + " set"
+	return text + under(f.With)
+}
+
+// under names the settings that something needs.
+func under(settings string) string {
+	if settings == "" {
+		return ""
 	}
-	return text
+	return ", with " + settings + " set"
 }
 
 // text lists findings under their stages and titles.
@@ -138,10 +143,7 @@ func (b *Behaviour) text() string {
 	}
 	text := "==== The API answers otherwise\n"
 	for _, d := range b.Different[:min(len(b.Different), maxDifferences)] {
-		text += "!! " + d.Request
-		if d.With != "" {
-			text += ", with " + d.With + " set"
-		}
+		text += "!! " + d.Request + under(d.With)
 		if d.More > 0 {
 			text += fmt.Sprintf(", and %d more alike", d.More)
 		}

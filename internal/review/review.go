@@ -132,10 +132,10 @@ func (r *Report) compareTemplates(ctx context.Context, both [2]states) (onlyCode
 			if failed[0][i] == nil {
 				r.Findings = append(r.Findings, Finding{Kind: Concern, Stages: []string{v.stage}, With: v.with, Title: "!! Is not synthesized any more", Text: "   " + reason})
 			}
-			compared = append(compared, Finding{Stages: []string{v.stage}, Text: v.setting() + ": NOT compared, " + reason})
+			compared = append(compared, Finding{Stages: []string{v.stage}, With: v.with, Text: ": NOT compared, " + reason})
 			continue
 		}
-		compared = append(compared, Finding{Stages: []string{v.stage}, Text: v.setting() + old.leftOut(v) + work.leftOut(v)})
+		compared = append(compared, Finding{Stages: []string{v.stage}, With: v.with, Text: old.leftOut(v) + work.leftOut(v)})
 		if seen[v.stage] == nil {
 			seen[v.stage] = map[string]bool{}
 		}
@@ -152,6 +152,9 @@ func (r *Report) compareTemplates(ctx context.Context, both [2]states) (onlyCode
 		}
 	}
 	for _, c := range merged(compared) {
+		if c.With == "" {
+			c.Text = ", as they are deployed" + c.Text
+		}
 		r.Compared = append(r.Compared, "the templates of "+c.where()+c.Text)
 	}
 	r.Picture = picture(stacks)
@@ -176,13 +179,6 @@ type view struct {
 	stage string
 	with  string            // the settings by which it differs from the view before; "" as it is deployed
 	set   map[string]string // all settings of the variant
-}
-
-func (v view) setting() string {
-	if v.with == "" {
-		return ", as they are deployed"
-	}
-	return ", with " + v.with + " set"
 }
 
 // views are the stages, and then each with what no stage turns on, except what the caller
