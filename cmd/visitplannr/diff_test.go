@@ -18,7 +18,7 @@ func TestDiffRefusesWhatItWouldNotHeed(t *testing.T) {
 		"a setting that there is not":     {[]string{"-c", "acces=open", "HEAD"}, `setting "acces" is "open", but there is no such setting`},
 		"a value that is not allowed":     {[]string{"-c", "access=public", "HEAD"}, `it must be iam or open`},
 		"a format that there is not":      {[]string{"-format", "html", "HEAD"}, `-format is "html"; it must be text, markdown or json`},
-		"no base":                         {nil, "usage: visitplannr diff [flags] BASE [HEAD]"},
+		"no base":                         {nil, "there must be BASE [HEAD] after the flags"},
 		"what is wrong in one stage only": {[]string{"-stages", "prod", "-c", "removal=destroy", "HEAD"}, "stage prod: "},
 	} {
 		t.Run(name, func(t *testing.T) {
