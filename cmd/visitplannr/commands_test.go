@@ -133,6 +133,17 @@ func TestProposalsAreSentAndShown(t *testing.T) {
 	t.Parallel()
 	api, dynamoDB := runningSlice(t, nil)
 	environment := map[string]string{dynamo.EnvEndpoint: dynamoDB}
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	followed, stdout := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, cli{
+			stdout: stdout, stderr: io.Discard,
+			getenv: func(name string) string { return environment[name] },
+		}, []string{"events", "-follow", "-every", "5ms"})
+		stdout.Close()
+	}()
 	propose := func(name string) ended {
 		return visitplannr(t.Context(), nil, "propose", "-url", api, "-key", "key-1",
 			"-name", name, "-latitude", "53.2", "-longitude", "-4.2")
@@ -140,6 +151,9 @@ func TestProposalsAreSentAndShown(t *testing.T) {
 
 	first := propose("Ynys Môn").mustSucceed(t)
 	receipt := decode[contract.Receipt](t, first.stdout)
+	if got := readUntil(t, followed, "\n"); strings.Count(got, "\n") != 1 || !strings.Contains(got, receipt.StreamName) {
+		t.Errorf("events -follow printed %q, want one line of stream %s", got, receipt.StreamName)
+	}
 	if again := propose("Ynys Môn").mustSucceed(t); again.stdout != first.stdout {
 		t.Errorf("proposed again with its key, got %s, want the first receipt %s", again.stdout, first.stdout)
 	}
@@ -173,6 +187,18 @@ func TestProposalsAreSentAndShown(t *testing.T) {
 		if got := visitplannr(t.Context(), environment, c.args...); got.code != c.code || !strings.Contains(got.stderr, c.want) {
 			t.Errorf("%s gave %+v, want exit code %d and %q", outcome, got, c.code, c.want)
 		}
+	}
+
+	other := visitplannr(t.Context(), nil, "propose", "-url", api, "-name", "Anglesey", "-latitude", "1", "-longitude", "2").mustSucceed(t)
+	if got := readUntil(t, followed, "\n"); strings.Count(got, "\n") != 1 || !strings.Contains(got, decode[contract.Receipt](t, other.stdout).StreamName) {
+		t.Errorf("events -follow then printed %q, want one line of %s", got, other.stdout)
+	}
+	interrupt()
+	if rest, _ := io.ReadAll(followed); len(rest) != 0 {
+		t.Errorf("then got %q, want each event once", rest)
+	}
+	if got := <-code; got != 0 {
+		t.Errorf("events -follow ended by Ctrl-C with exit code %d, want 0", got)
 	}
 }
 
@@ -259,35 +285,6 @@ func TestEventsOfABurstAreInOrder(t *testing.T) {
 		if !strings.Contains(lines[i], id) {
 			t.Fatalf("line %d is %q, want event %s", i, lines[i], id)
 		}
-	}
-}
-
-func TestEventsFollowsWhatIsStored(t *testing.T) {
-	t.Parallel()
-	api, dynamoDB := runningSlice(t, nil)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	out, stdout := io.Pipe()
-	code := make(chan int, 1)
-	go func() {
-		code <- run(ctx, cli{
-			stdout: stdout, stderr: io.Discard,
-			getenv: func(name string) string { return map[string]string{dynamo.EnvEndpoint: dynamoDB}[name] },
-		}, []string{"events", "-follow", "-every", "5ms"})
-		stdout.Close()
-	}()
-	for range 3 {
-		stream := post(t, api, []byte(sampleBody)).StreamName
-		if got := readUntil(t, out, "\n"); strings.Count(got, "\n") != 1 || !strings.Contains(got, stream) {
-			t.Errorf("got %q, want one line of stream %s", got, stream)
-		}
-	}
-	stop()
-	if rest, _ := io.ReadAll(out); len(rest) != 0 {
-		t.Errorf("then got %q, want each event once", rest)
-	}
-	if got := <-code; got != 0 {
-		t.Errorf("ended by Ctrl-C with exit code %d, want 0", got)
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"slices"
@@ -24,14 +23,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
-	code := m.Run()
-	if shared.run != nil {
-		if err := shared.run.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, "the shared run:", err)
-			code = 1
-		}
-	}
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // ended is what one command line gave.

@@ -3,12 +3,14 @@ package local_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,8 +82,58 @@ func TestRun(t *testing.T) {
 			}
 		})
 	}
+	losesNoLeaf(t, run)
 	if answer, err := run.Invoke(t.Context(), "none", nil); err == nil || !strings.Contains(err.Error(), `"none"`) {
 		t.Errorf("got %s, %v; want an error that names the function", answer, err)
+	}
+}
+
+// losesNoLeaf wants every endpoint to answer its sample, and one that may write to store
+// every leaf of it.
+func losesNoLeaf(t *testing.T, run *local.Run) {
+	t.Helper()
+	db := check.Value(local.OpenDatabase(t.Context(), run.DynamoDB))(t)
+	for _, e := range contract.Endpoints() {
+		request := check.Value(http.NewRequestWithContext(t.Context(), e.Method, run.URL+e.SamplePath(), strings.NewReader(e.SampleBody())))(t)
+		request.Header.Set("Accept", contract.MediaTypeJSON)
+		response := check.Value(http.DefaultClient.Do(request))(t)
+		answer, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		// What a parameter's sample names need not exist.
+		found := response.StatusCode == http.StatusNotFound && strings.Contains(e.Path, "{")
+		if err != nil || response.StatusCode != http.StatusOK && !found {
+			t.Errorf("%s answers its sample %d %s, %v; want 200", e.Route(), response.StatusCode, answer, err)
+		}
+		if e.Body == nil || !slices.Contains(e.TableActions, "PutItem") && !slices.Contains(e.TableActions, "UpdateItem") {
+			continue
+		}
+		stored := map[any]bool{}
+		for event, err := range db.Store("events").All(t.Context()) {
+			check.OK(t, err)
+			var data any
+			check.OK(t, json.Unmarshal(event.Data, &data))
+			collectLeaves(data, stored)
+		}
+		for pointer, leaf := range e.Body.Leaves() {
+			if !stored[leaf.Example] {
+				t.Errorf("%s was answered 200, and the value %v of its leaf %s is in no event", e.Route(), leaf.Example, pointer)
+			}
+		}
+	}
+}
+
+func collectLeaves(value any, into map[any]bool) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, member := range v {
+			collectLeaves(member, into)
+		}
+	case []any:
+		for _, element := range v {
+			collectLeaves(element, into)
+		}
+	default:
+		into[v] = true
 	}
 }
 
