@@ -144,7 +144,7 @@ func (a account) call(ctx context.Context, method, service, permission, path str
 		return fmt.Errorf("read the answer to %s: %w", permission, err)
 	}
 	if response.StatusCode != http.StatusOK {
-		return refusalOf(response, text, permission)
+		return awsErrorOf(response, text, permission)
 	}
 	if err := decode(text); err != nil {
 		return fmt.Errorf("decode the answer to %s: %w", permission, err)
@@ -152,7 +152,7 @@ func (a account) call(ctx context.Context, method, service, permission, path str
 	return nil
 }
 
-// awsError is a service's refusal.
+// awsError is a service's error answer.
 type awsError struct {
 	status                    int
 	code, message, permission string
@@ -168,8 +168,8 @@ func (e *awsError) Error() string {
 	return e.message
 }
 
-// refusalOf reads a refusal in XML or JSON: AWS's services use both.
-func refusalOf(response *http.Response, text []byte, permission string) *awsError {
+// awsErrorOf reads an error in XML or JSON: AWS's services use both.
+func awsErrorOf(response *http.Response, text []byte, permission string) *awsError {
 	e := &awsError{status: response.StatusCode, permission: permission}
 	var asXML struct {
 		Code    string `xml:"Error>Code"`

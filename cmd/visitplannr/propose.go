@@ -116,8 +116,8 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	if answer.Status != 0 && answer.Status != http.StatusOK {
 		_ = printRaw(c.stderr, answer.Body)
 	}
-	if refusal := refusalAdvice(answer.Status); refusal != "" {
-		return fmt.Errorf("%w; %s", err, refusal)
+	if advice := adviceOn(answer.Status); advice != "" {
+		return fmt.Errorf("%w; %s", err, advice)
 	}
 	if errors.Is(err, errNothingListens) {
 		return err
@@ -146,9 +146,9 @@ func proposalBody(name, latitude, longitude string) ([]byte, error) {
 	return proposal.JSON(), nil
 }
 
-// refusalAdvice says what to do about an answer that sending again does not change. For
+// adviceOn says what to do about an answer that sending again does not change. For
 // others, which may have been stored or may be later, it is empty.
-func refusalAdvice(status int) string {
+func adviceOn(status int) string {
 	switch {
 	case status == http.StatusForbidden:
 		return "sign as a principal that may invoke the API ('aws sts get-caller-identity' says which you are)"

@@ -50,7 +50,7 @@ func (c *cli) proposeFile(ctx context.Context, file string, api client.Client) e
 		if answer.Status != 0 && answer.Status != http.StatusOK {
 			err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(answer.Body))
 		}
-		if advice := refusalAdvice(answer.Status); advice != "" {
+		if advice := adviceOn(answer.Status); advice != "" {
 			refused++
 			err = fmt.Errorf("%w; %s", err, advice)
 		}

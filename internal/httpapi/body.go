@@ -57,7 +57,7 @@ func leavesOf(endpoint contract.Endpoint) (leaves []string) {
 	return leaves
 }
 
-// finish returns why the request must not be carried out: a *refusal that lists all
+// finish returns why the request must not be carried out: a *requestError that lists all
 // errors in its body with their places, or an internal error if the operation did not
 // read exactly the leaves of the endpoint's schema.
 func (r *Request) finish(leaves []string) error {
@@ -75,7 +75,7 @@ func (r *Request) finish(leaves []string) error {
 		}
 	}
 	if problems := r.body.problems; len(problems) > 0 {
-		return &refusal{kind: contract.ProblemInvalidBody, detail: summary(len(problems)), fields: problems}
+		return &requestError{kind: contract.ProblemInvalidBody, detail: summary(len(problems)), fields: problems}
 	}
 	return nil
 }
@@ -117,18 +117,18 @@ type parser struct {
 	problems []contract.FieldError
 }
 
-// parse reads a body. Its error is a *refusal, which means that the body is not JSON.
+// parse reads a body. Its error is a *requestError, which means that the body is not JSON.
 func (p *parser) parse(schema contract.Schema, body []byte) error {
 	p.leaves, p.read = map[string]string{}, map[string]bool{}
 	if len(bytes.TrimSpace(body)) == 0 {
-		return &refusal{kind: contract.ProblemInvalidBody,
+		return &requestError{kind: contract.ProblemInvalidBody,
 			detail: "The body is empty. " + contract.ProblemInvalidBody.Detail}
 	}
 	// Duplicates are checked by this parser, so that they are reported with other
 	// errors.
 	p.decoder = jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowDuplicateNames(true))
 	if err := p.document(schema, body); err != nil {
-		return &refusal{kind: contract.ProblemInvalidBody, detail: malformed(body, err)}
+		return &requestError{kind: contract.ProblemInvalidBody, detail: malformed(body, err)}
 	}
 	return nil
 }

@@ -193,7 +193,7 @@ func (h *Handler) failed(r *Request, err error) result {
 		kind    = contract.ProblemInternal
 		detail  string
 		fields  []contract.FieldError
-		refused *refusal
+		refused *requestError
 	)
 	switch {
 	case errors.As(err, &refused):

@@ -66,14 +66,14 @@ func (r *Request) header(name string) string {
 // extendedID is API Gateway's own id, empty if the event did not come from there.
 func (r *Request) extendedID() string { return r.event.RequestContext.ExtendedRequestID }
 
-// refusal says what is wrong with the request.
-type refusal struct {
+// requestError says what is wrong with the request.
+type requestError struct {
 	kind   contract.ProblemType
 	detail string // empty: the kind's own
 	fields []contract.FieldError
 }
 
-func (e *refusal) Error() string {
+func (e *requestError) Error() string {
 	text := e.kind.Title
 	if e.detail != "" {
 		text += ": " + e.detail
@@ -85,16 +85,16 @@ func (e *refusal) Error() string {
 }
 
 // read reads the parts of the request that the endpoint uses. Its errors are of type
-// *refusal. Errors in single values of a body are left to finish, which reports them
+// *requestError. Errors in single values of a body are left to finish, which reports them
 // all at once.
 func (r *Request) read() error {
 	if r.endpoint.Body != nil && !r.isJSON() {
-		return &refusal{kind: contract.ProblemUnsupportedMediaType,
+		return &requestError{kind: contract.ProblemUnsupportedMediaType,
 			detail: fmt.Sprintf("The body is declared as %q. %s",
 				shorten(r.header("Content-Type")), contract.ProblemUnsupportedMediaType.Detail)}
 	}
 	if coding := r.header("Content-Encoding"); r.endpoint.Body != nil && !isIdentity(coding) {
-		return &refusal{kind: contract.ProblemUnsupportedMediaType,
+		return &requestError{kind: contract.ProblemUnsupportedMediaType,
 			detail: fmt.Sprintf("The body is encoded as %q. Send it as it is, without Content-Encoding.", shorten(coding))}
 	}
 	if r.endpoint.TakesKey {
@@ -107,11 +107,11 @@ func (r *Request) read() error {
 	}
 	body, err := decodeBody(r.event)
 	if err != nil {
-		return &refusal{kind: contract.ProblemInvalidRequest,
+		return &requestError{kind: contract.ProblemInvalidRequest,
 			detail: "The event says that its body is base64, and it is not."}
 	}
 	if len(body) > contract.BodyMaxBytes {
-		return &refusal{kind: contract.ProblemTooLarge,
+		return &requestError{kind: contract.ProblemTooLarge,
 			detail: fmt.Sprintf("The body has %d bytes. %s", len(body), contract.ProblemTooLarge.Detail)}
 	}
 	return r.body.parse(*r.endpoint.Body, body)
@@ -155,7 +155,7 @@ func (r *Request) readKey() error {
 	}
 	key, ok := parseKey(values[0])
 	if !ok || len(values) > 1 {
-		return &refusal{kind: contract.ProblemInvalidKey}
+		return &requestError{kind: contract.ProblemInvalidKey}
 	}
 	r.Key = &eventstore.IdempotencyKey{
 		Caller: cmp.Or(r.event.RequestContext.Identity.UserArn, anonymous),

@@ -97,7 +97,7 @@ func (d stackDiff) onlyCode() bool {
 }
 
 // sources lists what the files of two states make of a deployment.
-func sources(ctx context.Context, old, work states, onlyCode bool) ([]Finding, error) {
+func sources(ctx context.Context, old, work state, onlyCode bool) ([]Finding, error) {
 	var list []Finding
 	add := func(title, page, text string) {
 		list = append(list, Finding{Kind: Deployment, Title: title, Text: "   " + text, Page: page})
@@ -193,8 +193,8 @@ func changedPackages(ctx context.Context, oldDir, newDir string) ([]string, erro
 			}
 		}
 	}
-	for file, states := range files {
-		if name, _, _ := strings.Cut(file, "\x00"); states == 1 {
+	for file, count := range files {
+		if name, _, _ := strings.Cut(file, "\x00"); count == 1 {
 			changed[path.Dir(name)] = true
 		}
 	}

@@ -23,7 +23,7 @@ type replayed struct {
 // replay sends the same requests, one after the other, to local runs of two states, and
 // compares what they answer and store. Its error is that of ctx: whatever else fails is
 // a finding.
-func replay(ctx context.Context, both [2]states, doing func(string) (done func())) (r replayed, err error) {
+func replay(ctx context.Context, both [2]state, doing func(string) (done func())) (r replayed, err error) {
 	found, unknown := map[string]*Difference{}, map[string]int{}
 	for _, given := range []map[string]string{nil, switches()} {
 		done := doing("Starting local runs of both states" + with(given))

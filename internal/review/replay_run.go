@@ -47,7 +47,7 @@ type unknownSetting string
 func (s unknownSetting) Error() string { return "there is no setting " + string(s) }
 
 // start starts both states with some settings.
-func start(ctx context.Context, both [2]states, given map[string]string) (runs [2]*localRun, failed [2]error) {
+func start(ctx context.Context, both [2]state, given map[string]string) (runs [2]*localRun, failed [2]error) {
 	var started sync.WaitGroup
 	for i, s := range both {
 		started.Go(func() { runs[i], failed[i] = s.serve(ctx, given) })
@@ -67,7 +67,7 @@ func end(runs [2]*localRun) {
 // serve builds the state's command line, unless it is built, and starts a local run. It
 // returns once that serves. The run ends with ctx, and with this process, whichever way
 // that ends: its standard input is closed then.
-func (s states) serve(ctx context.Context, given map[string]string) (_ *localRun, err error) {
+func (s state) serve(ctx context.Context, given map[string]string) (_ *localRun, err error) {
 	const pkg = "cmd/visitplannr"
 	command := filepath.Join(s.out, "visitplannr.exe") // the ending that Windows needs
 	if _, err := os.Stat(filepath.Join(s.dir, pkg)); err != nil {

@@ -73,9 +73,9 @@ func TestReplayOfPlantedChanges(t *testing.T) {
 			"!! POST /destination, the example {", "before: 200, events [{CausationId: ", "after:  200, events []", "!! (what is stored without a request)"}},
 	} {
 		t.Run(p.name, func(t *testing.T) {
-			var both [2]states
+			var both [2]state
 			for i, edits := range [2][]edit{p.old, p.work} {
-				both[i] = states{name: [2]string{"base", "the work tree"}[i], dir: clones[i], out: t.TempDir()}
+				both[i] = state{name: [2]string{"base", "the work tree"}[i], dir: clones[i], out: t.TempDir()}
 				for _, e := range edits {
 					e.plant(t, clones[i])
 				}

@@ -56,8 +56,8 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	defer base.release()
-	old := states{cdk: cdk, name: o.Base, dir: base.dir, out: filepath.Join(base.scratch, "old"), kept: base.kept(), options: o}
-	work := states{cdk: cdk, name: "the work tree", dir: o.Root, out: filepath.Join(base.scratch, "new"), options: o}
+	old := state{cdk: cdk, name: o.Base, dir: base.dir, out: filepath.Join(base.scratch, "old"), kept: base.kept(), options: o}
+	work := state{cdk: cdk, name: "the work tree", dir: o.Root, out: filepath.Join(base.scratch, "new"), options: o}
 	if o.Head != "" {
 		tree, err := repo.checkOut(ctx, o.Head)
 		if err != nil {
@@ -68,7 +68,7 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 	}
 
 	r := &Report{SchemaVersion: SchemaVersion, Base: o.Base, Head: o.Head}
-	both := [2]states{old, work}
+	both := [2]state{old, work}
 	onlyCode, err := r.compareTemplates(ctx, both)
 	if err != nil {
 		return nil, err
@@ -95,16 +95,16 @@ func Diff(ctx context.Context, o Options) (*Report, error) {
 
 // compareTemplates adds what differs between the templates, and reports whether that is
 // the functions' code alone.
-func (r *Report) compareTemplates(ctx context.Context, both [2]states) (onlyCode bool, err error) {
+func (r *Report) compareTemplates(ctx context.Context, both [2]state) (onlyCode bool, err error) {
 	old, work := both[0], both[1]
 	// The two states are independent. A commit may be so old that it builds into one folder,
 	// so what is of a commit is synthesized in turn.
 	done := old.options.doing("Synthesizing the templates of both states")
 	views := views(old.options)
 	failed := [2][]error{make([]error, len(views)), make([]error, len(views))}
-	var states sync.WaitGroup
+	var group sync.WaitGroup
 	for i, s := range both {
-		states.Go(func() {
+		group.Go(func() {
 			var syntheses errgroup.Group
 			syntheses.SetLimit(map[bool]int{true: 2, false: 1}[s.kept == ""])
 			for j, v := range views {
@@ -116,7 +116,7 @@ func (r *Report) compareTemplates(ctx context.Context, both [2]states) (onlyCode
 			_ = syntheses.Wait() // failed has them
 		})
 	}
-	states.Wait()
+	group.Wait()
 	done()
 	var stacks []stackDiff
 	var compared []Finding
@@ -162,7 +162,7 @@ func (r *Report) compareTemplates(ctx context.Context, both [2]states) (onlyCode
 }
 
 // failure says which of the two states is not synthesized, and an error of both once.
-func failure(old, work states, oldErr, newErr error) error {
+func failure(old, work state, oldErr, newErr error) error {
 	switch {
 	case oldErr != nil && newErr != nil && oldErr.Error() == newErr.Error():
 		return fmt.Errorf("%s and %s: %w", old.name, work.name, newErr)
@@ -215,7 +215,7 @@ const (
 // contractBreaks lists what can break a client, by comparing the API's descriptions: what
 // the local run of a state served, or else the file that it has committed. A state without
 // a description promises nothing.
-func contractBreaks(ctx context.Context, both [2]states, served [2][]byte) ([]Finding, error) {
+func contractBreaks(ctx context.Context, both [2]state, served [2][]byte) ([]Finding, error) {
 	const file = "docs/openapi.yaml"
 	var files, texts [2]string
 	for i, s := range both {
@@ -270,8 +270,8 @@ func (o Options) doing(what string) (done func()) {
 // ErrNoApp says that a state has nothing to synthesize.
 var ErrNoApp = errors.New("nothing to compare with")
 
-// states is one state of the repository, and where it is synthesized.
-type states struct {
+// state is one state of the repository, and where it is synthesized.
+type state struct {
 	cdk     string
 	name    string // for the reader
 	dir     string
@@ -282,7 +282,7 @@ type states struct {
 
 // assembly is where a view is synthesized: named by all that it is made from besides the
 // state's files.
-func (s states) assembly(v view) string {
+func (s state) assembly(v view) string {
 	installed, _ := os.ReadFile(filepath.Join(filepath.Dir(s.cdk), "..", ".package-lock.json"))
 	name := sha256.Sum256(fmt.Append(nil, v.stage, v.set, s.options.Context, runtime.Version(), string(installed)))
 	return filepath.Join(cmp.Or(s.kept, s.out), fmt.Sprintf("%.16x", name))
@@ -296,7 +296,7 @@ const leftOutFile = "left-out"
 
 // synth synthesizes a view, unless that was done. A variant's settings that the state
 // refuses are left out: it may be older than they are.
-func (s states) synth(ctx context.Context, v view) error {
+func (s state) synth(ctx context.Context, v view) error {
 	if _, err := os.Stat(s.assembly(v)); err == nil {
 		return nil
 	}
@@ -332,7 +332,7 @@ func (s states) synth(ctx context.Context, v view) error {
 }
 
 // leftOut names the settings of a view that a synthesized state does not have.
-func (s states) leftOut(v view) string {
+func (s state) leftOut(v view) string {
 	if text, err := os.ReadFile(filepath.Join(s.assembly(v), leftOutFile)); err == nil && len(text) > 0 {
 		return fmt.Sprintf(" (%s refuses %s)", s.name, text)
 	}
@@ -340,7 +340,7 @@ func (s states) leftOut(v view) string {
 }
 
 // run runs the CDK's command line in the state's directory.
-func (s states) run(ctx context.Context, args ...string) (string, error) {
+func (s state) run(ctx context.Context, args ...string) (string, error) {
 	if err := os.MkdirAll(s.out, 0o700); err != nil {
 		return "", err
 	}
@@ -352,7 +352,7 @@ func (s states) run(ctx context.Context, args ...string) (string, error) {
 // credentials, with which the CDK would ask AWS for their account. Temporary files go
 // where the next run removes what a killed one left, and where programs can be executed,
 // which some machines forbid in the usual place.
-func (s states) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+func (s state) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := program.Command(ctx, s.dir, name, args...)
 	cmd.Env = slices.DeleteFunc(cmd.Env, func(v string) bool {
 		return strings.HasPrefix(v, "AWS_") && !strings.HasPrefix(v, "AWS_CA_BUNDLE=") || strings.HasPrefix(v, "CDK_")

@@ -39,7 +39,7 @@ type stackDiff struct {
 
 // compareStacks compares a view of two states. It leaves out changes that were seen in the
 // same stage, and adds those that it shows.
-func compareStacks(ctx context.Context, old, work states, v view, seen map[string]bool) (d stackDiff, err error) {
+func compareStacks(ctx context.Context, old, work state, v view, seen map[string]bool) (d stackDiff, err error) {
 	stack := "visitplannr-" + v.stage
 	before, err := read(old.assembly(v), stack)
 	if err != nil {

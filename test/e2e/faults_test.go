@@ -77,7 +77,7 @@ func TestFaultsThatPass(t *testing.T) {
 		} {
 			t.Run(outcome, func(t *testing.T) {
 				t.Parallel()
-				s := newSlice(t, engine, on("PutItem", faults.Sequence(append(kinds, kinds...)...)))
+				s := newSystem(t, engine, on("PutItem", faults.Sequence(append(kinds, kinds...)...)))
 				s.wantStored(s.mustPost(brockholes, ""), false)
 				s.wantEvents(1)
 				receipt := s.wantStored(s.mustPost(brockholes, "key-1"), false)
@@ -111,7 +111,7 @@ func on(operation string, plan faults.Plan) faults.Plan {
 
 // lasting does the same to every request for an operation, and ends the time of
 // the invocation with the third of them, or with the one that hangs.
-func (s *slice) lasting(operation string, kind faults.Kind) {
+func (s *system) lasting(operation string, kind faults.Kind) {
 	attempts := 0
 	s.proxy.Use(on(operation, func(string) faults.Kind {
 		if attempts++; attempts == 3 {
@@ -163,7 +163,7 @@ func TestFaultsThatStay(t *testing.T) {
 	} {
 		t.Run(c.outcome, func(t *testing.T) {
 			t.Parallel()
-			s := newSlice(t, enginetest.Embedded.Start(t), faults.Always(faults.None))
+			s := newSystem(t, enginetest.Embedded.Start(t), faults.Always(faults.None))
 			s.lasting("PutItem", c.kind)
 			s.wantProblem(s.mustPost(brockholes, "key-1"), c.want)
 			s.wantEvents(c.stored)
@@ -182,7 +182,7 @@ func TestFaultsThatStay(t *testing.T) {
 
 	t.Run("an event in the way that cannot be read gets 503, and is found later", func(t *testing.T) {
 		t.Parallel()
-		s := newSlice(t, startReticent(t), faults.Always(faults.None))
+		s := newSystem(t, startReticent(t), faults.Always(faults.None))
 		s.wantStored(s.mustPost(brockholes, "key-1"), false)
 		s.lasting("GetItem", faults.Throttled)
 		s.wantProblem(s.mustPost(brockholes, "key-1"), contract.ProblemUnavailable)
@@ -194,7 +194,7 @@ func TestFaultsThatStay(t *testing.T) {
 	// This is why keys exist.
 	t.Run("a proposal without a key that is sent again after a 503 may be stored twice", func(t *testing.T) {
 		t.Parallel()
-		s := newSlice(t, enginetest.Embedded.Start(t), faults.Always(faults.None))
+		s := newSystem(t, enginetest.Embedded.Start(t), faults.Always(faults.None))
 		s.lasting("PutItem", faults.DropAfter)
 		s.wantProblem(s.mustPost(brockholes, ""), contract.ProblemUnavailable)
 		s.proxy.Use(faults.Always(faults.None))
@@ -214,7 +214,7 @@ func TestConcurrentDuplicatesAreStoredOnce(t *testing.T) {
 func wantStoredOnce(t *testing.T, engine string) {
 	t.Helper()
 	const requests = 200
-	s := newSlice(t, engine, faults.Always(faults.None))
+	s := newSystem(t, engine, faults.Always(faults.None))
 	s.requestID = "6c4a1f3e-2b7d-4e0c-9a58-d1f0b3c2e4a6" // so the id tells no write from another
 	answers := make([]answer, requests)
 	var group sync.WaitGroup

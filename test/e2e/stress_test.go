@@ -109,8 +109,8 @@ func TestNothingLostNothingTwice(t *testing.T) {
 	tally.print(t, s, took)
 }
 
-// stressed starts the slice with the real bootstrap behind the Runtime API.
-func stressed(t *testing.T) (*slice, *lambda.Runtime) {
+// stressed starts the system with the real bootstrap behind the Runtime API.
+func stressed(t *testing.T) (*system, *lambda.Runtime) {
 	t.Helper()
 	i := slices.IndexFunc(enginetest.All(), func(e enginetest.Engine) bool { return e.Name == *engineName })
 	if i < 0 {
@@ -157,7 +157,7 @@ func drawProposals() []*proposal {
 }
 
 // send sends the proposal until every one of its senders is answered for good.
-func (p *proposal) send(t *testing.T, s *slice) {
+func (p *proposal) send(t *testing.T, s *system) {
 	var group sync.WaitGroup
 	for i := range p.sendings {
 		group.Go(func() {
@@ -308,7 +308,7 @@ func receiptOf(e eventstore.Event) string {
 	return string(encoded)
 }
 
-func (r *tally) print(t *testing.T, s *slice, took time.Duration) {
+func (r *tally) print(t *testing.T, s *system, took time.Duration) {
 	t.Helper()
 	t.Logf("engine %s, seed %d, %d clients, %v", *engineName, *seed, *clients, took.Round(time.Millisecond))
 	t.Logf("%d proposals: %d with a key, of which %d were sent twice at once", r.proposals, r.keyed, r.doubled)

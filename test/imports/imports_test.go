@@ -77,9 +77,9 @@ var rules = []rule{
 	{packages: "internal/**", own: []string{"internal/**"}, others: []string{""}, not: []string{sdk + "service/"}},
 }
 
-// nowhere lists what no package may reach, at any distance, unless it stands on
+// deniedAtAnyDistance lists what no package may reach, at any distance, unless it stands on
 // the right: the command line and the functions must not carry the CDK or oasdiff.
-var nowhere = map[string][]string{
+var deniedAtAnyDistance = map[string][]string{
 	cdk:                       {".", "stacks", "test/**"},
 	construct:                 {".", "stacks", "test/**"},
 	jsiiGo:                    {".", "stacks", "test/**"},
@@ -122,7 +122,7 @@ func TestImportsKeepToTheDesign(t *testing.T) {
 		t.Parallel()
 		for name, p := range packages.own {
 			for _, dep := range p.Deps {
-				for prefix, allowed := range nowhere {
+				for prefix, allowed := range deniedAtAnyDistance {
 					if strings.HasPrefix(dep, prefix) && !slices.ContainsFunc(allowed, func(pattern string) bool { return matches(pattern, name) }) {
 						t.Errorf("package %s depends on %s, at some distance: only %v may", name, dep, allowed)
 					}

@@ -23,7 +23,7 @@ func (g *Gateway) preflight(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	if !g.throttle.Allow() {
-		g.answer(w, refusal{responseType: contract.GatewayThrottled, cause: errRate})
+		g.answer(w, gatewayResponse{responseType: contract.GatewayThrottled, cause: errRate})
 		return true
 	}
 	for name, value := range preflightHeaders(contract.PreflightOf(methods...), g.config.CORSOrigins, r.Header.Get("Origin")) {

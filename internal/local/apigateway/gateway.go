@@ -137,12 +137,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Per request, because the server may also serve an endless stream.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(g.config.Timeout + g.config.Patience))
 	if size := headerBytes(r); size > maxHeaderBytes {
-		g.answer(w, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestHeaderFieldsTooLarge,
+		g.answer(w, gatewayResponse{responseType: contract.GatewayDefault4XX, status: http.StatusRequestHeaderFieldsTooLarge,
 			cause: fmt.Errorf("the headers have %d bytes, API Gateway takes %d", size, maxHeaderBytes)})
 		return
 	}
 	if size := len(r.RequestURI); size > maxURLBytes {
-		g.answer(w, refusal{responseType: contract.GatewayDefault4XX, status: http.StatusRequestURITooLong,
+		g.answer(w, gatewayResponse{responseType: contract.GatewayDefault4XX, status: http.StatusRequestURITooLong,
 			cause: fmt.Errorf("the URL has %d bytes, API Gateway takes %d", size, maxURLBytes)})
 		return
 	}
@@ -230,10 +230,10 @@ func (g *Gateway) validate(e contract.Endpoint, r *http.Request, body []byte) er
 
 // refuse sends one of the gateway's own answers and logs why.
 func (g *Gateway) refuse(w http.ResponseWriter, responseType string, cause error) {
-	g.answer(w, refusal{responseType: responseType, cause: cause})
+	g.answer(w, gatewayResponse{responseType: responseType, cause: cause})
 }
 
-func (g *Gateway) answer(w http.ResponseWriter, r refusal) {
+func (g *Gateway) answer(w http.ResponseWriter, r gatewayResponse) {
 	id := w.Header().Get(contract.HeaderRequestID)
 	response := g.responses[r.responseType]
 	status := cmp.Or(r.status, response.Problem.Status)

@@ -67,16 +67,16 @@ var region = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html,
 // and that of a malformed header ADR 8. The error types are those that clients see in
 // x-amzn-ErrorType.
-func authorize(principals []Principal, r *http.Request, body []byte, now time.Time) (Principal, *refusal) {
+func authorize(principals []Principal, r *http.Request, body []byte, now time.Time) (Principal, *gatewayResponse) {
 	if strings.Join(r.Header.Values("Authorization"), "") == "" {
-		return Principal{}, &refusal{responseType: contract.GatewayMissingToken, cause: fmt.Errorf("%s is not signed", r.URL.Path)}
+		return Principal{}, &gatewayResponse{responseType: contract.GatewayMissingToken, cause: fmt.Errorf("%s is not signed", r.URL.Path)}
 	}
 	claim, err := parseAuthorization(r.Header)
 	if err != nil {
 		return Principal{}, malformed(err)
 	}
-	invalid := func(errorType, format string, args ...any) (Principal, *refusal) {
-		return Principal{}, &refusal{responseType: contract.GatewayInvalidSignature, errorType: errorType, cause: fmt.Errorf(format, args...)}
+	invalid := func(errorType, format string, args ...any) (Principal, *gatewayResponse) {
+		return Principal{}, &gatewayResponse{responseType: contract.GatewayInvalidSignature, errorType: errorType, cause: fmt.Errorf(format, args...)}
 	}
 	if err := claim.check(r.Header, now); err != nil {
 		return invalid("InvalidSignatureException", "%w", err)
@@ -94,14 +94,14 @@ func authorize(principals []Principal, r *http.Request, body []byte, now time.Ti
 		return invalid("InvalidSignatureException", "the signature is not that of the secret of %s over this request", principals[i].ARN)
 	}
 	if !principals[i].Allowed {
-		return Principal{}, &refusal{responseType: contract.GatewayAccessDenied, cause: fmt.Errorf("%s may not invoke the API", principals[i].ARN)}
+		return Principal{}, &gatewayResponse{responseType: contract.GatewayAccessDenied, cause: fmt.Errorf("%s may not invoke the API", principals[i].ARN)}
 	}
 	return principals[i], nil
 }
 
 // malformed is the answer to an Authorization header that cannot be read.
-func malformed(err error) *refusal {
-	return &refusal{responseType: contract.GatewayDefault4XX, status: http.StatusForbidden,
+func malformed(err error) *gatewayResponse {
+	return &gatewayResponse{responseType: contract.GatewayDefault4XX, status: http.StatusForbidden,
 		errorType: "IncompleteSignatureException", cause: fmt.Errorf("malformed Authorization: %w", err)}
 }
 

@@ -24,14 +24,14 @@ func newThrottle(perSecond float64, burst int) *rate.Limiter {
 
 // admit decides whether a request may go on. It checks the signature first, then the
 // rate. It returns the caller, which is empty for an open API.
-func (g *Gateway) admit(r *http.Request, body []byte) (caller Principal, refused *refusal) {
+func (g *Gateway) admit(r *http.Request, body []byte) (caller Principal, refused *gatewayResponse) {
 	if g.config.Principals != nil {
 		if caller, refused = authorize(g.config.Principals, r, body, g.now()); refused != nil {
 			return Principal{}, refused
 		}
 	}
 	if !g.throttle.Allow() {
-		return Principal{}, &refusal{responseType: contract.GatewayThrottled, cause: errRate}
+		return Principal{}, &gatewayResponse{responseType: contract.GatewayThrottled, cause: errRate}
 	}
 	return caller, nil
 }

@@ -1,4 +1,4 @@
-// Package e2e tests the whole slice over HTTP: the local gateway, the function,
+// Package e2e tests the whole system over HTTP: the local gateway, the function,
 // the store's adapter, and an engine behind a proxy that injects faults.
 package e2e
 
@@ -66,8 +66,8 @@ func environment(endpoint, table string) map[string]string {
 	}
 }
 
-// slice is the system under test.
-type slice struct {
+// system is the system under test.
+type system struct {
 	t      *testing.T
 	url    string // of POST /destination
 	table  string
@@ -85,8 +85,8 @@ type slice struct {
 // them in these tests, however slow the machine; expire is.
 const timeout = time.Minute
 
-// newSlice starts the slice on an engine's URL, with the handler in this process.
-func newSlice(t *testing.T, engine string, plan faults.Plan) *slice {
+// newSystem starts the system on an engine's URL, with the handler in this process.
+func newSystem(t *testing.T, engine string, plan faults.Plan) *system {
 	t.Helper()
 	s := behindProxy(t, engine, plan)
 	proposer := destination.NewProposer(storeOn(t, s.proxy.URL(), s.table))
@@ -143,10 +143,10 @@ func (c limitedContext) Err() error {
 }
 
 // behindProxy makes the table on an engine and puts a proxy in front of it.
-func behindProxy(t *testing.T, engine string, plan faults.Plan) *slice {
+func behindProxy(t *testing.T, engine string, plan faults.Plan) *system {
 	t.Helper()
 	table := fmt.Sprint("events-", tables.Add(1))
-	s := &slice{t: t, table: table, direct: storeOn(t, engine, table), logs: &lockedBuffer{}}
+	s := &system{t: t, table: table, direct: storeOn(t, engine, table), logs: &lockedBuffer{}}
 	check.Value(s.direct.CreateTable(t.Context()))(t)
 	var err error
 	if s.proxy, err = faults.Start(engine, plan); err != nil {
@@ -157,7 +157,7 @@ func behindProxy(t *testing.T, engine string, plan faults.Plan) *slice {
 }
 
 // serve serves the API with a function.
-func (s *slice) serve(function apigateway.Invoker) {
+func (s *system) serve(function apigateway.Invoker) {
 	s.t.Helper()
 	api, err := apigateway.New(apigateway.Config{
 		Endpoints: contract.Endpoints(),
@@ -180,7 +180,7 @@ type answer struct {
 }
 
 // post sends one request, and repeats nothing.
-func (s *slice) post(body, key string) (answer, error) {
+func (s *system) post(body, key string) (answer, error) {
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -217,14 +217,14 @@ var client = func() *http.Client {
 	return &http.Client{Transport: transport}
 }()
 
-func (s *slice) mustPost(body, key string) answer {
+func (s *system) mustPost(body, key string) answer {
 	s.t.Helper()
 	got := check.Value(s.post(body, key))(s.t)
 	return got
 }
 
 // wantStored checks an answer of success and returns its receipt.
-func (s *slice) wantStored(got answer, replayed bool) contract.Receipt {
+func (s *system) wantStored(got answer, replayed bool) contract.Receipt {
 	s.t.Helper()
 	var receipt contract.Receipt
 	if got.status != http.StatusOK || json.Unmarshal([]byte(got.body), &receipt) != nil || receipt.Status != contract.StatusOK {
@@ -237,7 +237,7 @@ func (s *slice) wantStored(got answer, replayed bool) contract.Receipt {
 }
 
 // wantProblem checks an answer of failure.
-func (s *slice) wantProblem(got answer, want contract.ProblemType) {
+func (s *system) wantProblem(got answer, want contract.ProblemType) {
 	s.t.Helper()
 	var problem contract.Problem
 	if err := json.Unmarshal([]byte(got.body), &problem); err != nil || got.status != want.Status || problem.Type != want.Type {
@@ -252,7 +252,7 @@ func (s *slice) wantProblem(got answer, want contract.ProblemType) {
 }
 
 // stored returns every event of the table.
-func (s *slice) stored() []eventstore.Event {
+func (s *system) stored() []eventstore.Event {
 	s.t.Helper()
 	var events []eventstore.Event
 	for event, err := range s.direct.All(context.WithoutCancel(s.t.Context())) {
@@ -262,7 +262,7 @@ func (s *slice) stored() []eventstore.Event {
 	return events
 }
 
-func (s *slice) wantEvents(want int) {
+func (s *system) wantEvents(want int) {
 	s.t.Helper()
 	if got := len(s.stored()); got != want {
 		s.t.Errorf("%d events are stored, want %d", got, want)
@@ -270,7 +270,7 @@ func (s *slice) wantEvents(want int) {
 }
 
 // failures returns the causes of the failures that the function logged.
-func (s *slice) failures() []string {
+func (s *system) failures() []string {
 	s.t.Helper()
 	var causes []string
 	for text := range strings.Lines(s.logs.String()) {

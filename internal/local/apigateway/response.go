@@ -11,8 +11,8 @@ import (
 	"visitplannr/internal/contract"
 )
 
-// refusal says which of its own answers the gateway sends, and why.
-type refusal struct {
+// gatewayResponse says which of its own answers the gateway sends, and why.
+type gatewayResponse struct {
 	responseType string // one of contract.GatewayResponses
 	errorType    string // what clients see in x-amzn-ErrorType; empty: that of the response type
 	status       int    // 0: that of the response type
