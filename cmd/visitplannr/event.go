@@ -23,7 +23,7 @@ edit it, or pass it to 'visitplannr invoke':
 
   visitplannr event -body '{"name":"x"}' -header 'Accept: application/json' | visitplannr invoke -`
 
-func runEvent(_ context.Context, c *cli, args []string) error {
+func runEvent(ctx context.Context, c *cli, args []string) error {
 	endpoints := contract.Endpoints()
 	var names []string
 	for _, e := range endpoints {
@@ -61,7 +61,7 @@ func runEvent(_ context.Context, c *cli, args []string) error {
 		body = endpoint.SampleBody()
 	}
 	if body == "-" {
-		read, err := c.read(body)
+		read, err := c.read(ctx, body)
 		if err != nil {
 			return fmt.Errorf("read body: %w", err)
 		}

@@ -39,7 +39,7 @@ func runInvoke(ctx context.Context, c *cli, args []string) (err error) {
 	if err != nil {
 		return c.misuse(set, "%v", err)
 	}
-	event, err := readEvent(c, set.Arg(0))
+	event, err := readEvent(ctx, c, set.Arg(0))
 	if err != nil {
 		return err
 	}
@@ -82,8 +82,8 @@ func endpointOf(event []byte) (contract.Endpoint, error) {
 	return contract.Endpoint{}, fmt.Errorf("no function answers %s %s, which is the event's httpMethod and path", request.HTTPMethod, request.Path)
 }
 
-func readEvent(c *cli, file string) ([]byte, error) {
-	event, err := c.read(file)
+func readEvent(ctx context.Context, c *cli, file string) ([]byte, error) {
+	event, err := c.read(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("read event: %w", err)
 	}

@@ -145,11 +145,27 @@ func (c *cli) parse(set *flag.FlagSet, args []string, positional ...int) error {
 }
 
 // read returns what a file holds, or what standard input does if the file's name is -.
-func (c *cli) read(file string) ([]byte, error) {
-	if file == "-" {
-		return io.ReadAll(c.stdin)
+// It ends with ctx, since a person at a terminal may have nothing to type.
+func (c *cli) read(ctx context.Context, file string) ([]byte, error) {
+	if file != "-" {
+		return os.ReadFile(file)
 	}
-	return os.ReadFile(file)
+	if input, ok := c.stdin.(*os.File); ok && terminal.Is(input) && terminal.Is(c.stderr) {
+		fmt.Fprintln(c.stderr, "Reading from the terminal. Ctrl-D at the beginning of a line ends the input.")
+	}
+	var content []byte
+	var err error
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		content, err = io.ReadAll(c.stdin)
+	}()
+	select {
+	case <-read:
+		return content, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // doing says on a terminal what takes long, until done is called.

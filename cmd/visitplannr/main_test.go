@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -129,6 +130,21 @@ func TestWrongCommandLines(t *testing.T) {
 				t.Errorf("%q gave %q, want it to point to the help, not to print it", c.args, got.stderr)
 			}
 		})
+	}
+}
+
+func TestCtrlCEndsReadingFromATerminal(t *testing.T) {
+	t.Parallel()
+	input, open := io.Pipe()
+	t.Cleanup(func() { _ = open.Close() })
+	for _, args := range [][]string{{"invoke", "-"}, {"event", "-body", "-"}, {"propose", "-file", "-"}} {
+		ctx, interrupt := context.WithCancel(t.Context())
+		interrupt()
+		var stdout, stderr bytes.Buffer
+		code := run(ctx, cli{stdin: input, stdout: &stdout, stderr: &stderr, getenv: func(string) string { return "" }}, args)
+		if code != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "interrupted") {
+			t.Errorf("%q: got exit code %d, %q and %q; want 1 and that it was interrupted", args, code, &stdout, &stderr)
+		}
 	}
 }
 

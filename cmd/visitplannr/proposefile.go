@@ -21,7 +21,7 @@ import (
 // the API refuses or does not confirm, and goes on with the others, unless they would
 // get the same answer.
 func (c *cli) proposeFile(ctx context.Context, file string, api client.Client) error {
-	bodies, err := c.readProposals(file)
+	bodies, err := c.readProposals(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -75,8 +75,8 @@ func (c *cli) proposeFile(ctx context.Context, file string, api client.Client) e
 }
 
 // readProposals reads a JSON list; the API judges its elements.
-func (c *cli) readProposals(file string) ([]json.RawMessage, error) {
-	text, err := c.read(file)
+func (c *cli) readProposals(ctx context.Context, file string) ([]json.RawMessage, error) {
+	text, err := c.read(ctx, file)
 	if err != nil {
 		return nil, fmt.Errorf("read proposals: %w", err)
 	}
