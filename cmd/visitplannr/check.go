@@ -12,7 +12,6 @@ import (
 	"visitplannr/internal/contract"
 	"visitplannr/internal/eventstore/dynamo"
 	"visitplannr/internal/settings"
-	"visitplannr/internal/terminal"
 )
 
 const aboutCheck = `Checks whether a stage can be deployed to an AWS account, and says how to fix what
@@ -58,7 +57,7 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 		}
 		fmt.Fprintf(c.stdout, "%-4s  %-18s %s\n", level, name, text)
 	}
-	done := terminal.Doing(c.stderr, "Asking AWS who you are")
+	done := c.doing("Asking AWS who you are")
 	a, err := openAccount(ctx)
 	var who identity
 	if err == nil {
@@ -87,7 +86,7 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 		{"names", func() (string, error) { return a.names(ctx, stage, deployed) }},
 		{"events table", func() (string, error) { return a.eventsTable(ctx, stage) }},
 	} {
-		done := terminal.Doing(c.stderr, "Asking AWS: "+check.name)
+		done := c.doing("Asking AWS: " + check.name)
 		text, err := check.ask()
 		done()
 		if errors.As(err, &refused) {

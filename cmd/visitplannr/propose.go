@@ -107,7 +107,7 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	if file != "" {
 		return c.proposeFile(ctx, file, api)
 	}
-	done := terminal.Doing(c.stderr, "Proposing")
+	done := c.doing("Proposing")
 	answer, err := c.send(ctx, api, key, body)
 	done()
 	if err == nil {

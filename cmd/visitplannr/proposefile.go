@@ -35,7 +35,7 @@ func (c *cli) proposeFile(ctx context.Context, file string, api client.Client) e
 		} else {
 			first[key] = i
 		}
-		done := terminal.Doing(c.stderr, fmt.Sprintf("Proposing %d of %d", i+1, len(bodies)))
+		done := c.doing(fmt.Sprintf("Proposing %d of %d", i+1, len(bodies)))
 		answer, err := c.send(ctx, api, key, body)
 		done()
 		if ctx.Err() != nil {

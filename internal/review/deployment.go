@@ -68,7 +68,7 @@ func (d stackDiff) besides() []Finding {
 		}
 		for _, v := range values {
 			for _, e := range effects {
-				if e.value.MatchString(v.Type+" "+v.Path) && (e.when == nil || e.when(d, v)) {
+				if e.value.MatchString(v.Type+" "+v.Path) && e.when(d, v) {
 					add(e.page, e.text, v.Type+" "+v.ID)
 				}
 			}

@@ -77,7 +77,7 @@ func (c *Console) API(next http.Handler) http.Handler {
 		endpoint, _, _ := contract.Match(c.config.Endpoints, r.Method, r.URL.Path)
 		c.count(&c.api, strconv.Itoa(status), status, took)
 		c.tell("request", Request{w.Header().Get(contract.HeaderRequestID), r.Method, clip(r.URL.Path), endpoint.Function, status,
-			w.Header().Get(contract.HeaderIdempotencyReplayed) != "", began, milliseconds(took)})
+			w.Header().Get(contract.HeaderIdempotencyReplayed) != "", began, took.Seconds() * 1000})
 	})
 }
 
@@ -170,5 +170,3 @@ func clip(text string) string {
 	}
 	return text
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
