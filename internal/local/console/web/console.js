@@ -317,10 +317,12 @@ async function prove() {
   say(`Sending ${proposals} proposals with keys.`);
   try {
     const sending = Promise.all(Array.from({ length: atOnce }, () => send().catch((error) => { broken = error; }))).then(() => { done = true; });
-    while (!done) {
+    let last; // what is confirmed while the table is read needs another look
+    do {
       await Promise.race([sending, new Promise((later) => setTimeout(later, 500))]);
+      last = done;
       await compare();
-    }
+    } while (!last);
     if (broken) throw broken;
     say(`${confirmed.size} of ${proposals} proposals were confirmed. The table has ${tally.stored}: ${tally.lost} lost, ${tally.doubled} doubled.${others ? ` ${others} got another error than 503.` : ""}`);
   } catch (error) {
