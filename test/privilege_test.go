@@ -156,19 +156,6 @@ func compareStatements(t *testing.T, got []statement, wanted [][2]string) {
 
 var everyVariant = []given{{"stage": "dev"}, {"stage": "prod"}, {"stage": "prod", "access": "open"}, guarded, contrary}
 
-func TestNoRoleHasAManagedPolicy(t *testing.T) {
-	t.Parallel()
-	for _, s := range everyVariant {
-		t.Run(variant(s), func(t *testing.T) {
-			tpl := synth(t, s)
-			for _, id := range tpl.ids("AWS::IAM::Role") {
-				want(t, id+" ManagedPolicyArns", tpl.Resources[id].Properties["ManagedPolicyArns"], "null")
-			}
-			want(t, "managed policies", len(tpl.ids("AWS::IAM::ManagedPolicy")), "0")
-		})
-	}
-}
-
 func TestNoActionHasAWildcard(t *testing.T) {
 	t.Parallel()
 	for _, s := range everyVariant {

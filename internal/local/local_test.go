@@ -58,7 +58,6 @@ func TestRun(t *testing.T) {
 		"another site's page cannot propose":        {run.URL + route.Path, route.SampleBody(), "", "", map[string]string{"Origin": "https://evil.example"}, 403, contract.ProblemForbidden.Type},
 		"nor can a name that leads here":            {run.URL + route.Path, route.SampleBody(), "evil.example", "", nil, 403, contract.ProblemForbidden.Type},
 		"a developer's tool may read the table":     {run.DynamoDB, scan, "", "anybody", nil, 200, `"Items":[`},
-		"a function may do what it is granted only": {run.DynamoDB, scan, "", "local-" + route.Function, nil, 400, "AccessDeniedException"},
 		"another site's page cannot read the table": {run.DynamoDB, scan, "", "anybody", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403, "AccessDeniedException"},
 		"nor can a name that leads to the engine":   {run.DynamoDB, scan, "evil.example", "anybody", nil, 403, "AccessDeniedException"},
 		"there is no page":                          {run.URL, "", "", "", nil, 404, contract.ProblemNotFound.Type},
