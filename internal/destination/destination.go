@@ -65,9 +65,6 @@ func isDefaultIgnorable(c rune) bool {
 		!unicode.In(c, unicode.White_Space, unicode.Prepended_Concatenation_Mark) && !annotation && !hieroglyphs
 }
 
-// String returns the name as it is stored.
-func (n Name) String() string { return n.text }
-
 // Latitude is an angle north of the equator, in degrees.
 type Latitude struct {
 	degrees float64
@@ -80,9 +77,6 @@ func ParseLatitude(number string) (Latitude, error) {
 	return Latitude{degrees}, err
 }
 
-// Degrees returns the angle.
-func (l Latitude) Degrees() float64 { return l.degrees }
-
 // Longitude is an angle east of Greenwich, in degrees.
 type Longitude struct {
 	degrees float64
@@ -94,9 +88,6 @@ func ParseLongitude(number string) (Longitude, error) {
 	degrees, err := parseDegrees(number, contract.LongitudeMin, contract.LongitudeMax, ErrLongitude)
 	return Longitude{degrees}, err
 }
-
-// Degrees returns the angle.
-func (l Longitude) Degrees() float64 { return l.degrees }
 
 // negligible is an angle of about a tenth of a nanometre on the ground. Smaller ones
 // are stored as zero: they carry no meaning, and DynamoDB refuses numbers below 1E-130.

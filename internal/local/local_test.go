@@ -19,6 +19,7 @@ import (
 	"visitplannr/internal/local/faults"
 	"visitplannr/internal/settings"
 	"visitplannr/test/check"
+	"visitplannr/test/enginetest"
 )
 
 // A run that nobody watches, as its clients see it.
@@ -172,7 +173,7 @@ func TestACrashIsInjectedIntoTheProcessThatServes(t *testing.T) {
 	defer log.Close()
 	config.Log = log
 	config.Faults = faults.New(1, nil)
-	config.Faults.Use(faults.Sequence(faults.CrashAfter))
+	config.Faults.Use(enginetest.Sequence(faults.CrashAfter))
 	run := check.Value(local.Start(t.Context(), config))(t)
 	propose := func() *http.Response {
 		route := contract.ProposeDestination

@@ -77,7 +77,7 @@ func TestFaultsThatPass(t *testing.T) {
 		} {
 			t.Run(outcome, func(t *testing.T) {
 				t.Parallel()
-				s := newSystem(t, engine, on("PutItem", faults.Sequence(append(kinds, kinds...)...)))
+				s := newSystem(t, engine, on("PutItem", enginetest.Sequence(append(kinds, kinds...)...)))
 				s.wantStored(s.mustPost(brockholes, ""), false)
 				s.wantEvents(1)
 				receipt := s.wantStored(s.mustPost(brockholes, "key-1"), false)

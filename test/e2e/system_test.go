@@ -29,6 +29,7 @@ import (
 	"visitplannr/internal/local/apigateway"
 	"visitplannr/internal/local/faults"
 	"visitplannr/test/check"
+	"visitplannr/test/enginetest"
 )
 
 const brockholes = `{"name":"Brockholes","geolocation":{"latitude":53.77,"longitude":-2.63}}`
@@ -148,11 +149,7 @@ func behindProxy(t *testing.T, engine string, plan faults.Plan) *system {
 	table := fmt.Sprint("events-", tables.Add(1))
 	s := &system{t: t, table: table, direct: storeOn(t, engine, table), logs: &lockedBuffer{}}
 	check.Value(s.direct.CreateTable(t.Context()))(t)
-	var err error
-	if s.proxy, err = faults.Start(engine, plan); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { check.OK(t, s.proxy.Close()) })
+	s.proxy = enginetest.Behind(t, engine, plan)
 	return s
 }
 

@@ -68,8 +68,7 @@ func TestFailuresAreToldApart(t *testing.T) {
 		t.Run(fmt.Sprintf("%s is %v", kind, want), func(t *testing.T) {
 			engine := enginetest.Embedded.Start(t)
 			table := newTable(t, clientOf(t, engine)).table
-			proxy := check.Value(faults.Start(engine, faults.Always(kind)))(t)
-			t.Cleanup(func() { _ = proxy.Close() })
+			proxy := enginetest.Behind(t, engine, faults.Always(kind))
 			store := New(impatient(t, proxy.URL()), table)
 			event := brockholes(t)
 			wantOnly(t, store.Open(t.Context(), event), want)
@@ -179,8 +178,7 @@ func TestRetries(t *testing.T) {
 	t.Run("are not made after an error that they cannot fix", func(t *testing.T) {
 		for _, kind := range []faults.Kind{faults.Invalid, faults.NoTable, faults.Denied} {
 			engine := enginetest.Embedded.Start(t)
-			proxy := check.Value(faults.Start(engine, faults.Always(kind)))(t)
-			t.Cleanup(func() { _ = proxy.Close() })
+			proxy := enginetest.Behind(t, engine, faults.Always(kind))
 			_ = New(clientOf(t, proxy.URL()), "events").Open(t.Context(), brockholes(t))
 			if asked := proxy.Counts("PutItem")[kind]; asked != 1 {
 				t.Errorf("%s: asked %d times, want once", kind, asked)

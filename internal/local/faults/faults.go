@@ -122,18 +122,6 @@ type Plan func(operation string) Kind
 // Always injects the same fault into every request.
 func Always(kind Kind) Plan { return func(string) Kind { return kind } }
 
-// Sequence injects kinds into the first requests, in turn, and nothing into later ones.
-func Sequence(kinds ...Kind) Plan {
-	return func(string) Kind {
-		if len(kinds) == 0 {
-			return None
-		}
-		next := kinds[0]
-		kinds = kinds[1:]
-		return next
-	}
-}
-
 // Random injects each kind at its rate, in an order given by the seed. Half of the
 // crashes come after the engine's answer.
 func Random(seed uint64, rates ...Rate) Plan {
@@ -183,18 +171,6 @@ func New(seed uint64, spec Spec) *Proxy {
 	p := &Proxy{seed: seed, hanging: make(chan struct{}, 1), counts: map[string]map[Kind]int{}, random: rand.New(rand.NewPCG(seed, 1))}
 	p.Set(spec)
 	return p
-}
-
-// Start starts a proxy on a free loopback port, in front of the engine at the URL
-// target.
-func Start(target string, plan Plan) (*Proxy, error) {
-	engine, err := To(target)
-	if err != nil {
-		return nil, err
-	}
-	p := New(1, nil)
-	p.Use(plan)
-	return p, p.Serve(engine, Hooks{})
 }
 
 // To returns a handler that forwards to the engine at a URL.
@@ -363,6 +339,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-time.After(pause):
 		}
 	}
+	send(w, kind, answer)
+}
+
+// send sends an answer, damaged if the kind says so.
+func send(w http.ResponseWriter, kind Kind, answer *recorder) {
 	content := answer.body.Bytes()
 	if kind == Truncated {
 		content = content[:len(content)/2]

@@ -13,6 +13,7 @@ import (
 
 	"visitplannr/internal/local/faults"
 	"visitplannr/test/check"
+	"visitplannr/test/enginetest"
 )
 
 // answered is what a client sees of one request.
@@ -34,8 +35,7 @@ func ask(t *testing.T, plan faults.Plan, operation string) (answered, bool) {
 		_, _ = io.WriteString(w, engineBody)
 	}))
 	t.Cleanup(engine.Close)
-	proxy := check.Value(faults.Start(engine.URL, plan))(t)
-	t.Cleanup(func() { _ = proxy.Close() })
+	proxy := enginetest.Behind(t, engine.URL, plan)
 	return send(t.Context(), t, proxy.URL(), operation), asked.Load()
 }
 
@@ -113,9 +113,7 @@ func TestKinds(t *testing.T) {
 		var asked atomic.Bool
 		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Store(true) }))
 		t.Cleanup(engine.Close)
-		proxy, err := faults.Start(engine.URL, faults.Always(faults.Hang))
-		check.OK(t, err)
-		t.Cleanup(func() { _ = proxy.Close() })
+		proxy := enginetest.Behind(t, engine.URL, faults.Always(faults.Hang))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() {
@@ -145,16 +143,6 @@ func TestPlans(t *testing.T) {
 		return counts
 	}
 
-	t.Run("a sequence ends", func(t *testing.T) {
-		t.Parallel()
-		plan := faults.Sequence(faults.Throttled, faults.DropAfter)
-		for i, want := range []faults.Kind{faults.Throttled, faults.DropAfter, faults.None, faults.None} {
-			if got := plan("PutItem"); got != want {
-				t.Errorf("request %d: %s, want %s", i, got, want)
-			}
-		}
-	})
-
 	t.Run("random faults come at their rates, and again under their seed", func(t *testing.T) {
 		t.Parallel()
 		rates := []faults.Rate{{Kind: faults.Throttled, Rate: 0.2}, {Kind: faults.DropAfter, Rate: 0.1}}
@@ -182,8 +170,7 @@ func TestPlans(t *testing.T) {
 		t.Parallel()
 		engine := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		t.Cleanup(engine.Close)
-		proxy := check.Value(faults.Start(engine.URL, faults.Always(faults.Throttled)))(t)
-		t.Cleanup(func() { _ = proxy.Close() })
+		proxy := enginetest.Behind(t, engine.URL, faults.Always(faults.Throttled))
 		send(t.Context(), t, proxy.URL(), "PutItem")
 		proxy.Use(faults.Always(faults.None))
 		send(t.Context(), t, proxy.URL(), "PutItem")
