@@ -150,7 +150,7 @@ in=$stage.json; [ -f $in ] || in=template.json; [ ! -f "$on" ] || in=$on
 grep -q Resources $in || { echo "template.json is broken"; exit 1; }
 echo "$out" >>"$0.used"
 mkdir -p $out && cp $in $out/visitplannr-$stage.template.json
-echo "\"$(cat note)\"" >$out/visitplannr-$stage.metadata.json
+echo "\"$(cat note) [ack: note]\"" >$out/visitplannr-$stage.metadata.json
 echo '{"version":"36.0.0","artifacts":{"visitplannr-'$stage'":{"type":"aws:cloudformation:stack",
   "environment":"aws://unknown-account/unknown-region","properties":{
   "templateFile":"visitplannr-'$stage'.template.json","terminationProtection":'$(cat protected)'}}}}' >$out/manifest.json

@@ -122,7 +122,7 @@ func (d *stackDiff) readCDK(output, notes string) {
 			continue
 		case told && strings.HasPrefix(text, " "):
 			continue
-		case warning.MatchString(text) && strings.Contains(notes, words(warning.FindStringSubmatch(text)[1], true)):
+		case warning.MatchString(text) && strings.Contains(notes, strings.TrimSuffix(words(warning.FindStringSubmatch(text)[1], true), `"`)): // what follows names how to acknowledge it
 			told = true
 			continue
 		case strings.HasPrefix(text, "["):
