@@ -179,10 +179,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, contract.GatewayBadRequestBody, err)
 		return
 	}
-
 	proxyEvent := NewEvent(endpoint, parameters, r, body, id)
 	proxyEvent.RequestContext.ExtendedRequestID = extended
 	caller.identify(&proxyEvent.RequestContext.Identity)
+	g.invoke(w, r, endpoint.Function, proxyEvent)
+}
+
+// invoke sends an event to a function and answers what that answers.
+func (g *Gateway) invoke(w http.ResponseWriter, r *http.Request, function string, proxyEvent events.APIGatewayProxyRequest) {
 	event, err := json.Marshal(proxyEvent)
 	if err != nil {
 		g.refuse(w, contract.GatewayDefault5XX, fmt.Errorf("encode event: %w", err))
@@ -195,7 +199,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// Like Lambda, finish an invocation even if its client has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), g.config.Timeout)
 	defer cancel()
-	answer, err := g.config.Functions[endpoint.Function].Invoke(ctx, event)
+	answer, err := g.config.Functions[function].Invoke(ctx, event)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		g.refuse(w, contract.GatewayIntegrationTimeout, err)
