@@ -123,6 +123,12 @@ func grade(s Scenario, attempts []*attempt, stored []string, end ending) []Grade
 	}
 	judge(gradeExit, "%s", says)
 
+	return verdicts(evidence, wrong)
+}
+
+// verdicts makes a grade of each name for which there is evidence: what is wrong, or else
+// what was seen.
+func verdicts(evidence, wrong map[string][]string) []Grade {
 	var grades []Grade
 	for _, name := range []string{gradeAttempts, gradeKey, gradeRetryAfter, gradeSignature, gradeStored, gradeExit} {
 		switch {

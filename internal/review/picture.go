@@ -16,12 +16,6 @@ const pictureLimit = 25
 // (https://mermaid.js.org/syntax/flowchart.html). An arrow goes from a resource to one
 // that it refers to. The stages share one picture.
 func picture(stacks []stackDiff) string {
-	type node struct {
-		id, kind string
-		status   status
-		stages   []string
-		edges    int
-	}
 	nodes := map[string]*node{}
 	edges := map[[2]*node]bool{}
 	for _, d := range stacks {
@@ -56,7 +50,11 @@ func picture(stacks []stackDiff) string {
 	if len(nodes) == 0 {
 		return ""
 	}
+	return flowchart(nodes, edges, len(stacks) > 1)
+}
 
+// flowchart writes the nodes, the gravest first, and their edges in mermaid's language.
+func flowchart(nodes map[string]*node, edges map[[2]*node]bool, severalStages bool) string {
 	order := slices.SortedFunc(maps.Values(nodes), func(a, b *node) int {
 		return cmp.Or(int(b.status-a.status), b.edges-a.edges, strings.Compare(a.id, b.id))
 	})
@@ -74,7 +72,7 @@ func picture(stacks []stackDiff) string {
 			label += "<br/><b>" + n.status.String() + "</b>"
 			class = ":::" + strings.ReplaceAll(n.status.String(), " ", "")
 		}
-		if len(n.stages) == 1 && len(stacks) > 1 {
+		if len(n.stages) == 1 && severalStages {
 			label += " in " + n.stages[0]
 		}
 		text += fmt.Sprintf("  n%d[\"%s\"]%s\n", i, unsafe.ReplaceAllString(label, "?"), class)
@@ -94,6 +92,14 @@ func picture(stacks []stackDiff) string {
   classDef new fill:#bbf7d0,color:#000
   classDef changed fill:#fef08a,color:#000
 `
+}
+
+// node is a resource in a picture.
+type node struct {
+	id, kind string
+	status   status
+	stages   []string
+	edges    int
 }
 
 // unsafe matches what mermaid does not allow in a label.
