@@ -172,248 +172,259 @@ func (p *tab) propose(name, latitude, longitude string) {
 	p.do(chromedp.SendKeys(nameField, "\r"))
 }
 
+// TestPage shows what the page does, one thing after the other: each may build on what
+// those before it have stored.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	p := openPage(t, nil)
-	of := func(subtest *testing.T) *tab { p.T = subtest; return p }
+	for _, c := range []struct {
+		says string
+		show func(*tab)
+	}{
+		{"proposes a place that is clicked on the map, and shows it everywhere", (*tab).proposesWhatIsClicked},
+		{"proposes by keyboard alone", (*tab).proposesByKeyboard},
+		{"follows a request from gateway to table", (*tab).followsARequest},
+		{"shows an item as DynamoDB has it, and a log line as it was written", (*tab).showsItemsAndLines},
+		{"repeats a proposal under the last key", (*tab).repeatsUnderTheLastKey},
+		{"sets faults while it runs, and shows what a request met", (*tab).setsFaults},
+		{"gives the request and a curl line that does the same", (*tab).givesACurlLine},
+		{"marks the fields that a problem points to", (*tab).marksFields},
+		{"shows markup in a name as text", (*tab).showsMarkupAsText},
+		{"keeps a name's direction away from the coordinates behind it", (*tab).isolatesDirections},
+		{"keeps nothing over a reload but what is stored", (*tab).keepsNothingOverAReload},
+		{"tells of a request that was kept away", (*tab).tellsOfARefusal},
+		{"shows items and lines that are like no others, and goes on", (*tab).showsStrangeItems},
+		{"stays small and alive under many requests", (*tab).staysSmall},
+		{"stands still while it is paused, and catches up", (*tab).pauses},
+		{"rests while nobody sees it, and catches up", (*tab).restsUnseen},
+		{"shows that nothing is lost", (*tab).provesThatNothingIsLost},
+		{"asks nobody but this run", (*tab).asksNobodyElse},
+	} {
+		t.Run(c.says, func(t *testing.T) {
+			p.T = t
+			c.show(p)
+		})
+	}
+}
 
-	t.Run("proposes a place that is clicked on the map, and shows it everywhere", func(t *testing.T) {
-		p := of(t)
-		p.do(chromedp.Click(chromedp.ID("map"))) // its centre
-		latitude, longitude := eval[string](p, `document.getElementById("field-geolocation-latitude").value`), eval[string](p, `document.getElementById("field-geolocation-longitude").value`)
-		if latitude != "55.1" && latitude != "55.10" || !strings.HasPrefix(longitude, "-4.") {
-			t.Errorf("got %s, %s from the centre of the map, want about 55.1, -4.2", latitude, longitude)
-		}
-		p.do(chromedp.SendKeys(nameField, "Clicked"), chromedp.Click(chromedp.ID("send")))
-		p.says("#outcome", "200 OK")
-		p.says("#events li", "Clicked "+strings.TrimSuffix(latitude, "0"))
-		p.says("#events li", "destinationProposed · destination-")
-		p.says("#events li", "keyed") // unless one asks for none
-		p.says("#logs", "accepted · 200")
-		p.says("#pieces", "1 event put")
-		p.says("#pieces", "1 request, last 200")
-		p.says("#pieces", "serving since")
-		p.await(`document.querySelectorAll("#marks path").length === 1`)
-		p.says("#shown", "x-amzn-requestid: ")
-	})
+func (p *tab) proposesWhatIsClicked() {
+	p.do(chromedp.Click(chromedp.ID("map"))) // its centre
+	latitude, longitude := eval[string](p, `document.getElementById("field-geolocation-latitude").value`), eval[string](p, `document.getElementById("field-geolocation-longitude").value`)
+	if latitude != "55.1" && latitude != "55.10" || !strings.HasPrefix(longitude, "-4.") {
+		p.Errorf("got %s, %s from the centre of the map, want about 55.1, -4.2", latitude, longitude)
+	}
+	p.do(chromedp.SendKeys(nameField, "Clicked"), chromedp.Click(chromedp.ID("send")))
+	p.says("#outcome", "200 OK")
+	p.says("#events li", "Clicked "+strings.TrimSuffix(latitude, "0"))
+	p.says("#events li", "destinationProposed · destination-")
+	p.says("#events li", "keyed") // unless one asks for none
+	p.says("#logs", "accepted · 200")
+	p.says("#pieces", "1 event put")
+	p.says("#pieces", "1 request, last 200")
+	p.says("#pieces", "serving since")
+	p.await(`document.querySelectorAll("#marks path").length === 1`)
+	p.says("#shown", "x-amzn-requestid: ")
+}
 
-	t.Run("proposes by keyboard alone", func(t *testing.T) {
-		p := of(t)
-		p.do(chromedp.SendKeys(nameField, " by key"), chromedp.Focus(chromedp.ID("map")))
-		before := eval[float64](p, `Number(document.getElementById("field-geolocation-latitude").value)`)
-		p.do(chromedp.KeyEvent("\u0304")) // arrow up
-		if after := eval[float64](p, `Number(document.getElementById("field-geolocation-latitude").value)`); after <= before {
-			t.Errorf("got latitude %v after the arrow up, want more than %v", after, before)
-		}
-		p.do(chromedp.SendKeys(nameField, "\r"))
-		p.says("#events li", "Clicked by key")
-	})
+func (p *tab) proposesByKeyboard() {
+	p.do(chromedp.SendKeys(nameField, " by key"), chromedp.Focus(chromedp.ID("map")))
+	before := eval[float64](p, `Number(document.getElementById("field-geolocation-latitude").value)`)
+	p.do(chromedp.KeyEvent("\u0304")) // arrow up
+	if after := eval[float64](p, `Number(document.getElementById("field-geolocation-latitude").value)`); after <= before {
+		p.Errorf("got latitude %v after the arrow up, want more than %v", after, before)
+	}
+	p.do(chromedp.SendKeys(nameField, "\r"))
+	p.says("#events li", "Clicked by key")
+}
 
-	t.Run("follows a request from gateway to table", func(t *testing.T) {
-		p := of(t)
-		p.do(chromedp.Click(chromedp.CSS("#events li button")))
-		p.says("#trace-steps", "gateway: POST /destination answered 200")
-		p.says("#trace-steps", "propose-destination: accepted · 200")
-		p.says("#trace-steps", "table: destinationProposed stored")
-		if shown := eval[int](p, `document.querySelectorAll("#events li:not([hidden])").length`); shown != 1 {
-			t.Errorf("got %d events of one request, want 1", shown)
-		}
-		p.do(chromedp.Click(chromedp.ID("all")))
-		p.await(`document.querySelectorAll("#events li:not([hidden])").length === 2`)
-	})
+func (p *tab) followsARequest() {
+	p.do(chromedp.Click(chromedp.CSS("#events li button")))
+	p.says("#trace-steps", "gateway: POST /destination answered 200")
+	p.says("#trace-steps", "propose-destination: accepted · 200")
+	p.says("#trace-steps", "table: destinationProposed stored")
+	if shown := eval[int](p, `document.querySelectorAll("#events li:not([hidden])").length`); shown != 1 {
+		p.Errorf("got %d events of one request, want 1", shown)
+	}
+	p.do(chromedp.Click(chromedp.ID("all")))
+	p.await(`document.querySelectorAll("#events li:not([hidden])").length === 2`)
+}
 
-	t.Run("shows an item as DynamoDB has it, and a log line as it was written", func(t *testing.T) {
-		p := of(t)
-		p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)), chromedp.Click(chromedp.CSS(`#logs li button[aria-expanded]`)))
-		p.says("#events pre", `"SchemaVersion": {`)
-		p.says("#logs pre", `"requestId": "`)
-	})
+func (p *tab) showsItemsAndLines() {
+	p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)), chromedp.Click(chromedp.CSS(`#logs li button[aria-expanded]`)))
+	p.says("#events pre", `"SchemaVersion": {`)
+	p.says("#logs pre", `"requestId": "`)
+}
 
-	t.Run("repeats a proposal under the last key", func(t *testing.T) {
-		p := of(t)
-		p.propose("Once", "51.5", "-0.12")
-		p.says("#events li", "Once")
-		p.says("#outcome", "200 OK")
-		p.do(chromedp.Click(chromedp.CSS("input[value=again]")), chromedp.Click(chromedp.ID("send")))
-		p.says("#outcome", "a replay")
-		p.do(chromedp.Click(chromedp.CSS("#outcome button")))
-		p.says("#trace-steps", "nothing new")
-		p.do(chromedp.Click(chromedp.ID("all")))
-	})
+func (p *tab) repeatsUnderTheLastKey() {
+	p.propose("Once", "51.5", "-0.12")
+	p.says("#events li", "Once")
+	p.says("#outcome", "200 OK")
+	p.do(chromedp.Click(chromedp.CSS("input[value=again]")), chromedp.Click(chromedp.ID("send")))
+	p.says("#outcome", "a replay")
+	p.do(chromedp.Click(chromedp.CSS("#outcome button")))
+	p.says("#trace-steps", "nothing new")
+	p.do(chromedp.Click(chromedp.ID("all")))
+}
 
-	t.Run("sets faults while it runs, and shows what a request met", func(t *testing.T) {
-		p := of(t)
-		eval[any](p, `document.getElementById("fault-choice").open = true`)
-		p.do(chromedp.SendKeys(chromedp.ID("fault-down"), "2\r"))
-		p.says("#faults-wrong", "must be a number from 0 to 1")
-		eval[any](p, `document.getElementById("fault-down").value = ""`)
-		p.do(chromedp.SendKeys(chromedp.ID("fault-denied"), "1\r"))
-		p.says("#faults-on", "denied 100 %")
-		p.propose("Not allowed to", "54", "-3")
-		p.says("#outcome", "500 Internal Server Error")
-		p.do(chromedp.Click(chromedp.CSS("#outcome button")))
-		p.says("#trace-steps", "faults: fault injected · denied, before the table got the request")
-		p.says("#trace-steps", "table: tried 1 time")
-		p.do(chromedp.Click(chromedp.ID("all")), chromedp.Click(chromedp.ID("faults-off")))
-		p.await(`document.getElementById("faults-on").hidden && document.getElementById("fault-denied").value === ""`)
-	})
+func (p *tab) setsFaults() {
+	eval[any](p, `document.getElementById("fault-choice").open = true`)
+	p.do(chromedp.SendKeys(chromedp.ID("fault-down"), "2\r"))
+	p.says("#faults-wrong", "must be a number from 0 to 1")
+	eval[any](p, `document.getElementById("fault-down").value = ""`)
+	p.do(chromedp.SendKeys(chromedp.ID("fault-denied"), "1\r"))
+	p.says("#faults-on", "denied 100 %")
+	p.propose("Not allowed to", "54", "-3")
+	p.says("#outcome", "500 Internal Server Error")
+	p.do(chromedp.Click(chromedp.CSS("#outcome button")))
+	p.says("#trace-steps", "faults: fault injected · denied, before the table got the request")
+	p.says("#trace-steps", "table: tried 1 time")
+	p.do(chromedp.Click(chromedp.ID("all")), chromedp.Click(chromedp.ID("faults-off")))
+	p.await(`document.getElementById("faults-on").hidden && document.getElementById("fault-denied").value === ""`)
+}
 
-	t.Run("gives the request and a curl line that does the same", func(t *testing.T) {
-		p := of(t)
-		p.do(chromedp.Click(chromedp.CSS("input[value=fresh]")))
-		p.propose("St John's", "51.5", "-0.12")
-		p.says("#outcome", "200 OK")
-		p.do(chromedp.Click(chromedp.ID("tab-request")))
-		p.says("#shown", "Idempotency-Key: ")
-		p.do(chromedp.Click(chromedp.ID("tab-curl")))
-		line := p.text("#shown")
-		out, err := program.Command(t.Context(), "", "sh", "-c", line).CombinedOutput()
-		if err != nil || !strings.Contains(string(out), "Idempotency-Replayed: true") {
-			t.Errorf("%s: got %v %s, want the same answer as a replay", line, err, out)
-		}
-		p.do(chromedp.Click(chromedp.CSS("input[value=none]")))
-	})
+func (p *tab) givesACurlLine() {
+	p.do(chromedp.Click(chromedp.CSS("input[value=fresh]")))
+	p.propose("St John's", "51.5", "-0.12")
+	p.says("#outcome", "200 OK")
+	p.do(chromedp.Click(chromedp.ID("tab-request")))
+	p.says("#shown", "Idempotency-Key: ")
+	p.do(chromedp.Click(chromedp.ID("tab-curl")))
+	line := p.text("#shown")
+	out, err := program.Command(p.Context(), "", "sh", "-c", line).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Idempotency-Replayed: true") {
+		p.Errorf("%s: got %v %s, want the same answer as a replay", line, err, out)
+	}
+	p.do(chromedp.Click(chromedp.CSS("input[value=none]")))
+}
 
-	t.Run("marks the fields that a problem points to", func(t *testing.T) {
-		p := of(t)
-		p.propose("", "91", "west")
-		p.says("#outcome", "400 Bad Request")
-		p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 3 && document.activeElement.id === "field-name"`)
-		p.says("#field-geolocation-latitude-error", contract.RuleLatitude)
-		p.propose("Mended", "54", "-3")
-		p.says("#outcome", "200 OK")
-		p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 0`)
-	})
+func (p *tab) marksFields() {
+	p.propose("", "91", "west")
+	p.says("#outcome", "400 Bad Request")
+	p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 3 && document.activeElement.id === "field-name"`)
+	p.says("#field-geolocation-latitude-error", contract.RuleLatitude)
+	p.propose("Mended", "54", "-3")
+	p.says("#outcome", "200 OK")
+	p.await(`document.querySelectorAll("#fields [aria-invalid=true]").length === 0`)
+}
 
-	t.Run("shows markup in a name as text", func(t *testing.T) {
-		p := of(t)
-		const markup = `<img src=x onerror="document.title='run'"><b>bold</b>`
-		p.propose(markup, "54", "-3")
-		p.says("#events li", markup)
-		p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)))
-		if got := eval[int](p, `document.querySelectorAll("main img, main li b").length`); got != 0 || eval[string](p, "document.title") != "visitplannr" {
-			t.Errorf("got %d elements made of a name", got)
-		}
-	})
+func (p *tab) showsMarkupAsText() {
+	const markup = `<img src=x onerror="document.title='run'"><b>bold</b>`
+	p.propose(markup, "54", "-3")
+	p.says("#events li", markup)
+	p.do(chromedp.Click(chromedp.CSS(`#events li button[aria-expanded]`)))
+	if got := eval[int](p, `document.querySelectorAll("main img, main li b").length`); got != 0 || eval[string](p, "document.title") != "visitplannr" {
+		p.Errorf("got %d elements made of a name", got)
+	}
+}
 
-	t.Run("keeps a name's direction away from the coordinates behind it", func(t *testing.T) {
-		p := of(t)
-		const name = "גן החיות 1"
-		p.propose(name, "54", "-3")
-		p.says("#events", name)
-		isolated := eval[string](p, `document.querySelector("#events li bdi").textContent + document.querySelector("#events li button[aria-expanded]").ariaLabel`)
-		if isolated != name+"item of \u2068"+name+"\u2069" {
-			t.Errorf("got %q, want the name isolated in the row and in its label", isolated)
-		}
-	})
+func (p *tab) isolatesDirections() {
+	const name = "גן החיות 1"
+	p.propose(name, "54", "-3")
+	p.says("#events", name)
+	isolated := eval[string](p, `document.querySelector("#events li bdi").textContent + document.querySelector("#events li button[aria-expanded]").ariaLabel`)
+	if isolated != name+"item of \u2068"+name+"\u2069" {
+		p.Errorf("got %q, want the name isolated in the row and in its label", isolated)
+	}
+}
 
-	t.Run("keeps nothing over a reload but what is stored", func(t *testing.T) {
-		p := of(t)
-		p.do(chromedp.SendKeys(nameField, "not yet sent"))
-		p.load()
-		p.says("#events", "Mended")
-		kept := eval[string](p, `(async () => [...document.querySelectorAll("input[type=text]")].map((i) => i.value).join("") + document.cookie +
-			localStorage.length + sessionStorage.length + (await indexedDB.databases()).length + (await caches.keys()).length)()`)
-		if kept != "0000" || eval[bool](p, `document.querySelector("input[value=again]").disabled`) == false {
-			t.Errorf("got %q, want empty fields, no cookie, no storage and no last key", kept)
-		}
-	})
+func (p *tab) keepsNothingOverAReload() {
+	p.do(chromedp.SendKeys(nameField, "not yet sent"))
+	p.load()
+	p.says("#events", "Mended")
+	kept := eval[string](p, `(async () => [...document.querySelectorAll("input[type=text]")].map((i) => i.value).join("") + document.cookie +
+		localStorage.length + sessionStorage.length + (await indexedDB.databases()).length + (await caches.keys()).length)()`)
+	if kept != "0000" || eval[bool](p, `document.querySelector("input[value=again]").disabled`) == false {
+		p.Errorf("got %q, want empty fields, no cookie, no storage and no last key", kept)
+	}
+}
 
-	t.Run("tells of a request that was kept away", func(t *testing.T) {
-		p := of(t)
-		request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, p.api, strings.NewReader(sampleBody)))(t)
-		request.Header.Set("Origin", "http://localhost:5173")
-		response := check.Value(http.DefaultClient.Do(request))(t)
+func (p *tab) tellsOfARefusal() {
+	request := check.Value(http.NewRequestWithContext(p.Context(), http.MethodPost, p.api, strings.NewReader(sampleBody)))(p.T)
+	request.Header.Set("Origin", "http://localhost:5173")
+	response := check.Value(http.DefaultClient.Do(request))(p.T)
+	response.Body.Close()
+	p.says("#logs", "kept away · 403 · the request comes from a page of http://localhost:5173, which corsOrigins does not name")
+}
+
+func (p *tab) showsStrangeItems() {
+	for _, item := range []string{
+		`{"StreamName":{"S":"by hand"},"EventId":{"S":"1"},"Data":{"SS":["a"]}}`,
+		`{"StreamName":{"S":"long ago"},"EventId":{"S":"2"},"Timestamp":{"S":"2020-01-01T00:00:00.000Z"}}`,
+	} {
+		request := check.Value(http.NewRequestWithContext(p.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(`{"TableName":"visitplannr-events","Item":`+item+`}`)))(p.T)
+		request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
+		response := check.Value(http.DefaultClient.Do(request))(p.T)
 		response.Body.Close()
-		p.says("#logs", "kept away · 403 · the request comes from a page of http://localhost:5173, which corsOrigins does not name")
-	})
+	}
+	p.says("#events li", "by hand")
+	p.says("#events li:last-child", "long ago") // the newest comes first, whichever is put last
+	p.propose("After it", "54", "-3")
+	p.says("#events li", "After it")
+	p.load()
+	p.says("#events-problem", "Items that are not events are left out: 2")
+	p.says("#events", "After it")
+}
 
-	t.Run("shows items and lines that are like no others, and goes on", func(t *testing.T) {
-		p := of(t)
-		for _, item := range []string{
-			`{"StreamName":{"S":"by hand"},"EventId":{"S":"1"},"Data":{"SS":["a"]}}`,
-			`{"StreamName":{"S":"long ago"},"EventId":{"S":"2"},"Timestamp":{"S":"2020-01-01T00:00:00.000Z"}}`,
-		} {
-			request := check.Value(http.NewRequestWithContext(t.Context(), http.MethodPost, p.dynamoDB, strings.NewReader(`{"TableName":"visitplannr-events","Item":`+item+`}`)))(t)
-			request.Header.Set("X-Amz-Target", "DynamoDB_20120810.PutItem")
-			request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/dynamodb/aws4_request")
-			response := check.Value(http.DefaultClient.Do(request))(t)
-			response.Body.Close()
+func (p *tab) staysSmall() {
+	for i := range 300 {
+		response := check.Value(http.Post(p.api, contract.MediaTypeJSON, strings.NewReader(fmt.Sprintf(`{"name":"%d","geolocation":{"latitude":54,"longitude":-3}}`, i))))(p.T)
+		response.Body.Close()
+	}
+	p.says("#events li", "299 54, -3")
+	for _, list := range []string{"events", "logs"} {
+		if got := eval[int](p, fmt.Sprintf("document.getElementById(%q).childElementCount", list)); got != 200 {
+			p.Errorf("got %d rows of %s, want the newest 200", got, list)
 		}
-		p.says("#events li", "by hand")
-		p.says("#events li:last-child", "long ago") // the newest comes first, whichever is put last
-		p.propose("After it", "54", "-3")
-		p.says("#events li", "After it")
-		p.load()
-		p.says("#events-problem", "Items that are not events are left out: 2")
-		p.says("#events", "After it")
-	})
+	}
+}
 
-	t.Run("stays small and alive under many requests", func(t *testing.T) {
-		p := of(t)
-		for i := range 300 {
-			response := check.Value(http.Post(p.api, contract.MediaTypeJSON, strings.NewReader(fmt.Sprintf(`{"name":"%d","geolocation":{"latitude":54,"longitude":-3}}`, i))))(t)
-			response.Body.Close()
-		}
-		p.says("#events li", "299 54, -3")
-		for _, list := range []string{"events", "logs"} {
-			if got := eval[int](p, fmt.Sprintf("document.getElementById(%q).childElementCount", list)); got != 200 {
-				t.Errorf("got %d rows of %s, want the newest 200", got, list)
-			}
-		}
-	})
+func (p *tab) pauses() {
+	p.do(chromedp.Click(chromedp.ID("pause")))
+	p.propose("Behind the pause", "54", "-3")
+	p.says("#outcome", "200 OK")
+	if strings.Contains(p.text("#events li"), "Behind") {
+		p.Error("a paused page shows a new event")
+	}
+	p.do(chromedp.Click(chromedp.ID("pause")))
+	p.says("#events li", "Behind the pause")
+}
 
-	t.Run("stands still while it is paused, and catches up", func(t *testing.T) {
-		p := of(t)
-		p.do(chromedp.Click(chromedp.ID("pause")))
-		p.propose("Behind the pause", "54", "-3")
-		p.says("#outcome", "200 OK")
-		if strings.Contains(p.text("#events li"), "Behind") {
-			t.Error("a paused page shows a new event")
-		}
-		p.do(chromedp.Click(chromedp.ID("pause")))
-		p.says("#events li", "Behind the pause")
-	})
+func (p *tab) restsUnseen() {
+	eval[any](p, `Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`)
+	p.propose("Out of sight", "54", "-3")
+	p.says("#outcome", "200 OK")
+	eval[any](p, `delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))`)
+	p.says("#events li", "Out of sight")
+	if got := eval[int](p, `[...document.querySelectorAll("#events li")].filter((row) => row.textContent.includes("Behind the pause")).length`); got != 1 {
+		p.Errorf("got %d rows of an event from before, want 1", got)
+	}
+}
 
-	t.Run("rests while nobody sees it, and catches up", func(t *testing.T) {
-		p := of(t)
-		eval[any](p, `Object.defineProperty(document, "hidden", { value: true, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`)
-		p.propose("Out of sight", "54", "-3")
-		p.says("#outcome", "200 OK")
-		eval[any](p, `delete document.hidden; document.dispatchEvent(new Event("visibilitychange"))`)
-		p.says("#events li", "Out of sight")
-		if got := eval[int](p, `[...document.querySelectorAll("#events li")].filter((row) => row.textContent.includes("Behind the pause")).length`); got != 1 {
-			t.Errorf("got %d rows of an event from before, want 1", got)
-		}
-	})
+func (p *tab) provesThatNothingIsLost() {
+	eval[any](p, `fetch("/_visitplannr/faults", { method: "POST", body: "lost-reply=0.1,crash=0.05" }).then(() => 0)`)
+	p.says("#faults-now", "crash 5 %")
+	p.do(chromedp.Click(chromedp.ID("prove")))
+	p.says("#proof-status", "200 of 200 proposals were confirmed")
+	p.says("#proof-status", "The table has 200: 0 lost, 0 doubled.")
+	got := eval[map[string]string](p, `Object.fromEntries([...document.querySelectorAll("#tally div")].map((d) => [d.querySelector("dt").textContent, d.querySelector("dd").textContent]))`)
+	if got["stored"] != "200" || got["lost"] != "0" || got["doubled"] != "0" || got["503s"] == "0" || got["sent"] <= "200" {
+		p.Errorf("got %v, want 200 stored, none lost or doubled, and requests that were sent again after a 503", got)
+	}
+	p.do(chromedp.Click(chromedp.ID("faults-off")))
+}
 
-	t.Run("shows that nothing is lost", func(t *testing.T) {
-		p := of(t)
-		eval[any](p, `fetch("/_visitplannr/faults", { method: "POST", body: "lost-reply=0.1,crash=0.05" }).then(() => 0)`)
-		p.says("#faults-now", "crash 5 %")
-		p.do(chromedp.Click(chromedp.ID("prove")))
-		p.says("#proof-status", "200 of 200 proposals were confirmed")
-		p.says("#proof-status", "The table has 200: 0 lost, 0 doubled.")
-		got := eval[map[string]string](p, `Object.fromEntries([...document.querySelectorAll("#tally div")].map((d) => [d.querySelector("dt").textContent, d.querySelector("dd").textContent]))`)
-		if got["stored"] != "200" || got["lost"] != "0" || got["doubled"] != "0" || got["503s"] == "0" || got["sent"] <= "200" {
-			t.Errorf("got %v, want 200 stored, none lost or doubled, and requests that were sent again after a 503", got)
+func (p *tab) asksNobodyElse() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.requests) < 6 {
+		p.Fatalf("got only %q, want the page's own requests", p.requests)
+	}
+	for _, url := range p.requests {
+		if !strings.HasPrefix(url, p.url) && !strings.HasPrefix(url, "data:") && url != "about:blank" {
+			p.Errorf("the page asked for %s", url)
 		}
-		p.do(chromedp.Click(chromedp.ID("faults-off")))
-	})
-
-	t.Run("asks nobody but this run", func(t *testing.T) {
-		p := of(t)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if len(p.requests) < 6 {
-			t.Fatalf("got only %q, want the page's own requests", p.requests)
-		}
-		for _, url := range p.requests {
-			if !strings.HasPrefix(url, p.url) && !strings.HasPrefix(url, "data:") && url != "about:blank" {
-				t.Errorf("the page asked for %s", url)
-			}
-		}
-	})
+	}
 }
 
 func TestPageOffersEveryEndpoint(t *testing.T) {
