@@ -211,37 +211,6 @@ func TestPropose(t *testing.T) {
 		}
 	})
 
-	t.Run("gives one of many concurrent commands with a key the event and all others its replay, even under one request id", func(t *testing.T) {
-		const commands = 50
-		store := &memory{}
-		p := proposer(store)
-		p.Now = func() time.Time { return time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC) }
-		outcomes := make([]destination.Outcome, commands)
-		var group sync.WaitGroup
-		for i := range commands {
-			cmd := destination.Command{Proposal: brockholes(t), RequestID: "the client's", Key: key("k")}
-			group.Go(func() {
-				var err error
-				if outcomes[i], err = p.Propose(t.Context(), cmd); err != nil {
-					t.Errorf("Propose: %v", err)
-				}
-			})
-		}
-		group.Wait()
-		fresh := 0
-		for _, outcome := range outcomes {
-			if !outcome.Replayed {
-				fresh++
-			}
-			if outcome.Event.ID != outcomes[0].Event.ID {
-				t.Errorf("events %s and %s for one key", outcome.Event.ID, outcomes[0].Event.ID)
-			}
-		}
-		if fresh != 1 || store.count() != 1 {
-			t.Errorf("%d fresh, %d stored; want 1, 1", fresh, store.count())
-		}
-	})
-
 	t.Run("keeps equal keys of two callers, and for two routes, apart", func(t *testing.T) {
 		store := &memory{}
 		p := proposer(store)

@@ -244,8 +244,8 @@ func (r *tally) settle(t *testing.T, p *proposal, stored []eventstore.Event) {
 			event, wrote := causes[got.requestID]
 			switch got.status {
 			case http.StatusServiceUnavailable:
-				if !strings.Contains(got.body, contract.ProblemUnavailable.Type) {
-					t.Errorf("%s: 503 with %s, want a problem", p.name, got.body)
+				if !strings.Contains(got.body, contract.ProblemUnavailable.Type) || !strings.Contains(got.body, contract.Instance(got.requestID)) {
+					t.Errorf("%s: 503 with %s, want a problem of the request %s", p.name, got.body, got.requestID)
 				}
 				if wrote {
 					delete(causes, got.requestID)

@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -362,69 +361,6 @@ func TestGatewayWaits29Seconds(t *testing.T) {
 			t.Errorf("answered after %v, want 29s", got)
 		}
 	})
-}
-
-// Answers must not be mixed up, however many are under way: each client gets the
-// receipt of the event that says what that client proposed.
-func TestConcurrentClientsGetTheirOwnAnswers(t *testing.T) {
-	t.Parallel()
-	const clients, each = 16, 25
-	function := newFunction()
-	server := serve(t, Config{Endpoints: contract.Endpoints(), Functions: only(function.invoker()), ValidateBodies: true})
-	server.Client().Transport.(*http.Transport).MaxIdleConnsPerHost = clients
-
-	var mu sync.Mutex
-	receipts := map[string]contract.Receipt{} // by the name proposed
-	var running sync.WaitGroup
-	for client := range clients {
-		running.Go(func() {
-			for i := range each {
-				// Every third request is refused, to have answers of all kinds in the air.
-				name := fmt.Sprintf("client %d, place %d", client, i)
-				latitude := 53.77
-				if i%3 == 2 {
-					latitude = 91
-				}
-				response, body, err := send(t.Context(), server, fmt.Sprintf(`{"name":%q,"geolocation":{"latitude":%v,"longitude":%d}}`,
-					name, latitude, client), "Accept", "application/json")
-				if err != nil {
-					t.Errorf("%s: %v", name, err)
-					continue
-				}
-				if latitude > 90 {
-					var problem contract.Problem
-					if err := json.Unmarshal([]byte(body), &problem); err != nil || response.StatusCode != http.StatusBadRequest {
-						t.Errorf("%s: got %d %s (%v), want a problem", name, response.StatusCode, body, err)
-					} else if problem.Instance != contract.Instance(response.Header.Get("x-amzn-RequestId")) {
-						t.Errorf("%s: got the problem of %s", name, problem.Instance)
-					}
-					continue
-				}
-				var receipt contract.Receipt
-				if err := json.Unmarshal([]byte(body), &receipt); err != nil || response.StatusCode != http.StatusOK {
-					t.Errorf("%s: got %d %s (%v)", name, response.StatusCode, body, err)
-					continue
-				}
-				mu.Lock()
-				receipts[name] = receipt
-				mu.Unlock()
-			}
-		})
-	}
-	running.Wait()
-
-	stored := function.store.all()
-	if len(stored) != len(receipts) || len(stored) != clients*(each-each/3) {
-		t.Errorf("got %d events and %d receipts, want %d of each", len(stored), len(receipts), clients*(each-each/3))
-	}
-	for _, event := range stored {
-		proposal := proposalOf(t, event)
-		want := contract.Receipt{Status: "OK", StreamName: event.StreamName.String(), EventID: event.ID.String(),
-			CorrelationID: event.CorrelationID, Timestamp: event.Timestamp.String()}
-		if got := receipts[proposal.Name]; got != want {
-			t.Errorf("%s: got receipt %+v, want %+v", proposal.Name, got, want)
-		}
-	}
 }
 
 // Whatever comes over the wire, the server goes on, and calls nothing its own
