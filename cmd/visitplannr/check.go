@@ -98,18 +98,24 @@ func runCheck(ctx context.Context, c *cli, args []string) error {
 			say(levelOK, check.name, text)
 		}
 	}
-	switch stage.AlarmEmail {
-	case "":
-		say(levelWarn, "alarms", "nobody is notified: set -c alarmEmail=ADDRESS")
-	case settings.Nobody:
-		say(levelOK, "alarms", "nobody is notified, as set by alarmEmail")
-	default:
-		say(levelOK, "alarms", "sent to "+stage.AlarmEmail+", once the address is confirmed")
-	}
+	level, text := alarms(stage.AlarmEmail)
+	say(level, "alarms", text)
 	if failed > 0 {
 		return fmt.Errorf("%d checks failed: fix what each names, then check again", failed)
 	}
 	return nil
+}
+
+// alarms says who is notified.
+func alarms(email string) (level, text string) {
+	switch email {
+	case "":
+		return levelWarn, "nobody is notified: set -c alarmEmail=ADDRESS"
+	case settings.Nobody:
+		return levelOK, "nobody is notified, as set by alarmEmail"
+	default:
+		return levelOK, "sent to " + email + ", once the address is confirmed"
+	}
 }
 
 // stackCanBeDeployed reports whether CloudFormation can deploy in this status:

@@ -107,6 +107,11 @@ func runPropose(ctx context.Context, c *cli, args []string) error {
 	if file != "" {
 		return c.proposeFile(ctx, file, api)
 	}
+	return c.proposeOne(ctx, api, key, body)
+}
+
+// proposeOne sends a proposal and prints the answer. Its error says what to do.
+func (c *cli) proposeOne(ctx context.Context, api client.Client, key string, body []byte) error {
 	done := c.doing("Proposing")
 	answer, err := c.send(ctx, api, key, body)
 	done()
