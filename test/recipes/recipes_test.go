@@ -192,7 +192,7 @@ var quick = []string{
 	"go vet ./internal/... ./functions/... ./cmd/... ./stacks/... .",
 	"go test ./internal/contract ./internal/destination ./internal/openapi ./internal/settings ./internal/httpapi/...",
 	"go test ./test/e2e -run 'Golden|Retry'",
-	"go test ./cmd/visitplannr -run TestEveryEndpoint",
+	"go test ./internal/local -run TestRun",
 	"go test ./test -run 'Alarms|Template'",
 }
 
