@@ -62,7 +62,7 @@ func TestReplayOfPlantedChanges(t *testing.T) {
 			"base could not know the member #/website of POST /destination (requests: 2)", "(is text).\"\n"}},
 		{"a removed member", website, nil, []string{`!! POST /destination, the example {"geolocation":{"latitude":53.77,"longitude":-2.63},"name":"Brockholes","website":`, "before: 200, body ", "after:  400, body "}},
 		{"a new endpoint", nil, []edit{
-			{"internal/contract/endpoint.go", "{ProposeDestination}", "{ProposeDestination, {Function: `show-version`, Method: `GET`, Path: `/version`, Summary: `Show it.`, Answer: Object(`A version.`, map[string]Schema{`version`: {Type: TypeString, Description: `is text`, Example: `1`}})}}"},
+			{"internal/contract/endpoint.go", "\t\tProposeDestination,\n", "\t\tProposeDestination, {Function: `show-version`, Method: `GET`, Path: `/version`, Summary: `Show it.`, Answer: Object(`A version.`, map[string]Schema{`version`: {Type: TypeString, Description: `is text`, Example: `1`}})},\n"},
 			{"functions/show-version/main.go", "", "package main\n\nimport (\n	\"context\"\n\n	\"github.com/aws/aws-lambda-go/events\"\n	\"github.com/aws/aws-lambda-go/lambda\"\n)\n\nfunc main() {\n	lambda.Start(func(context.Context) (events.APIGatewayProxyResponse, error) {\n		return events.APIGatewayProxyResponse{StatusCode: 200}, nil\n	})\n}\n"},
 		}, []string{"base could not know the endpoint GET /version (requests: ", "This API offers GET /version, POST /destination."}},
 		{"a commit from before", []edit{{"cmd/visitplannr/local.go", `"json", false`, `"jsn", false`}}, nil, []string{
